@@ -1,0 +1,41 @@
+"""The time and identity seam: UTC microseconds and UUIDv7."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+from uuid import UUID
+
+Clock = Callable[[], int]
+"""Microseconds since 1970-01-01 UTC."""
+
+
+def system_clock() -> int:
+    return time.time_ns() // 1000
+
+
+def utc_now() -> datetime:
+    return datetime.now(UTC)
+
+
+_RANDOM_BYTES = 8_000
+_random = b""
+_random_at = 0
+
+
+def new_txid() -> UUID:
+    """A UUIDv7 (RFC 9562, section 5.7): 48 bits of milliseconds, 74 random bits."""
+    global _random, _random_at
+    if _random_at >= len(_random):
+        _random, _random_at = os.urandom(_RANDOM_BYTES), 0
+    noise = int.from_bytes(_random[_random_at : _random_at + 10], "big")
+    _random_at += 10
+    return UUID(
+        int=(time.time_ns() // 1_000_000 & 0xFFFFFFFFFFFF) << 80
+        | 0x7 << 76
+        | (noise >> 68 & 0xFFF) << 64
+        | 0b10 << 62
+        | noise & 0x3FFFFFFFFFFFFFFF
+    )

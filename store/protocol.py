@@ -1,0 +1,136 @@
+"""`Store`: what any backend of the ledger offers, and what the screens are written against."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Sequence
+from datetime import datetime
+from typing import Protocol, TypeAlias
+from uuid import UUID
+
+from .errors import StoreError
+from .model import (
+    AccountCfg,
+    AccountDef,
+    AccountId,
+    AccountInfo,
+    AssetDef,
+    BalanceSnapshot,
+    BookInfo,
+    Committed,
+    PostingRecord,
+    Sequenced,
+    StoredTransaction,
+    Transaction,
+    TrialBalanceRow,
+)
+
+AsOf: TypeAlias = datetime | int | None
+"""An instant: a time (`at <= t`, aware), a seq (`<=`), or None for now. A naive time is ValueError."""
+
+
+class Store(Protocol):
+    """An event-sourced double-entry ledger of several books.
+
+    Reads see exactly what is durable and applied. A book that was never written has no events, accounts or
+    rows; an account that is not open raises UnknownAccount. Every call raises InvalidBook for an unsafe book
+    name and StoreClosed after shutdown. `limit` 0 gives an empty list, a negative one ValueError.
+    """
+
+    async def register_asset(self, asset: AssetDef) -> None:
+        """Add an asset; a second time with the same definition changes nothing.
+
+        Raises InvalidDefinition, AlreadyExists (another definition), WriterStopped, StoreIOError.
+        """
+        ...
+
+    async def open_account(self, definition: AccountDef, config: AccountCfg) -> None:
+        """Open an account, and with the first one its book; a second time with the same definition changes nothing.
+
+        Raises InvalidBook, InvalidDefinition, UnknownAsset, AlreadyExists, in this order of checks.
+        """
+        ...
+
+    async def commit(self, transaction: Transaction) -> Committed:
+        """Post a transaction; returns once it is durable.
+
+        A key committed before answers with the first commit's receipt, `deduplicated`, and posts nothing.
+        Raises, first check first: InvalidBook, InvalidTransaction (Unbalanced), WriterStopped,
+        IdempotencyConflict, AlreadyExists (id used), UnknownAccount, AssetMismatch, AmountOverflow,
+        ConstraintViolation, StoreIOError.
+        """
+        ...
+
+    async def commit_batch(self, transactions: Sequence[Transaction]) -> list[Committed | StoreError]:
+        """Post many; results stand where their transactions stood. One that is refused harms no other."""
+        ...
+
+    async def balance(self, account: AccountId, as_of: AsOf = None) -> BalanceSnapshot:
+        """The effective balance; amount 0 and `updated_seq` 0 before the first posting."""
+        ...
+
+    async def asset(self, id: str) -> AssetDef | None: ...
+
+    async def account_history(
+        self, account: AccountId, after_seq: int | None = None, limit: int = 100
+    ) -> list[PostingRecord]:
+        """Postings with seq above `after_seq`. `limit` counts distinct seqs: a transaction is never split."""
+        ...
+
+    async def transaction(self, txid: UUID, book: str | None = None) -> StoredTransaction | None:
+        """By id; without a book all are searched, by name."""
+        ...
+
+    async def trial_balance(self, book: str, as_of: AsOf = None) -> list[TrialBalanceRow]:
+        """Turnover of each asset that has any posting, by asset id."""
+        ...
+
+    async def read_events(self, book: str, from_seq: int = 1, limit: int = 100) -> list[Sequenced]:
+        """Events from `from_seq`, inclusive (below 1 reads as 1)."""
+        ...
+
+    def subscribe(self, book: str, from_seq: int = 1) -> AsyncGenerator[Sequenced, None]:
+        """Every event from `from_seq`, inclusive, once and in order; then live, until shutdown.
+
+        A book that does not exist yet is waited for. Raises WriterStopped after the last durable event.
+        """
+        ...
+
+    async def assets(self) -> list[AssetDef]:
+        """All assets, by id."""
+        ...
+
+    async def books(self) -> list[BookInfo]:
+        """Books with at least one event, by name, without `_system`."""
+        ...
+
+    async def book(self, name: str) -> BookInfo | None: ...
+
+    async def accounts(self, book: str, as_of: AsOf = None) -> list[AccountInfo]:
+        """All accounts of the book, by path; `as_of` bounds balances, counts and turnover."""
+        ...
+
+    async def account(self, id: AccountId, as_of: AsOf = None) -> AccountInfo | None: ...
+
+    async def posting_rows(self, account: AccountId, start: int, limit: int) -> list[PostingRecord]:
+        """Rows of the account's register by row number from 0; `limit` counts rows."""
+        ...
+
+    async def by_key(self, book: str, key: str) -> StoredTransaction | None:
+        """The transaction that was committed under an idempotency key."""
+        ...
+
+    async def events_at(self, book: str, seqs: Sequence[int]) -> list[Sequenced]:
+        """The events with these seqs, in the order asked; seqs the book does not have are left out."""
+        ...
+
+    async def seq_at(self, book: str, t: datetime) -> int:
+        """The last seq committed at or before `t`, else 0."""
+        ...
+
+    def watch(self) -> AsyncGenerator[frozenset[str], None]:
+        """Names of books that changed since the last answer, coalesced; ends at shutdown."""
+        ...
+
+    async def shutdown(self) -> None:
+        """Answer what was accepted, stop the writers, release the storage. A second call does nothing."""
+        ...
