@@ -1,0 +1,3 @@
+"""The terminal application, and the plain commands beside it."""
+
+__version__ = "0.1.0"
