@@ -1,4 +1,4 @@
-"""Amounts, dates, ages, sizes and users' text as screens and exports show them. Pure; money is never a float."""
+"""Amounts, dates, ages, sizes and users' text as people see them. Pure; money is never a float."""
 
 from __future__ import annotations
 
@@ -199,7 +199,7 @@ def format_bytes(size_bytes: int) -> str:
 
 
 def sparkline(values: Sequence[float], width: int | None = None) -> str:
-    """One bar a value, scaled to the largest; only zero is the lowest bar. `width` cuts or pads on the left."""
+    """One bar a value, scaled to the largest; only zero is the lowest. `width` cuts or pads on the left."""
     if width is not None:
         values = [0.0] * (width - len(values)) + list(values[max(0, len(values) - width) :])
     top = max(values, default=0)

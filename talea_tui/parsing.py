@@ -129,8 +129,8 @@ class _Expression:
             names = {".": "point", ",": "comma"}
             raise ParseError(
                 f"{_quoted(token)} can be read in two ways: "
-                f"write decimals with a {names[self._decimal_mark]}, such as 12{self._decimal_mark}50; the {names[group_mark]} groups thousands, "
-                f"as in 1{group_mark}234{self._decimal_mark}50."
+                f"the {names[self._decimal_mark]} marks decimals, as in 12{self._decimal_mark}50, "
+                f"and the {names[group_mark]} groups thousands, as in 1{group_mark}234{self._decimal_mark}50."
             )
         digits = whole.replace(group_mark, "")
         return Fraction(int(digits + fraction or "0"), 10 ** len(fraction))
@@ -242,8 +242,8 @@ def parse_as_of(text: str, now: datetime, tz: tzinfo = UTC) -> datetime | int:
 
     What is written counts to its end: `2026-09-30` is that day's last microsecond, `14:02` that minute's, so
     what a screen shows at `14:02:11` is there as of `14:02:11`. A time alone is the latest such time before
-    `now`. Dates are as in `parse_date`, but a bare number is a seq. Times are in `tz` unless they end in `Z` or
-    `+02:00`. The answer's zone is UTC.
+    `now`. Dates are as in `parse_date`, but a bare number is a seq. Times are in `tz` unless they end in `Z`
+    or `+02:00`. The answer's zone is UTC.
     """
     word = " ".join(text.strip().split())
     seq = re.fullmatch(r"(?:(seq|#)\s*)?([0-9][0-9,_']*)", word, re.IGNORECASE)

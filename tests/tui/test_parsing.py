@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from datetime import UTC, date, datetime, time, timedelta, timezone
 from fractions import Fraction
 
@@ -77,7 +78,8 @@ def test_files_with_decimal_commas_can_be_read() -> None:
 def test_what_is_no_amount_is_refused_with_a_sentence(text: str) -> None:
     with pytest.raises(ParseError) as refusal:
         parse_amount(text, 2)
-    assert str(refusal.value).endswith((".", "!")) and str(refusal.value).isprintable()
+    assert str(refusal.value).endswith(".")
+    assert str(refusal.value).isprintable()
 
 
 def test_a_result_that_the_asset_cannot_hold_is_refused_with_its_neighbours() -> None:
@@ -104,10 +106,8 @@ def test_no_text_can_do_worse_than_be_refused(text: str) -> None:
         lambda: parse_as_of(text, NOW),
         lambda: parse_time(text),
     ):
-        try:
+        with suppress(ParseError):
             read()
-        except ParseError as refusal:
-            assert str(refusal)
 
 
 @pytest.mark.parametrize(
