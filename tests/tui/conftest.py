@@ -1,0 +1,58 @@
+"""What the tests of the screens share: the real application over a store, driven by the pilot."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+import pytest
+from textual.pilot import Pilot
+
+from talea_tui.app import TaleaApp
+from talea_tui.settings import Settings
+
+if TYPE_CHECKING:
+    from store import Store
+
+OpenApp: TypeAlias = "Callable[..., AbstractAsyncContextManager[Pilot[int]]]"
+
+
+@asynccontextmanager
+async def open_app_on(
+    store: Store, size: tuple[int, int] = (80, 24), settings: Settings | None = None, **options: Any
+) -> AsyncIterator[Pilot[int]]:
+    app = TaleaApp(
+        store=store,
+        settings=settings,
+        clock=lambda: datetime(2026, 11, 22, 14, 2, 11, tzinfo=UTC),
+        zone=UTC,
+        **options,
+    )
+    async with app.run_test(size=size, notifications=True) as pilot:
+        await settle(pilot)
+        yield pilot
+
+
+async def settle(pilot: Pilot[int]) -> None:
+    """Wait until nothing is being fetched and everything is drawn."""
+    for _ in range(5):
+        await pilot.pause()
+        for worker in list(pilot.app.workers):
+            if worker.group in ("refresh", "rows", "open") and worker.is_running:
+                await worker.wait()
+    await pilot.pause()
+
+
+def screen_text(app: TaleaApp) -> str:
+    """What the terminal shows, as lines of text."""
+    width, height = app.size
+    lines = app.screen._compositor.render_strips()
+    return "\n".join("".join(segment.text for segment in line).rstrip() for line in lines[:height])
+
+
+@pytest.fixture
+def open_app() -> OpenApp:
+    """`async with open_app(store, size=(80, 24)) as pilot`: the application over a store, ready."""
+    return open_app_on
