@@ -1,0 +1,322 @@
+"""Every action of the application: one registry for bindings, footer, palette, help and `talea-tui keys`.
+
+An action belongs to a scope: "app" is everywhere, the others are a screen or a widget of that name.
+Keys are Textual's names. This module knows nothing of the terminal, so that plain commands can print it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Action:
+    """`id` names the binding (a configuration file remaps by it); `run` is the Textual action it runs.
+
+    `footer` shows it in the footer's line, `palette` offers it in the palette while its scope has the focus.
+    """
+
+    id: str
+    keys: tuple[str, ...]
+    label: str
+    help: str
+    run: str
+    footer: bool = False
+    palette: bool = True
+    priority: bool = False
+
+    @property
+    def scope(self) -> str:
+        return self.id.partition(".")[0]
+
+
+APP: tuple[Action, ...] = (
+    Action("app.books", ("1",), "Books", "Every book of this ledger.", "go('books')"),
+    Action("app.accounts", ("2",), "Accounts", "The chart of accounts and its registers.", "go('accounts')"),
+    Action("app.find", ("3",), "Transaction", "Open a transaction by seq, key or id.", "find_transaction"),
+    Action("app.post", ("4", "p"), "Post", "The posting form.", "go('post')", footer=True),
+    Action("app.tail", ("5",), "Tail", "The live stream of events.", "go('tail')"),
+    Action(
+        "app.trial_balance",
+        ("6",),
+        "Trial balance",
+        "Trial balance, income statement and balance sheet.",
+        "go('trial_balance')",
+    ),
+    Action(
+        "app.storage", ("7",), "Storage", "Segments, snapshots and the state of each writer.", "go('storage')"
+    ),
+    Action("app.assets", ("8",), "Assets", "The registry of assets.", "go('assets')"),
+    Action(
+        "app.help", ("question_mark", "f1", "9"), "Help", "The keys of the focused pane.", "help", footer=True
+    ),
+    Action(
+        "app.palette",
+        ("colon", "ctrl+p"),
+        "Palette",
+        "Every action, book and account.",
+        "palette",
+        footer=True,
+    ),
+    Action(
+        "app.as_of",
+        ("at",),
+        "As of",
+        "Show the ledger as it was at a date, a time or a seq.",
+        "as_of",
+        footer=True,
+    ),
+    Action("app.live", (), "Back to live", "Leave the past and show the ledger as it is now.", "live"),
+    Action(
+        "app.escape",
+        ("escape",),
+        "Back",
+        "Come back to where you were; from the past, to now.",
+        "escape",
+        palette=False,
+    ),
+    Action("app.back", ("left",), "Back", "Come back to where you were.", "back"),
+    Action("app.theme", ("T",), "Theme", "Next theme: dark, light, ansi.", "next_theme"),
+    Action(
+        "app.signs",
+        ("i",),
+        "Signs",
+        "Show credit-normal accounts as negative (as hledger does) or as positive.",
+        "toggle_signs",
+    ),
+    Action(
+        "app.next_pane",
+        ("tab",),
+        "Next pane",
+        "Focus the next pane or field.",
+        "app.focus_next",
+        palette=False,
+    ),
+    Action(
+        "app.previous_pane",
+        ("shift+tab",),
+        "Previous pane",
+        "Focus the pane or field before.",
+        "app.focus_previous",
+        palette=False,
+    ),
+    Action("app.quit", ("q", "ctrl+q"), "Quit", "Leave; nothing is lost.", "quit"),
+    Action(
+        "app.interrupt",
+        ("ctrl+c",),
+        "Interrupt",
+        "Copy a selection; twice leaves.",
+        "interrupt",
+        palette=False,
+        priority=True,
+    ),
+)
+
+TABLE: tuple[Action, ...] = (
+    Action("table.up", ("up", "k"), "Up", "One row up.", "cursor_up", palette=False),
+    Action("table.down", ("down", "j"), "Down", "One row down.", "cursor_down", palette=False),
+    Action("table.page_up", ("pageup", "b"), "Page up", "One page up.", "page_up", palette=False),
+    Action(
+        "table.page_down", ("pagedown", "space"), "Page down", "One page down.", "page_down", palette=False
+    ),
+    Action("table.first", ("home", "g"), "First row", "Go to the first row.", "first", palette=False),
+    Action("table.last", ("end", "G"), "Last row", "Go to the last row.", "last", palette=False),
+    Action("table.open", ("enter", "right"), "Open", "Open the row under the cursor.", "open", footer=True),
+    Action("table.go_to", ("number_sign",), "Go to row", "Go to a row by its number.", "go_to_row"),
+    Action(
+        "table.column_left",
+        ("left_square_bracket",),
+        "Column left",
+        "Mark the column to the left.",
+        "column(-1)",
+    ),
+    Action(
+        "table.column_right",
+        ("right_square_bracket",),
+        "Column right",
+        "Mark the column to the right.",
+        "column(1)",
+    ),
+    Action("table.copy_cell", ("y",), "Copy cell", "Copy the cell under the cursor.", "copy_cell"),
+    Action("table.copy_row", ("Y",), "Copy row", "Copy the row under the cursor.", "copy_row"),
+    Action("table.export", ("e",), "Export", "Write what is shown to a CSV file.", "export"),
+)
+
+BOOKS: tuple[Action, ...] = (
+    Action(
+        "books.new", ("n",), "New book", "Begin a book by opening its first account.", "new_book", footer=True
+    ),
+)
+
+ACCOUNTS: tuple[Action, ...] = (
+    Action(
+        "accounts.filter",
+        ("slash",),
+        "Filter",
+        "Show only accounts whose path holds the text.",
+        "filter",
+        footer=True,
+    ),
+    Action(
+        "accounts.open_account", ("o",), "Open account", "Open a new account.", "open_account", footer=True
+    ),
+    Action(
+        "accounts.flat", ("t",), "Tree or flat", "Show accounts as a tree or as a flat list.", "toggle_flat"
+    ),
+    Action(
+        "accounts.hide_zero", ("z",), "Hide zero", "Hide or show accounts with a zero balance.", "toggle_zero"
+    ),
+    Action(
+        "accounts.register",
+        ("w",),
+        "Wide register",
+        "Show the register alone, as wide as the screen.",
+        "wide",
+    ),
+)
+
+ACCOUNT_TREE: tuple[Action, ...] = (
+    Action(
+        "account_tree.fold",
+        ("minus",),
+        "Collapse",
+        "Fold the account under the cursor.",
+        "fold",
+        palette=False,
+    ),
+    Action(
+        "account_tree.unfold",
+        ("plus",),
+        "Expand",
+        "Unfold the account under the cursor.",
+        "unfold",
+        palette=False,
+    ),
+    Action("account_tree.fold_all", ("underscore",), "Collapse all", "Fold every account.", "fold_all"),
+    Action("account_tree.unfold_all", ("asterisk",), "Expand all", "Unfold every account.", "unfold_all"),
+)
+
+TRANSACTION: tuple[Action, ...] = (
+    Action(
+        "transaction.reverse",
+        ("r",),
+        "Reverse",
+        "Post the opposite transaction, after a preview.",
+        "reverse",
+        footer=True,
+    ),
+    Action(
+        "transaction.correct",
+        ("c",),
+        "Correct",
+        "Reverse it and open the form with its contents.",
+        "correct",
+        footer=True,
+    ),
+    Action(
+        "transaction.duplicate",
+        ("d",),
+        "Duplicate",
+        "Open the form with its contents.",
+        "duplicate",
+        footer=True,
+    ),
+    Action("transaction.previous", ("comma",), "Previous", "The transaction before this one.", "step(-1)"),
+    Action("transaction.next", ("full_stop",), "Next", "The transaction after this one.", "step(1)"),
+    Action("transaction.copy_all", ("C",), "Copy all", "Copy the whole transaction as text.", "copy_all"),
+)
+
+POST: tuple[Action, ...] = ()
+
+TAIL: tuple[Action, ...] = ()
+
+TRIAL_BALANCE: tuple[Action, ...] = ()
+
+STORAGE: tuple[Action, ...] = ()
+
+ASSETS: tuple[Action, ...] = ()
+
+DIALOG: tuple[Action, ...] = (
+    Action("dialog.cancel", ("escape",), "Cancel", "Close without an answer.", "cancel", palette=False),
+)
+
+OPENING: tuple[Action, ...] = (
+    Action("opening.retry", ("r",), "Try again", "Try to open the ledger again.", "retry", footer=True),
+)
+
+REGISTRY: tuple[tuple[Action, ...], ...] = (
+    APP,
+    TABLE,
+    BOOKS,
+    ACCOUNTS,
+    ACCOUNT_TREE,
+    TRANSACTION,
+    POST,
+    TAIL,
+    TRIAL_BALANCE,
+    STORAGE,
+    ASSETS,
+    DIALOG,
+    OPENING,
+)
+
+SCOPE_NAMES = {
+    "app": "Everywhere",
+    "table": "In a list",
+    "books": "Books",
+    "accounts": "Accounts",
+    "account_tree": "In the chart of accounts",
+    "transaction": "Transaction",
+    "post": "Posting form",
+    "tail": "Tail",
+    "trial_balance": "Trial balance",
+    "storage": "Storage",
+    "assets": "Assets",
+    "dialog": "In a dialog",
+    "opening": "While opening",
+}
+
+_KEY_NAMES = {
+    "question_mark": "?",
+    "colon": ":",
+    "at": "@",
+    "slash": "/",
+    "number_sign": "#",
+    "left_square_bracket": "[",
+    "right_square_bracket": "]",
+    "minus": "-",
+    "plus": "+",
+    "underscore": "_",
+    "asterisk": "*",
+    "comma": ",",
+    "full_stop": ".",
+    "equals_sign": "=",
+    "less_than_sign": "<",
+    "greater_than_sign": ">",
+    "exclamation_mark": "!",
+    "vertical_line": "|",
+    "semicolon": ";",
+    "escape": "esc",
+    "left": "←",
+    "right": "→",
+    "up": "↑",
+    "down": "↓",
+    "pageup": "pgup",
+    "pagedown": "pgdn",
+}
+
+
+def key_name(key: str) -> str:
+    """A key as people write it: `?` for `question_mark`."""
+    return _KEY_NAMES.get(key, key)
+
+
+def every_action() -> Iterator[Action]:
+    for scope in REGISTRY:
+        yield from scope
+
+
+def actions_of(scope: str) -> tuple[Action, ...]:
+    """The actions of a scope, in the order in which help shows them."""
+    return tuple(action for action in every_action() if action.scope == scope)

@@ -1,0 +1,336 @@
+"""TaleaApp: opens the store on its own loop, declares the modes, the global keys and the themes."""
+
+from __future__ import annotations
+
+import asyncio
+import importlib
+import logging
+import time
+from collections.abc import Awaitable, Callable
+from contextlib import aclosing
+from datetime import UTC, datetime, tzinfo
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
+
+from textual.screen import Screen
+from textual.widgets import Input, TextArea
+
+from store import AccountId, StoreClosed, StoreError, Transaction
+
+from .formatting import printable
+from .screens.base import Placeholder, TaleaScreen
+from .settings import Settings
+from .themes import DARK, LIGHT, THEMES, VARIABLE_DEFAULTS
+from .widgets.keys import bindings_for
+from .widgets.shell import Instant, Shell
+
+if TYPE_CHECKING:
+    from store import Store
+
+logger = logging.getLogger(__name__)
+
+Progress: TypeAlias = Callable[[str, int, int], None]
+StoreFactory: TypeAlias = Callable[[Progress], "Awaitable[Store]"]
+
+SCREENS = {
+    "opening": "opening:OpeningScreen",
+    "books": "books:BooksScreen",
+    "accounts": "accounts:AccountsScreen",
+    "post": "post:PostScreen",
+    "tail": "tail:TailScreen",
+    "trial_balance": "trial_balance:TrialBalanceScreen",
+    "storage": "storage:StorageScreen",
+    "assets": "assets:AssetsScreen",
+}
+"""The modes, and where in `talea_tui.screens` the first screen of each is; loaded when first shown."""
+
+PAUSE_BETWEEN_REFRESHES_SECONDS = 0.1
+CLOSING_SECONDS = 0.8
+TWICE_SECONDS = 2.0
+
+
+def _wall_clock() -> datetime:
+    return datetime.now(UTC)
+
+
+def _first_screen(mode: str) -> Screen[Any]:
+    module_name, _, class_name = SCREENS[mode].partition(":")
+    full_name = f"{__package__}.screens.{module_name}"
+    try:
+        module = importlib.import_module(full_name)
+    except ModuleNotFoundError as error:
+        if error.name != full_name:
+            raise
+        return Placeholder(mode.replace("_", " ").capitalize())
+    screen = getattr(module, class_name)()
+    assert isinstance(screen, Screen)
+    return screen
+
+
+class TaleaApp(Shell):
+    """The terminal application over one ledger.
+
+    `store` is an open one; else `store_factory` opens it (default: `LogTaleaStore` at `directory`). The factory
+    is told a progress callback (book, seq, last seq) and may raise StoreError, which is shown and can be tried
+    again. The application shuts the store down when it ends. `clock` and `zone` are handed in by tests and pictures.
+    """
+
+    TITLE = "talea"
+    CSS_PATH = "app.tcss"
+    ENABLE_COMMAND_PALETTE = False
+    DEFAULT_MODE = "opening"
+    BINDINGS: ClassVar = bindings_for("app")
+
+    def __init__(
+        self,
+        directory: Path | None = None,
+        *,
+        store: Store | None = None,
+        store_factory: StoreFactory | None = None,
+        settings: Settings | None = None,
+        clock: Callable[[], datetime] = _wall_clock,
+        zone: tzinfo | None = None,
+    ) -> None:
+        super().__init__()
+        self.directory = directory
+        self.settings = settings if settings is not None else Settings()
+        self.zone = zone if zone is not None else (datetime.now().astimezone().tzinfo or UTC)
+        self.books = {}
+        self.assets = {}
+        self.animation_level = "none"
+        self._clock = clock
+        self._store: Store | None = None
+        self._given_store = store
+        self._store_factory = store_factory or self._open_directory
+        self._interrupted_at = float("-inf")
+        for mode in SCREENS:
+            self.add_mode(mode, partial(_first_screen, mode))
+        for theme in (DARK, LIGHT):
+            self.register_theme(theme)
+        self.theme = self.settings.theme if self.settings.theme in self.available_themes else DARK.name
+
+    # What screens may ask
+
+    @property
+    def store(self) -> Store:
+        if self._store is None:
+            raise RuntimeError("the store is not open yet")
+        return self._store
+
+    @property
+    def is_open(self) -> bool:
+        return self._store is not None
+
+    def now(self) -> datetime:
+        return self._clock()
+
+    def get_theme_variable_defaults(self) -> dict[str, str]:
+        return VARIABLE_DEFAULTS
+
+    def why_read_only(self, book: str | None = None) -> str | None:
+        if self._store is None:
+            return "The ledger is still being opened."
+        if self.instant is not None:
+            return f"This is the ledger as of {self.instant.label}; press esc to come back to now, then post."
+        info = self.books.get(book or self.book or "")
+        if info is not None and info.writer != "running":
+            return (
+                f"Book {printable(info.name, 60)} is read only: {printable(info.error or info.writer, 300)}"
+            )
+        return None
+
+    def may_write(self, book: str | None = None) -> bool:
+        why = self.why_read_only(book)
+        if why is not None:
+            self.refuse(why)
+        return why is None
+
+    def tell(self, text: str) -> None:
+        self.notify(printable(text, 500), markup=False, timeout=4)
+
+    def refuse(self, why: str | StoreError) -> None:
+        self.notify(printable(str(why), 500), markup=False, severity="error", title="Not done", timeout=8)
+
+    def copy(self, text: str, what: str) -> None:
+        self.copy_to_clipboard(text)
+        self.tell(f"Copied {what}: {printable(text, 60)}")
+
+    def choose_book(self, book: str) -> None:
+        if book != self.book:
+            self.book = book
+            self.settings.book = book
+            self._tell_screens(None)
+
+    def show_instant(self, instant: Instant | None) -> None:
+        """Show every pane as of `instant`; None is now."""
+        if instant != self.instant:
+            self.instant = instant
+            self._tell_screens(None)
+
+    # Opening, following, closing
+
+    async def on_mount(self) -> None:
+        if self._given_store is not None:
+            await self.use_store(self._given_store)
+        else:
+            self.open_ledger()
+
+    def open_ledger(self) -> None:
+        """Begin to open the store, in the background; the opening screen shows how far it has come."""
+        self.run_worker(self._open(), group="open", exclusive=True)
+
+    async def _open_directory(self, progress: Progress) -> Store:
+        from store import LogStoreOptions, LogTaleaStore
+
+        assert self.directory is not None
+        return await LogTaleaStore.open_with(self.directory, LogStoreOptions.from_env(), progress)
+
+    async def _open(self) -> None:
+        from .screens.opening import OpeningScreen
+
+        screen = self.screen
+        try:
+            store = await self._store_factory(
+                screen.show_progress if isinstance(screen, OpeningScreen) else lambda book, seq, last: None
+            )
+        except StoreError as error:
+            if isinstance(screen, OpeningScreen):
+                screen.show_refusal(error)
+            return
+        await self.use_store(store)
+
+    async def use_store(self, store: Store) -> None:
+        """Show this open store from now on; the application shuts it down when it ends."""
+        self._store = store
+        await self._learn(frozenset())
+        wanted = self.settings.book
+        self.book = wanted if wanted in self.books else next(iter(self.books), None)
+        self.run_worker(self._follow(store), group="follow")
+        screen = self.settings.screen
+        await self.go(screen if screen in SCREENS and screen != "opening" else "books")
+
+    async def _follow(self, store: Store) -> None:
+        async with aclosing(store.watch()) as changes:
+            waiting = asyncio.ensure_future(anext(changes, None))
+            try:
+                await asyncio.sleep(0)
+                await self._learn(frozenset())
+                self._tell_screens(None)
+                while (names := await waiting) is not None:
+                    await self._learn(names)
+                    self._tell_screens(names)
+                    await asyncio.sleep(PAUSE_BETWEEN_REFRESHES_SECONDS)
+                    waiting = asyncio.ensure_future(anext(changes, None))
+            except StoreClosed:
+                return
+            finally:
+                waiting.cancel()
+                await asyncio.wait([waiting])
+
+    async def _learn(self, names: frozenset[str]) -> None:
+        self.books = {info.name: info for info in await self.store.books()}
+        if not names or "_system" in names or not self.assets:
+            self.assets = {asset.id: asset for asset in await self.store.assets()}
+        if self.book is None:
+            self.book = next(iter(self.books), None)
+
+    def _tell_screens(self, names: frozenset[str] | None) -> None:
+        for stack in self._screen_stacks.values():
+            for screen in stack:
+                if isinstance(screen, TaleaScreen):
+                    screen.set_class(self.instant is not None, "-past")
+                    screen.note_changes(names)
+        if isinstance(self.screen, TaleaScreen):
+            self.screen.refresh_chrome()
+
+    async def on_unmount(self) -> None:
+        self.settings.save()
+        store, self._store = self._store, None
+        if store is not None:
+            try:
+                await asyncio.wait_for(store.shutdown(), CLOSING_SECONDS)
+            except TimeoutError:
+                logger.warning("The ledger was still busy when the application left.")
+            except StoreError as error:
+                logger.warning("The ledger was not closed well: %s", error)
+
+    # Moving
+
+    async def go(self, mode: str, **arrival: Any) -> None:
+        if not self.is_open:
+            return
+        await self.switch_mode(mode)
+        self.settings.screen = mode
+        first = self.screen_stack[0]
+        if arrival and isinstance(first, TaleaScreen):
+            await first.arrive(**arrival)
+
+    async def open_transaction(self, book: str, seq: int) -> None:
+        from .screens.transaction import TransactionScreen
+
+        await self.push_screen(TransactionScreen(book, seq))
+
+    async def open_register(self, account: AccountId) -> None:
+        from .screens.accounts import RegisterScreen
+
+        await self.push_screen(RegisterScreen(account))
+
+    async def start_posting(self, like: Transaction | None = None, account: AccountId | None = None) -> None:
+        if self.may_write():
+            await self.go("post", like=like, account=account)
+
+    async def action_go(self, mode: str) -> None:
+        if mode == "post":
+            await self.start_posting()
+        else:
+            await self.go(mode)
+
+    async def action_back(self) -> None:
+        """Step back: inside the screen, then up the stack, then to the list of books."""
+        screen = self.screen
+        if isinstance(screen, TaleaScreen) and screen.go_back():
+            return
+        if len(self.screen_stack) > 1:
+            await self.pop_screen()
+        elif self.current_mode not in ("books", "opening"):
+            await self.go("books")
+
+    async def action_escape(self) -> None:
+        """From the past to now, else a step back."""
+        if self.instant is not None:
+            self.action_live()
+        else:
+            await self.action_back()
+
+    def action_live(self) -> None:
+        self.show_instant(None)
+
+    # Everything else that is global
+
+    def action_next_theme(self) -> None:
+        names = [name for name in THEMES if name in self.available_themes]
+        place = names.index(self.theme) + 1 if self.theme in names else 0
+        self.theme = names[place % len(names)]
+        self.settings.theme = self.theme
+        self.tell(f"Theme: {self.theme}")
+
+    async def action_quit(self) -> None:
+        self.exit(0)
+
+    def action_interrupt(self) -> None:
+        """Copy a selection; a second time within two seconds leaves, whatever is going on."""
+        now = time.monotonic()
+        if now - self._interrupted_at < TWICE_SECONDS:
+            self.exit(0)
+            return
+        self._interrupted_at = now
+        focused = self.focused
+        selected = (
+            focused.selected_text
+            if isinstance(focused, Input | TextArea)
+            else self.screen.get_selected_text()
+        )
+        if selected:
+            self.copy_to_clipboard(selected)
+        self.tell("Press ctrl+c again to leave, or ctrl+q.")

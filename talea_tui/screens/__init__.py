@@ -1,0 +1,1 @@
+"""The screens, one a file; `base` tells how one is added."""

@@ -1,0 +1,172 @@
+"""The screen that all screens are made from, and how to add one.
+
+A screen is one file with one subclass of `TaleaScreen`::
+
+    class TailScreen(TaleaScreen):
+        SCOPE = "tail"                     # its scope in actions.py
+        BINDINGS = bindings_for("tail")    # widgets/keys.py; a widget with keys of its own does the same
+        TITLE = "Tail"                     # its word in the breadcrumb
+
+        def compose_body(self) -> ComposeResult:    # header and footer are put around it
+            yield ...
+
+        async def refresh_data(self, changed: frozenset[str] | None) -> None:
+            ...                            # fetch what the screen shows, and show it
+
+- *Registered* in `app.py`: one line in `SCREENS` (mode -> "module:Class"), which `go('mode')` shows.
+  A dialog or a deeper screen needs no line: `self.app.push_screen(...)`; `escape` and `left` pop it.
+- *Actions*: add them to the scope's tuple in `actions.py` (id "tail.follow", keys, label, help, run "follow") and
+  write `action_follow`. Nothing else makes bindings, so footer, palette, help and `talea-tui keys` agree.
+- *Store*: `self.app.store`, the async API, awaited on this loop. `refresh_data` runs only when the store is open
+  and the screen is to be seen; a StoreError raised in it is shown as a refusal. Elsewhere catch StoreError and
+  `self.app.refuse(error)`.
+- *Changes*: `refresh_data(None)` means everything (first showing; another book, another instant). Otherwise
+  `changed` are the names of the books that changed, coalesced, at most ten times a second, never twice at once;
+  a screen that was not to be seen gets them when it comes back. Refetch only what is shown.
+- *Book and instant*: `self.app.book` (None in an empty ledger), `self.app.as_of(book)` to hand to the store,
+  `self.app.instant` (None when live). `self.app.choose_book(name)` makes another book current.
+- *Known without asking*: `self.app.assets[id]`, `self.app.precision(asset)`, `self.app.books[name]`.
+- *Writing*: `if not self.app.may_write(): return` says why not (as of, writer stopped) and is False then.
+- *Telling*: `self.app.tell(text)`, `self.app.refuse(text or StoreError)`: plain text, never markup. User text in
+  labels and titles goes through `formatting.printable` and `Text`/`Content` or `markup=False`.
+- *Moving*: `await self.app.go("post", like=transaction)` calls `arrive(like=transaction)` of that mode's first
+  screen. `await self.app.open_transaction(book, seq)`, `await self.app.open_register(account_id)` go deeper.
+- *Coming back*: `escape` and `left` first ask `go_back()`: return True when the screen did something instead.
+- *Tables*: `widgets/virtual_table.py`. *Questions*: `await self.app.push_screen_wait(Ask(...))` in a worker,
+  `screens/ask.py`; a dialog subclasses `Dialog`.
+- *Reverse, correct*: the transaction view calls `self.app.start_reversal(stored, correct=...)`.
+- *Tests*: `tests/tui/conftest.py` has `open_app(store)`; drive it with the pilot.
+"""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+from textual import events, getters
+from textual.app import ComposeResult
+from textual.containers import Container
+from textual.screen import ModalScreen, Screen
+
+from store import StoreClosed, StoreError
+
+from ..widgets.footer import Footer
+from ..widgets.header import Header
+from ..widgets.shell import Shell
+
+
+class TaleaScreen(Screen[None]):
+    """A full screen between header and footer that is kept current."""
+
+    SCOPE: ClassVar[str] = ""
+    HORIZONTAL_BREAKPOINTS = [  # noqa: RUF012
+        (0, "-tiny"),
+        (60, "-narrow"),
+        (80, "-normal"),
+        (120, "-wide"),
+    ]
+    AUTO_FOCUS = "VirtualTable"
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._everything_changed = True
+        self._changed: frozenset[str] = frozenset()
+        self._refreshing = False
+
+    app = getters.app(Shell)
+
+    def compose(self) -> ComposeResult:
+        yield Header()
+        with Container(id="body"):
+            yield from self.compose_body()
+        yield Footer()
+
+    def compose_body(self) -> ComposeResult:
+        """What stands between header and footer."""
+        yield from ()
+
+    async def refresh_data(self, changed: frozenset[str] | None) -> None:
+        """Fetch and show what changed: None for everything, else the books that did."""
+
+    async def arrive(self, **arrival: Any) -> None:
+        """Called with what `go` was given, after the switch."""
+
+    def crumbs(self) -> list[str]:
+        """This screen's words in the breadcrumb, after the ledger's directory."""
+        return [self.title or ""]
+
+    def status(self) -> str:
+        """A word on the state of this screen (following, unposted draft) for the header; may be empty."""
+        return ""
+
+    def go_back(self) -> bool:
+        """Step back inside this screen; False when there is nothing to step back from."""
+        return False
+
+    def note_changes(self, changed: frozenset[str] | None) -> None:
+        """Remember what changed and refresh as soon as the screen is to be seen."""
+        if changed is None:
+            self._everything_changed = True
+        else:
+            self._changed |= changed
+        self._refresh_soon()
+
+    def refresh_now(self) -> None:
+        """Fetch everything again, for instance after an option changed what is shown."""
+        self.note_changes(None)
+
+    @property
+    def is_seen(self) -> bool:
+        """Whether only dialogs cover this screen."""
+        for screen in reversed(self.app.screen_stack):
+            if screen is self:
+                return True
+            if not isinstance(screen, ModalScreen):
+                return False
+        return False
+
+    def on_screen_resume(self, event: events.ScreenResume) -> None:
+        self._refresh_soon()
+        self.call_after_refresh(self.refresh_chrome)
+
+    def refresh_chrome(self) -> None:
+        """Draw header and footer again."""
+        for bar in self.query(".chrome"):
+            bar.refresh()
+
+    def _refresh_soon(self) -> None:
+        if self._refreshing or not (self._everything_changed or self._changed):
+            return
+        if self.is_mounted and self.app.is_open and self.is_seen:
+            self._refreshing = True
+            self.run_worker(self._refresh(), group="refresh", exit_on_error=True)
+
+    async def _refresh(self) -> None:
+        try:
+            while (self._everything_changed or self._changed) and self.app.is_open and self.is_seen:
+                changed = None if self._everything_changed else self._changed
+                self._everything_changed, self._changed = False, frozenset()
+                try:
+                    await self.refresh_data(changed)
+                except StoreClosed:
+                    return
+                except StoreError as error:
+                    self.app.refuse(error)
+                self.refresh_chrome()
+        finally:
+            self._refreshing = False
+
+
+class Dialog(ModalScreen[Any]):
+    """A question over the screen that asks it; `escape` answers None."""
+
+    SCOPE: ClassVar[str] = ""
+
+    app = getters.app(Shell)
+
+
+class Placeholder(TaleaScreen):
+    """Stands where a screen is to come."""
+
+    def __init__(self, title: str) -> None:
+        super().__init__()
+        self.title = title

@@ -1,0 +1,94 @@
+"""The top line: where one is, and in which state the ledger is shown."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar, Protocol, cast
+
+from rich.cells import cell_len
+from rich.segment import Segment
+from textual.strip import Strip
+from textual.widget import Widget
+
+from ..formatting import format_count, printable
+from .shell import Shell
+
+if TYPE_CHECKING:
+    from rich.style import Style
+
+
+class _HasCrumbs(Protocol):
+    def crumbs(self) -> list[str]: ...
+    def status(self) -> str: ...
+
+
+class Header(Widget):
+    """` talea  ~/ledger › hackerspace › Assets:Checking              ● live   14:02`"""
+
+    COMPONENT_CLASSES: ClassVar[set[str]] = {
+        "header--name",
+        "header--crumb",
+        "header--here",
+        "header--state",
+        "header--past",
+    }
+    DEFAULT_CLASSES = "chrome"
+
+    @property
+    def shell(self) -> Shell:
+        return cast(Shell, self.app)
+
+    def _state(self) -> tuple[str, str]:
+        """The state in words, and the component class it is drawn in."""
+        app = self.shell
+        if not app.is_open:
+            return "◌ opening", "header--state"
+        if app.instant is not None:
+            seq = app.instant.seq
+            at = f" · seq {format_count(seq)}" if seq is not None else ""
+            return f"AS OF {app.instant.label}{at} · read only", "header--past"
+        if app.book is not None and app.why_read_only() is not None:
+            return "■ read only", "header--past"
+        return "● live", "header--state"
+
+    def render_line(self, y: int) -> Strip:
+        width = self.size.width
+        base = self.rich_style
+        if y or not width:
+            return Strip.blank(width, base)
+        screen = cast(_HasCrumbs, self.screen)
+        state, state_class = self._state()
+        status = screen.status() if hasattr(screen, "status") else ""
+        clock = self.shell.now().astimezone(self.shell.zone).strftime("%H:%M")
+        right: list[tuple[str, Style]] = []
+        if status:
+            right.append((f" {printable(status)} ", self.get_component_rich_style("header--crumb")))
+        right.append((f" {printable(state)} ", self.get_component_rich_style(state_class)))
+        if width >= 72:
+            right.append((f" {clock} ", self.get_component_rich_style("header--crumb")))
+        right_width = sum(cell_len(text) for text, _ in right)
+
+        crumbs = [printable(crumb) for crumb in screen.crumbs()] if hasattr(screen, "crumbs") else []
+        left: list[tuple[str, Style]] = [(" talea  ", self.get_component_rich_style("header--name"))]
+        left.extend((piece, style) for piece, style in self._crumb_pieces(crumbs, width - right_width - 9))
+        segments = [Segment(text, style) for text, style in left]
+        left_strip = Strip(segments)
+        room = max(0, width - right_width)
+        if left_strip.cell_length > room:
+            left_strip = left_strip.crop(0, room)
+        left_strip = left_strip.extend_cell_length(room, base)
+        strip = Strip([*left_strip, *(Segment(text, style) for text, style in right)])
+        return strip.crop(0, width).apply_style(base) if strip.cell_length > width else strip
+
+    def _crumb_pieces(self, crumbs: list[str], room: int) -> list[tuple[str, Style]]:
+        """Crumbs joined by `›`; the first ones give way when there is little room."""
+        crumb_style = self.get_component_rich_style("header--crumb")
+        here_style = self.get_component_rich_style("header--here")
+        while len(crumbs) > 1 and cell_len(" › ".join(crumbs)) > room:
+            crumbs = crumbs[1:]
+        pieces: list[tuple[str, Style]] = []
+        for place, crumb in enumerate(crumbs):
+            last = place == len(crumbs) - 1
+            pieces.append((crumb, here_style if last else crumb_style))
+            if not last:
+                pieces.append((" › ", crumb_style))
+        return pieces

@@ -1,0 +1,116 @@
+"""What screens and widgets may ask of the application."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, tzinfo
+from typing import TYPE_CHECKING, Any
+
+from textual.app import App
+
+from store import AccountId, AssetDef, BookInfo, StoredTransaction, StoreError, Transaction
+
+if TYPE_CHECKING:
+    from store import AsOf, Store
+
+    from ..settings import Settings
+
+
+@dataclass(frozen=True, slots=True)
+class Instant:
+    """A moment of the past that every pane shows: `at`; in `book`, if one is named, exactly `seq`."""
+
+    label: str
+    at: datetime
+    seq: int | None = None
+    book: str | None = None
+
+    def in_book(self, book: str) -> AsOf:
+        """What to hand the store as `as_of` for this book."""
+        return self.seq if self.seq is not None and book == self.book else self.at
+
+
+class Shell(App[int]):
+    """The application as screens see it; `TaleaApp` is the one that runs."""
+
+    book: str | None = None
+    """The book the user works in."""
+    instant: Instant | None = None
+    """The past that is shown; None is live."""
+    books: dict[str, BookInfo]
+    """What is known of each book, kept current."""
+    assets: dict[str, AssetDef]
+    """Registered assets by id, kept current."""
+    settings: Settings
+    zone: tzinfo
+    """In which dates and times are shown and read."""
+
+    @property
+    def store(self) -> Store:
+        """The open store; RuntimeError before it is open (screens are refreshed only once it is)."""
+        raise NotImplementedError
+
+    @property
+    def is_open(self) -> bool:
+        raise NotImplementedError
+
+    def open_ledger(self) -> None:
+        """Begin to open the store, in the background."""
+        raise NotImplementedError
+
+    def now(self) -> datetime:
+        """The wall clock, aware, handed in so that pictures and tests stand still."""
+        raise NotImplementedError
+
+    def as_of(self, book: str) -> AsOf:
+        """The `as_of` for store calls on `book`: None when live."""
+        return self.instant.in_book(book) if self.instant is not None else None
+
+    def precision(self, asset: str) -> int:
+        """Decimal places of an asset; 0 for one that is not known."""
+        found = self.assets.get(asset)
+        return found.precision if found is not None else 0
+
+    async def go(self, mode: str, **arrival: Any) -> None:
+        """Switch to a mode; `arrival` is handed to its first screen's `arrive`."""
+        raise NotImplementedError
+
+    def choose_book(self, book: str) -> None:
+        """Make `book` the one to work in; screens are told."""
+        raise NotImplementedError
+
+    def may_write(self, book: str | None = None) -> bool:
+        """Whether posting is possible now; when not, the user has been told why."""
+        raise NotImplementedError
+
+    def why_read_only(self, book: str | None = None) -> str | None:
+        """One sentence when nothing can be written to `book` (default: the current one), else None."""
+        raise NotImplementedError
+
+    def tell(self, text: str) -> None:
+        """Say something in passing. The text is data, never markup."""
+        raise NotImplementedError
+
+    def refuse(self, why: str | StoreError) -> None:
+        """Say what was refused and why. The text is data, never markup."""
+        raise NotImplementedError
+
+    def copy(self, text: str, what: str) -> None:
+        """Put text on the clipboard and say so; `what` names it."""
+        raise NotImplementedError
+
+    async def open_transaction(self, book: str, seq: int) -> None:
+        """Show one transaction, on top of the screen that asks."""
+        raise NotImplementedError
+
+    async def open_register(self, account: AccountId) -> None:
+        """Show an account's register alone, on top of the screen that asks."""
+        raise NotImplementedError
+
+    async def start_posting(self, like: Transaction | None = None, account: AccountId | None = None) -> None:
+        """Open the posting form, filled from a transaction or an account, unless nothing can be written."""
+        raise NotImplementedError
+
+    async def start_reversal(self, stored: StoredTransaction, *, correct: bool = False) -> None:
+        """Preview and post the opposite of a transaction; `correct` then opens the form with its contents."""
+        raise NotImplementedError

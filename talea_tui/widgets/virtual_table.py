@@ -1,0 +1,558 @@
+"""A table over any number of rows: only what is visible is fetched and drawn.
+
+Give it rows at hand (`set_rows`) or a source that is asked for pages (`set_source`); tell it of growth
+with `grow(count)`, of other changes with `reload(count)`. Rows are lists of `Cell` or str, never markup.
+What arrives below moves neither cursor nor scroll, unless the cursor stands on the last row: then it follows.
+
+    table = VirtualTable([Column("date", "date", min_width=10), Column("amount", "amount", align="right")])
+    table.set_source(source, count)        # source: async fetch(start, limit) -> list of rows
+    on VirtualTable.Highlighted / VirtualTable.Opened: event.row is a row's number, table.row_at(row) its cells
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import OrderedDict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar, Literal, NamedTuple, Protocol, TypeAlias, cast
+
+from rich.cells import cell_len, set_cell_size
+from rich.segment import Segment
+from rich.style import Style
+from textual import events
+from textual.geometry import Offset, Region, Size
+from textual.message import Message
+from textual.scroll_view import ScrollView
+from textual.strip import Strip
+
+from store import StoreClosed, StoreError
+
+from ..formatting import ELLIPSIS, printable
+from .keys import bindings_for
+from .shell import Shell
+
+PAGE_ROWS = 64
+PAGES_KEPT = 64
+GAP = 2
+MARKER = "▌"
+_CELL_CHARACTERS = 1_000
+
+
+class Cell(NamedTuple):
+    """`tone` is one of dim, strong, negative, positive, accent, warning; `plain` is what copy and export take."""
+
+    text: str
+    tone: str = ""
+    plain: str | None = None
+
+    @property
+    def value(self) -> str:
+        return self.text if self.plain is None else self.plain
+
+
+Row: TypeAlias = Sequence["Cell | str"]
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """Widths are in terminal cells and bend between their bounds to what the rows hold.
+
+    `flex` is the share of the room that is left over; `drop` says which column gives way first where there is
+    too little room (the highest first, 0 never).
+    """
+
+    id: str
+    title: str
+    align: Literal["left", "right"] = "left"
+    min_width: int = 4
+    max_width: int = 60
+    flex: int = 0
+    drop: int = 0
+
+
+class RowSource(Protocol):
+    """Where rows come from, by row number from 0."""
+
+    async def fetch(self, start: int, limit: int) -> Sequence[Row]: ...
+
+
+class RowsAtHand:
+    """A source over rows that are in memory."""
+
+    def __init__(self, rows: Sequence[Row]) -> None:
+        self.rows = rows
+
+    async def fetch(self, start: int, limit: int) -> Sequence[Row]:
+        return self.rows[start : start + limit]
+
+
+class VirtualTable(ScrollView, can_focus=True):
+    """Rows by number from an asynchronous source, with a cursor."""
+
+    BINDINGS: ClassVar = bindings_for("table")
+    COMPONENT_CLASSES: ClassVar[set[str]] = {
+        "table--head",
+        "table--head-marked",
+        "table--cursor",
+        "table--cursor-blurred",
+        "table--dim",
+        "table--strong",
+        "table--negative",
+        "table--positive",
+        "table--accent",
+        "table--warning",
+    }
+    DEFAULT_CSS = """
+    VirtualTable { overflow-x: hidden; overflow-y: auto; scrollbar-size-vertical: 1; }
+    """
+
+    class Highlighted(Message):
+        """The cursor came to another row; -1 when there are none."""
+
+        def __init__(self, table: VirtualTable, row: int) -> None:
+            super().__init__()
+            self.table, self.row = table, row
+
+        @property
+        def control(self) -> VirtualTable:
+            return self.table
+
+    class Opened(Message):
+        """The row is to be opened: enter, right, or a click on the row under the cursor."""
+
+        def __init__(self, table: VirtualTable, row: int) -> None:
+            super().__init__()
+            self.table, self.row = table, row
+
+        @property
+        def control(self) -> VirtualTable:
+            return self.table
+
+    class GoToAsked(Message):
+        """The user wants to name a row by its number."""
+
+        def __init__(self, table: VirtualTable) -> None:
+            super().__init__()
+            self.table = table
+
+    class ExportAsked(Message):
+        """The user wants what is shown as a file."""
+
+        def __init__(self, table: VirtualTable) -> None:
+            super().__init__()
+            self.table = table
+
+    def __init__(
+        self,
+        columns: Sequence[Column],
+        *,
+        name: str | None = None,
+        id: str | None = None,
+        classes: str | None = None,
+        empty: str = "",
+        show_head: bool = True,
+        follow: bool = True,
+    ) -> None:
+        super().__init__(name=name, id=id, classes=classes)
+        self.columns = list(columns)
+        self.empty = empty
+        self.show_head = show_head
+        self.follow = follow
+        self.count = 0
+        self.cursor = -1
+        self.column = len(self.columns) - 1
+        self.export_name = "talea"
+        self._source: RowSource = RowsAtHand([])
+        self._pages: OrderedDict[int, Sequence[Row]] = OrderedDict()
+        self._stale: set[int] = set()
+        self._failed: dict[int, str] = {}
+        self._seen_widths = [cell_len(column.title) for column in self.columns]
+        self._layout: list[tuple[int, int]] = []
+        self._layout_for: tuple[object, ...] = ()
+        self._generation = 0
+        self._fetching = False
+        self._wish: tuple[int, int] | None = None
+
+    # What is shown
+
+    def set_source(self, source: RowSource, count: int, *, cursor: int | None = None) -> None:
+        """Show other rows; the cursor starts at `cursor`, default the first row."""
+        self._source = source
+        self._generation += 1
+        self._pages.clear()
+        self._stale.clear()
+        self._failed.clear()
+        self._seen_widths = [cell_len(column.title) for column in self.columns]
+        self.count = count
+        self._resize_content()
+        if cursor is None:
+            cursor = 0
+        self.cursor = -1
+        self.set_scroll_top(0)
+        self.move_to(cursor, center=True)
+        self.refresh()
+
+    def set_rows(self, rows: Sequence[Row], *, cursor: int | None = None) -> None:
+        """Show rows that are at hand; without `cursor`, cursor and scroll stay as far as the rows reach."""
+        top = self.scroll_top
+        self._source = RowsAtHand(rows)
+        self._generation += 1
+        self._pages.clear()
+        self._stale.clear()
+        self._failed.clear()
+        self.count = len(rows)
+        self._seen_widths = [cell_len(column.title) for column in self.columns]
+        for row in rows[:1_000]:
+            self._measure(row)
+        self._resize_content()
+        self.set_scroll_top(top)
+        self.move_to(self.cursor if cursor is None else cursor)
+        self.refresh()
+
+    def grow(self, count: int) -> None:
+        """Rows were added at the end; rows that were there are as they were."""
+        if count == self.count:
+            return
+        following = self.follow and self.cursor == self.count - 1
+        last_page = self.count // PAGE_ROWS
+        self._stale.update(page for page in self._pages if page >= last_page)
+        self._failed.clear()
+        self.count = count
+        self._resize_content()
+        if following or self.cursor < 0 or self.cursor >= count:
+            self.move_to(count - 1)
+        self.refresh()
+
+    def reload(self, count: int) -> None:
+        """Any row may have changed; what is shown stays until the new rows are there."""
+        self._generation += 1
+        self._stale.update(self._pages)
+        self._failed.clear()
+        self.count = count
+        self._resize_content()
+        self.move_to(self.cursor)
+        self.refresh()
+
+    def set_columns(self, columns: Sequence[Column]) -> None:
+        self.columns = list(columns)
+        self.column = min(self.column, len(self.columns) - 1)
+        self._seen_widths = [cell_len(column.title) for column in self.columns]
+        for page in self._pages.values():
+            for row in page:
+                self._measure(row)
+        self.refresh()
+
+    def row_at(self, row: int) -> Row | None:
+        """A row if it has been fetched."""
+        if isinstance(self._source, RowsAtHand):
+            return self._source.rows[row] if 0 <= row < len(self._source.rows) else None
+        page = self._pages.get(row // PAGE_ROWS)
+        at = row % PAGE_ROWS
+        return page[at] if page is not None and row >= 0 and at < len(page) else None
+
+    async def fetch_rows(self, start: int, limit: int) -> Sequence[Row]:
+        """Rows straight from the source, for export."""
+        return await self._source.fetch(start, limit)
+
+    # Where one is
+
+    @property
+    def head_lines(self) -> int:
+        return 1 if self.show_head else 0
+
+    @property
+    def visible_rows(self) -> int:
+        return max(1, self.scrollable_content_region.height - self.head_lines)
+
+    @property
+    def scroll_top(self) -> int:
+        """The first row that is visible."""
+        return round(self.scroll_y)
+
+    def set_scroll_top(self, row: int) -> None:
+        last = max(0, self.count - self.visible_rows)
+        self.scroll_to(y=max(0, min(row, last)), animate=False, immediate=True, force=True)
+
+    def move_to(self, row: int, *, center: bool = False) -> None:
+        """Put the cursor on a row, as near as there is one, and scroll just enough to show it."""
+        row = max(0, min(row, self.count - 1)) if self.count else -1
+        moved = row != self.cursor
+        self.cursor = row
+        if row >= 0:
+            top, visible = self.scroll_top, self.visible_rows
+            if row < top:
+                self.set_scroll_top(row - (visible // 2 if center else 0))
+            elif row >= top + visible:
+                self.set_scroll_top(row - visible + 1 + (visible // 2 if center else 0))
+        if moved:
+            self.post_message(self.Highlighted(self, row))
+        self.refresh()
+
+    def _resize_content(self) -> None:
+        size = Size(max(1, self.size.width), self.count + self.head_lines)
+        if size != self.virtual_size:
+            self.virtual_size = size
+
+    def on_resize(self, event: events.Resize) -> None:
+        self._resize_content()
+        if self.cursor >= 0:
+            top, visible = self.scroll_top, self.visible_rows
+            if not top <= self.cursor < top + visible:
+                self.move_to(self.cursor)
+
+    # Fetching
+
+    def _need(self, first: int, last: int) -> None:
+        """See to it that rows first..last are fetched; a newer wish replaces an older one."""
+        if self._missing_page(first, last) is None:
+            return
+        self._wish = (first, last)
+        if not self._fetching and self.is_mounted:
+            self._fetching = True
+            self.run_worker(self._fetch_wishes(), group="rows")
+
+    def _missing_page(self, first: int, last: int) -> int | None:
+        for page in range(first // PAGE_ROWS, last // PAGE_ROWS + 1):
+            if page in self._failed:
+                continue
+            if page not in self._pages or page in self._stale:
+                return page
+        return None
+
+    async def _fetch_wishes(self) -> None:
+        try:
+            while self._wish is not None:
+                page = self._missing_page(*self._wish)
+                if page is None:
+                    self._wish = None
+                    return
+                await self._fetch_page(page)
+                await asyncio.sleep(0)
+        finally:
+            self._fetching = False
+
+    async def _fetch_page(self, page: int) -> None:
+        source, generation = self._source, self._generation
+        start = page * PAGE_ROWS
+        self._stale.discard(page)
+        try:
+            rows = await source.fetch(start, max(0, min(PAGE_ROWS, self.count - start)))
+        except StoreClosed:
+            self._failed[page] = ""
+            return
+        except StoreError as error:
+            if source is self._source:
+                self._failed[page] = printable(str(error), 300)
+                self.refresh()
+            return
+        if source is not self._source:
+            return
+        if generation != self._generation:
+            self._stale.add(page)
+        self._pages[page] = rows
+        self._pages.move_to_end(page)
+        while len(self._pages) > PAGES_KEPT:
+            dropped, _ = self._pages.popitem(last=False)
+            self._stale.discard(dropped)
+        for row in rows:
+            self._measure(row)
+        self.refresh()
+
+    # Drawing
+
+    def _measure(self, row: Row) -> None:
+        widths = self._seen_widths
+        for at, cell in enumerate(row[: len(widths)]):
+            text = cell if isinstance(cell, str) else cell.text
+            if len(text) > widths[at] or not text.isascii():
+                widths[at] = max(widths[at], cell_len(text[:_CELL_CHARACTERS]))
+
+    def column_layout(self) -> list[tuple[int, int]]:
+        """(column index, width) of the columns that fit, left to right."""
+        room = self.scrollable_content_region.width - 1
+        key = (room, tuple(self._seen_widths), tuple(self.columns))
+        if key == self._layout_for:
+            return self._layout
+        widths = {
+            at: max(column.min_width, min(column.max_width, self._seen_widths[at]))
+            for at, column in enumerate(self.columns)
+        }
+
+        def least() -> int:
+            return sum(
+                (self.columns[at].min_width if self.columns[at].flex else width) + GAP
+                for at, width in widths.items()
+            )
+
+        for at in sorted(range(len(self.columns)), key=lambda at: -self.columns[at].drop):
+            if least() - GAP <= room or not self.columns[at].drop:
+                break
+            del widths[at]
+        for at in widths:
+            if self.columns[at].flex:
+                widths[at] = self.columns[at].min_width
+        spare = room - (sum(widths.values()) + GAP * (len(widths) - 1))
+        if spare < 0:
+            for at in sorted(widths, key=lambda at: self.columns[at].min_width - widths[at]):
+                give = min(-spare, widths[at] - self.columns[at].min_width)
+                widths[at] -= give
+                spare += give
+        else:
+            flexible = [at for at in widths if self.columns[at].flex]
+            shares = sum(self.columns[at].flex for at in flexible)
+            left = spare
+            for at in flexible:
+                extra = spare * self.columns[at].flex // shares if at != flexible[-1] else left
+                widths[at] += extra
+                left -= extra
+        self._layout = sorted(widths.items())
+        self._layout_for = key
+        return self._layout
+
+    def render_line(self, y: int) -> Strip:
+        width = self.scrollable_content_region.width
+        base = self.rich_style
+        if self.show_head and y == 0:
+            return self._head(width)
+        row = self.scroll_top + y - self.head_lines
+        if row >= self.count:
+            if self.count == 0 and y == self.head_lines + 1 and self.empty:
+                text = set_cell_size("  " + self.empty, width)
+                return Strip([Segment(text, base + self._tone("dim"))], width)
+            return Strip.blank(width, base)
+        if y == self.head_lines:
+            self._need(row, min(self.count - 1, row + self.visible_rows - 1))
+        return self._row(row, width)
+
+    def _tone(self, tone: str) -> Style:
+        return self.get_component_rich_style(f"table--{tone}", partial=True)
+
+    def _head(self, width: int) -> Strip:
+        style = self.get_component_rich_style("table--head")
+        marked = self.get_component_rich_style("table--head-marked")
+        segments = [Segment(" ", style)]
+        for place, (at, cells) in enumerate(self.column_layout()):
+            column = self.columns[at]
+            if place:
+                segments.append(Segment(" " * GAP, style))
+            is_marked = at == self.column and self.has_focus
+            segments.append(Segment(_fit(column.title, cells, column.align), marked if is_marked else style))
+        return Strip(segments).adjust_cell_length(width, style)
+
+    def _row(self, row: int, width: int) -> Strip:
+        base = self.rich_style
+        is_cursor = row == self.cursor
+        if is_cursor:
+            base = base + self.get_component_rich_style(
+                "table--cursor" if self.has_focus else "table--cursor-blurred", partial=True
+            )
+        segments = [Segment(MARKER if is_cursor else " ", base + self._tone("accent") if is_cursor else base)]
+        cells = self.row_at(row)
+        failed = self._failed.get(row // PAGE_ROWS)
+        if cells is None:
+            text = failed if failed and row % PAGE_ROWS == 0 else "·"
+            segments.append(Segment(set_cell_size(text, max(0, width - 1)), base + self._tone("dim")))
+            return Strip(segments).adjust_cell_length(width, base)
+        for place, (at, size) in enumerate(self.column_layout()):
+            if place:
+                segments.append(Segment(" " * GAP, base))
+            cell = cells[at] if at < len(cells) else ""
+            text, tone = (cell, "") if isinstance(cell, str) else (cell.text, cell.tone)
+            style = base + self._tone(tone) if tone else base
+            segments.append(
+                Segment(_fit(printable(text, _CELL_CHARACTERS), size, self.columns[at].align), style)
+            )
+        return Strip(segments).adjust_cell_length(width, base)
+
+    # Mouse
+
+    def on_click(self, event: events.Click) -> None:
+        at = event.get_content_offset(self)
+        if at is None:
+            return
+        column = self._column_under(at)
+        if column is not None:
+            self.column = column
+        row = self.scroll_top + at.y - self.head_lines
+        if at.y >= self.head_lines and row < self.count:
+            if event.chain >= 2 and row == self.cursor:
+                self.post_message(self.Opened(self, row))
+            else:
+                self.move_to(row)
+        self.refresh()
+
+    def _column_under(self, offset: Offset) -> int | None:
+        x = 1
+        for at, size in self.column_layout():
+            if x <= offset.x < x + size + GAP:
+                return at
+            x += size + GAP
+        return None
+
+    # Actions
+
+    def action_cursor_up(self) -> None:
+        self.move_to(self.cursor - 1)
+
+    def action_cursor_down(self) -> None:
+        self.move_to(self.cursor + 1)
+
+    def action_page_up(self) -> None:
+        self.move_to(self.cursor - self.visible_rows)
+
+    def action_page_down(self) -> None:
+        self.move_to(self.cursor + self.visible_rows)
+
+    def action_first(self) -> None:
+        self.move_to(0)
+
+    def action_last(self) -> None:
+        self.move_to(self.count - 1)
+
+    def action_open(self) -> None:
+        if self.cursor >= 0:
+            self.post_message(self.Opened(self, self.cursor))
+
+    def action_go_to_row(self) -> None:
+        self.post_message(self.GoToAsked(self))
+
+    def action_column(self, step: int) -> None:
+        shown = [at for at, _ in self.column_layout()]
+        if shown:
+            place = shown.index(self.column) if self.column in shown else 0
+            self.column = shown[(place + step) % len(shown)]
+            self.refresh()
+
+    def action_copy_cell(self) -> None:
+        row = self.row_at(self.cursor)
+        if row is not None and self.column < len(row):
+            title = self.columns[self.column].title or "cell"
+            cast(Shell, self.app).copy(value_of(row[self.column]), title)
+
+    def action_copy_row(self) -> None:
+        row = self.row_at(self.cursor)
+        if row is not None:
+            cast(Shell, self.app).copy("\t".join(value_of(cell) for cell in row), "row")
+
+    def action_export(self) -> None:
+        self.post_message(self.ExportAsked(self))
+
+    def region_of_cursor(self) -> Region:
+        """Where the cursor's row is drawn, in this widget."""
+        return Region(0, self.cursor - self.scroll_top + self.head_lines, self.size.width, 1)
+
+
+def value_of(cell: Cell | str) -> str:
+    """What copy and export take of a cell."""
+    return cell if isinstance(cell, str) else cell.value
+
+
+def _fit(text: str, width: int, align: str) -> str:
+    """`text` in exactly `width` terminal cells, with an ellipsis where it was cut."""
+    length = cell_len(text)
+    if length > width:
+        return set_cell_size(set_cell_size(text, max(0, width - 1)).rstrip() + ELLIPSIS, width)
+    if align == "right":
+        return " " * (width - length) + text
+    return text + " " * (width - length)
