@@ -1,0 +1,201 @@
+"""Journals through `hledger print`.
+
+The structure comes from its JSON. That rounds quantities to ten decimals, so where an amount has that many
+they are taken from its CSV, printed in a style of our own that shows every decimal.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+from collections.abc import Iterator
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from .journal import Cost, Journal, JournalError, JournalPosting, JournalTransaction, Quantity, add_tag
+from .programs import run
+
+_JSON_PLACES = 10
+_EXACT_PLACES = 60
+
+_STATUSES = {"Unmarked": "", "Pending": "pending", "Cleared": "cleared"}
+_TYPE_LINE = re.compile(r"^(.*\S)\s+; type: ([A-Z]?)\s*$")
+
+
+class _Quantity(msgspec.Struct):
+    decimalMantissa: int
+    decimalPlaces: int
+
+    def exact(self) -> Quantity:
+        return Quantity(self.decimalMantissa, self.decimalPlaces)
+
+
+class _PricedAmount(msgspec.Struct):
+    acommodity: str
+    aquantity: _Quantity
+
+
+class _Price(msgspec.Struct):
+    tag: str
+    contents: _PricedAmount
+
+
+class _Amount(msgspec.Struct):
+    acommodity: str
+    aquantity: _Quantity
+    aprice: _Price | None = None
+    acost: _Price | None = None
+
+    @property
+    def price(self) -> _Price | None:
+        """The cost, under its name of hledger before and since 1.40."""
+        return self.aprice or self.acost
+
+
+class _Posting(msgspec.Struct):
+    paccount: str
+    pamount: list[_Amount]
+    ptype: str
+    pstatus: str
+    pcomment: str = ""
+    ptags: list[tuple[str, str]] = []
+    pdate: str | None = None
+    pdate2: str | None = None
+    pbalanceassertion: dict[str, Any] | None = None
+
+
+class _Position(msgspec.Struct):
+    sourceName: str = ""
+    sourceLine: int = 0
+
+
+class _Transaction(msgspec.Struct):
+    tdate: str
+    tdescription: str
+    tpostings: list[_Posting]
+    tdate2: str | None = None
+    tcode: str = ""
+    tstatus: str = "Unmarked"
+    tcomment: str = ""
+    tprecedingcomment: str = ""
+    ttags: list[tuple[str, str]] = []
+    tsourcepos: list[_Position] = []
+
+
+def read(path: Path) -> Journal:
+    """Raises JournalError when hledger cannot read the file or answers in a shape that is not known."""
+    try:
+        parsed = msgspec.json.decode(
+            run("hledger", "-f", str(path), "print", "-O", "json"), type=list[_Transaction]
+        )
+    except msgspec.MsgspecError as error:
+        raise JournalError(
+            f"hledger's answer is not understood ({error}); a version from 1.25 on is needed."
+        ) from error
+    exact: Iterator[Quantity] = iter(())
+    if any(amount.aquantity.decimalPlaces >= _JSON_PLACES for amount in _amounts(parsed)):
+        exact = _exact_quantities(path, {amount.acommodity for amount in _amounts(parsed)})
+    try:
+        transactions = tuple(_transaction(parsed_one, exact) for parsed_one in parsed)
+    except ValueError as error:
+        raise JournalError(f"hledger's answer is not understood ({error}).") from error
+    return Journal(path, "hledger", transactions, _account_types(path))
+
+
+def _amounts(transactions: list[_Transaction]) -> Iterator[_Amount]:
+    for transaction in transactions:
+        for posting in transaction.tpostings:
+            yield from posting.pamount
+
+
+def _exact_quantities(path: Path, commodities: set[str]) -> Iterator[Quantity]:
+    """Every amount's quantity in the order of the JSON."""
+    styles = []
+    for commodity in sorted(commodities):
+        quoted = f' "{commodity}"' if commodity else ""
+        styles += ["-c", "1000." + "0" * _EXACT_PLACES + quoted]
+    printed = run("hledger", "-f", str(path), "print", "-x", "-O", "csv", *styles).decode("utf-8")
+    for row in csv.DictReader(io.StringIO(printed, newline="")):
+        yield Quantity.parse(row["amount"]).shortest()
+
+
+def _transaction(parsed: _Transaction, exact: Iterator[Quantity]) -> JournalTransaction:
+    comment = "\n".join(
+        part for part in (_comment(parsed.tprecedingcomment), _comment(parsed.tcomment)) if part
+    )
+    priced = any(amount.price for posting in parsed.tpostings for amount in posting.pamount)
+    postings = []
+    for posting in parsed.tpostings:
+        postings += [_posting(posting, amount, priced, exact) for amount in posting.pamount]
+    where = ""
+    if parsed.tsourcepos:
+        where = f"{Path(parsed.tsourcepos[0].sourceName).name}:{parsed.tsourcepos[0].sourceLine}"
+    return JournalTransaction(
+        date=date.fromisoformat(parsed.tdate),
+        date2=parsed.tdate2 or "",
+        code=parsed.tcode,
+        status=_STATUSES[parsed.tstatus],
+        description=parsed.tdescription,
+        comment=comment,
+        tags=_tags(parsed.ttags, comment),
+        postings=tuple(postings),
+        where=where,
+    )
+
+
+def _posting(posting: _Posting, amount: _Amount, priced: bool, exact: Iterator[Quantity]) -> JournalPosting:
+    rounded = amount.aquantity.exact()
+    quantity = next(exact, rounded)
+    if quantity.minor(_JSON_PLACES) != rounded.minor(_JSON_PLACES):
+        raise ValueError(f"it prints both {quantity} and {rounded} for one amount of {posting.paccount}")
+    # What hledger works out from costs has the decimals of both factors together, which no one wrote.
+    written = not priced or amount.price is not None
+    shown = max(quantity.places, rounded.places) if written else quantity.shortest().places
+    price = amount.price
+    comment = _comment(posting.pcomment)
+    return JournalPosting(
+        account=posting.paccount,
+        commodity=amount.acommodity,
+        quantity=quantity,
+        shown_places=shown,
+        cost=None if price is None else _cost(price),
+        status=_STATUSES[posting.pstatus],
+        comment=comment,
+        tags=_tags(posting.ptags, comment),
+        date=posting.pdate or "",
+        date2=posting.pdate2 or "",
+        virtual=posting.ptype != "RegularPosting",
+        assertion=posting.pbalanceassertion is not None,
+    )
+
+
+def _cost(price: _Price) -> Cost:
+    per = "unit" if price.tag.startswith("Unit") else "total"
+    return Cost(per, price.contents.aquantity.exact(), price.contents.acommodity)
+
+
+def _comment(text: str) -> str:
+    return "\n".join(line.strip() for line in text.strip().splitlines())
+
+
+def _tags(pairs: list[tuple[str, str]], comment: str) -> dict[str, str | list[str]]:
+    """Those of the comment itself: hledger adds tags inherited from account declarations."""
+    tags: dict[str, str | list[str]] = {}
+    for name, value in pairs:
+        if f"{name}:" in comment:
+            add_tag(tags, name, value)
+    return tags
+
+
+def _account_types(path: Path) -> dict[str, str]:
+    """Account types by name; empty with a version too old to tell them."""
+    try:
+        printed = run("hledger", "-f", str(path), "accounts", "--types").decode("utf-8")
+    except JournalError:
+        return {}
+    matches = (_TYPE_LINE.match(line) for line in printed.splitlines())
+    return {match[1]: match[2] for match in matches if match and match[2]}
