@@ -10,8 +10,10 @@ import unicodedata
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, TypeVar
 from uuid import UUID
+
+import msgspec
 
 from store.errors import (
     AlreadyExists,
@@ -210,6 +212,10 @@ def check_shape(transaction: Transaction) -> None:
         transaction.occurred_at.astimezone(UTC)
     except OverflowError as error:
         raise InvalidTransaction("its time is out of bounds") from error
+    if not isinstance(transaction.postings, tuple | list) or not isinstance(
+        transaction.external_refs, tuple | list
+    ):
+        raise InvalidTransaction("its postings or refs are no tuple")
     for ref in transaction.external_refs:
         if not isinstance(ref, ExternalRef) or not is_text(ref.kind) or not is_text(ref.value):
             raise InvalidTransaction("an external ref is no text")
@@ -219,6 +225,12 @@ def check_shape(transaction: Transaction) -> None:
         raise InvalidTransaction("it has no postings")
     sides: dict[str, dict[Direction, int]] = {}
     for posting in transaction.postings:
+        if (
+            not isinstance(posting, Posting)
+            or not isinstance(posting.amount, Amount)
+            or not isinstance(posting.account, AccountId)
+        ):
+            raise InvalidTransaction("a posting is none")
         minor = posting.amount.minor
         if type(minor) is not int or not 0 < minor < LIMIT:
             raise InvalidTransaction("an amount is not positive and below 2**127")
@@ -247,6 +259,20 @@ def as_stored(transaction: Transaction) -> Transaction:
         metadata=copied_json(transaction.metadata),
         occurred_at=transaction.occurred_at.astimezone(UTC),
     )
+
+
+Kept = TypeVar("Kept", StoredTransaction, Sequenced)
+
+
+def handed_out(kept: Kept) -> Kept:
+    """A copy for a reader, who may do with its metadata as it likes."""
+    if isinstance(kept, StoredTransaction):
+        return msgspec.structs.replace(kept, transaction=as_stored(kept.transaction))
+    if isinstance(kept.event, TransactionPosted):
+        return msgspec.structs.replace(
+            kept, event=TransactionPosted(transaction=as_stored(kept.event.transaction))
+        )
+    return kept
 
 
 def signed(posting: Posting) -> int:
@@ -467,12 +493,13 @@ class ReferenceLedger:
         for name in self.names() if book is None else [book]:
             for stored in self.book(name).posted():
                 if stored.transaction.id == txid:
-                    return stored
+                    return handed_out(stored)
         return None
 
     def by_key(self, book: str, key: str) -> StoredTransaction | None:
         found = (stored for stored in self.book(book).posted() if stored.transaction.idempotency_key == key)
-        return next(found, None)
+        stored = next(found, None)
+        return None if stored is None else handed_out(stored)
 
     def trial_balance(self, book: str, as_of: AsOf = None) -> list[TrialBalanceRow]:
         sides: dict[str, dict[Direction, int]] = {}
@@ -489,10 +516,10 @@ class ReferenceLedger:
         events = self.book(book).events
         if limit < 0:
             raise ValueError("limit is negative")
-        return [event for event in events if event.seq >= from_seq][:limit]
+        return [handed_out(event) for event in events if event.seq >= from_seq][:limit]
 
     def events_at(self, book: str, seqs: Sequence[int]) -> list[Sequenced]:
-        by_seq = {event.seq: event for event in self.book(book).events}
+        by_seq = {event.seq: handed_out(event) for event in self.book(book).events}
         return [by_seq[seq] for seq in seqs if seq in by_seq]
 
     def seq_at(self, book: str, t: datetime) -> int:

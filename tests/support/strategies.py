@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
@@ -46,11 +45,10 @@ def nasty_values() -> st.SearchStrategy[Any]:
         st.binary(max_size=8),
         any_text(),
         st.datetimes(),
-        st.just(datetime.max),
         st.just(Decimal(1)),
         st.builds(object),
         st.sets(st.integers(), max_size=2),
-        st.sampled_from([int, Exception("x"), ..., NotImplemented, 1j, 10**5000]),
+        st.sampled_from([int, Exception("x"), ..., NotImplemented, 1j]),
     )
     return st.recursive(
         leaves,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
@@ -55,32 +56,38 @@ class ReopenedStore:
     def __init__(self, store: Any, directory: Path, clock: FakeClock, options: dict[str, Any]) -> None:
         self._store, self._directory, self._clock, self._options = store, directory, clock, options
         self._closed = False
+        self._opening = asyncio.Lock()
 
     async def _reopened(self) -> Any:
-        if not self._closed:
-            await self._store.shutdown()
-            self._store = await open_log_store(self._directory, self._clock, **self._options)
+        async with self._opening:
+            if not self._closed:
+                await self._store.shutdown()
+                self._store = await open_log_store(self._directory, self._clock, **self._options)
         return self._store
+
+    async def _current(self) -> Any:
+        async with self._opening:
+            return self._store
 
     async def shutdown(self) -> None:
         self._closed = True
         await self._store.shutdown()
 
     async def snapshot_now(self, book: str) -> None:
-        await self._store.snapshot_now(book)
+        await (await self._current()).snapshot_now(book)
 
     async def register_asset(self, asset: AssetDef) -> None:
-        await self._store.register_asset(asset)
+        await (await self._current()).register_asset(asset)
 
     async def open_account(self, definition: AccountDef, config: AccountCfg) -> None:
-        await self._store.open_account(definition, config)
+        await (await self._current()).open_account(definition, config)
 
     async def commit(self, transaction: Transaction) -> Committed:
-        committed: Committed = await self._store.commit(transaction)
+        committed: Committed = await (await self._current()).commit(transaction)
         return committed
 
     async def commit_batch(self, transactions: Sequence[Transaction]) -> list[Committed | StoreError]:
-        results: list[Committed | StoreError] = await self._store.commit_batch(transactions)
+        results: list[Committed | StoreError] = await (await self._current()).commit_batch(transactions)
         return results
 
     async def balance(self, account: AccountId, as_of: AsOf = None) -> BalanceSnapshot:
