@@ -1,0 +1,163 @@
+"""The events that meet a filter, as rows: found from the newest backwards, extended by what arrives."""
+
+from __future__ import annotations
+
+import asyncio
+from array import array
+from bisect import bisect_left
+from collections.abc import Iterable
+from datetime import UTC, datetime, timedelta
+
+from .feed import EventFeed
+from .filter import Filter
+from .text import BookEvent
+
+BITE_EVENTS = 2_048
+"""How far one step of the scan goes."""
+
+SLICE_EVENTS = 256
+"""How many events are tested before the loop has its turn."""
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
+_SEQ_BITS = 40
+
+
+class MatchedFeed:
+    """Rows below 0 are matches that were there when the scan began, newest last; from 0 on what arrived.
+
+    Kept are 16 bytes a match. `feed` must have been refreshed.
+    """
+
+    def __init__(self, feed: EventFeed, filter: Filter) -> None:
+        self.feed = feed
+        self.filter = filter
+        self._start = dict(feed.heads)
+        self._low = dict(feed.heads)
+        self._high = dict(feed.heads)
+        self._books: list[str] = []
+        self._older = _Matches()
+        self._newer = _Matches()
+        self._scanned_to: int | None = None
+
+    @property
+    def first(self) -> int:
+        return -len(self._older)
+
+    @property
+    def end(self) -> int:
+        return len(self._newer)
+
+    @property
+    def matches(self) -> int:
+        return len(self._older) + len(self._newer)
+
+    @property
+    def scanned(self) -> int:
+        """Events that have been tested."""
+        return sum(self._high.values()) - sum(self._low.values())
+
+    @property
+    def total(self) -> int:
+        return sum(self._high.values())
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether all of history has been tested."""
+        return not any(self._low.values())
+
+    def has_reached(self, at: datetime) -> bool:
+        """Whether everything committed at or after a time has been tested."""
+        return self.is_complete or (self._scanned_to is not None and self._scanned_to < _micros(at))
+
+    async def step(self) -> None:
+        """Test the next bite of history, from the newest backwards."""
+        left = sum(self._low.values())
+        if not left:
+            return
+        low = await self.feed.locate({}, self._start, max(0, left - BITE_EVENTS))
+        bite = await self.feed.between(low, self._low)
+        for at in range(len(bite), 0, -SLICE_EVENTS):
+            self._older.extend(self._codes(reversed(bite[max(0, at - SLICE_EVENTS) : at])))
+            await asyncio.sleep(0)
+        self._low = low
+        if bite:
+            self._scanned_to = _micros(bite[0].sequenced.at)
+
+    async def catch_up(self) -> None:
+        """Test what has arrived since; every event once, in bites, so that a burst stalls nothing."""
+        while any(head > self._high.get(book, 0) for book, head in self.feed.heads.items()):
+            heads = dict(self.feed.heads)
+            waiting = sum(heads.values()) - sum(self._high.values())
+            upto = heads
+            if waiting > BITE_EVENTS:
+                upto = await self.feed.locate(self._high, heads, BITE_EVENTS)
+            bite = await self.feed.between(self._high, upto)
+            for at in range(0, len(bite), SLICE_EVENTS):
+                self._newer.extend(self._codes(bite[at : at + SLICE_EVENTS]))
+                await asyncio.sleep(0)
+            self._high = upto
+
+    async def rows(self, start: int, stop: int) -> list[BookEvent]:
+        wanted = [self._id(row) for row in range(start, stop)]
+        seqs: dict[str, list[int]] = {}
+        for book, seq in wanted:
+            seqs.setdefault(book, []).append(seq)
+        found: dict[tuple[str, int], BookEvent] = {}
+        for book, of_book in seqs.items():
+            found.update((event.id, event) for event in await self.feed.events_at(book, of_book))
+        return [found[id] for id in wanted]
+
+    async def row_of(self, book: str, seq: int) -> int:
+        events = await self.feed.events_at(book, [seq])
+        if not events:
+            return self.end
+        row = await self.row_at(events[0].sequenced.at)
+        key = events[0].merge_key
+        while row < self.end and self._micros(row) == _micros(key[0]) and self._id(row) < (book, seq):
+            row += 1
+        return row
+
+    async def row_at(self, at: datetime) -> int:
+        rows = range(self.first, self.end)
+        return self.first + bisect_left(rows, _micros(at), key=self._micros)
+
+    def _codes(self, events: Iterable[BookEvent]) -> list[tuple[int, int]]:
+        matches = self.filter.matches
+        return [
+            (self._book_number(book) << _SEQ_BITS | sequenced.seq, _micros(sequenced.at))
+            for book, sequenced in events
+            if matches(book, sequenced)
+        ]
+
+    def _book_number(self, book: str) -> int:
+        if book not in self._books:
+            self._books.append(book)
+        return self._books.index(book)
+
+    def _id(self, row: int) -> tuple[str, int]:
+        code = self._newer.codes[row] if row >= 0 else self._older.codes[-1 - row]
+        return self._books[code >> _SEQ_BITS], code & ((1 << _SEQ_BITS) - 1)
+
+    def _micros(self, row: int) -> int:
+        return self._newer.micros[row] if row >= 0 else self._older.micros[-1 - row]
+
+
+class _Matches:
+    """Which events, and when they were committed, in the order of their finding."""
+
+    def __init__(self) -> None:
+        self.codes = array("Q")
+        self.micros = array("q")
+
+    def __len__(self) -> int:
+        return len(self.codes)
+
+    def extend(self, found: list[tuple[int, int]]) -> None:
+        for code, micros in found:
+            self.codes.append(code)
+            self.micros.append(micros)
+
+
+def _micros(at: datetime) -> int:
+    return (at - _EPOCH) // _MICROSECOND

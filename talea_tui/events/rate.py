@@ -1,0 +1,48 @@
+"""How many events a second, over time; fed with running totals, never with single events."""
+
+from __future__ import annotations
+
+from collections import deque
+
+
+class RateMeter:
+    """Event counts in buckets of `bucket_seconds`, the newest `buckets` of them kept.
+
+    Times are seconds of any steady clock and never decrease.
+    """
+
+    def __init__(self, bucket_seconds: float = 1.0, buckets: int = 120) -> None:
+        self._bucket_seconds = bucket_seconds
+        self._counts: deque[int] = deque(maxlen=buckets)
+        self._current: int | None = None
+        self._total = 0
+        self._recent: deque[tuple[float, int]] = deque()
+
+    def observe(self, now: float, total: int) -> None:
+        """`total` events have been seen up to `now`; the first call only sets the start."""
+        bucket = int(now // self._bucket_seconds)
+        if self._current is None:
+            self._current, self._total = bucket, total
+            self._counts.append(0)
+            self._recent.append((now, total))
+            return
+        for _ in range(min(bucket - self._current, self._counts.maxlen or 0)):
+            self._counts.append(0)
+        self._current = max(bucket, self._current)
+        self._counts[-1] += total - self._total
+        self._total = total
+        self._recent.append((now, total))
+        while len(self._recent) > 2 and self._recent[1][0] <= now - 2.0:
+            self._recent.popleft()
+
+    def per_second(self) -> float:
+        """The mean over about the last two seconds."""
+        if len(self._recent) < 2:
+            return 0.0
+        (start, before), (end, after) = self._recent[0], self._recent[-1]
+        return (after - before) / (end - start) if end > start else 0.0
+
+    def counts(self, width: int) -> list[int]:
+        """The newest `width` buckets, oldest first, the one under way included; zeros before the start."""
+        counts = list(self._counts)[-width:]
+        return [0] * (width - len(counts)) + counts
