@@ -1,0 +1,344 @@
+"""What a draft means against a book: postings, differences, balances after, and what is wrong where."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import UTC, date, datetime, time
+from typing import Any
+
+from store import (
+    AccountId,
+    AccountInfo,
+    AlreadyExists,
+    Amount,
+    AmountOverflow,
+    AssetMismatch,
+    ConstraintViolation,
+    Direction,
+    IdempotencyConflict,
+    Posting,
+    StoreError,
+    Transaction,
+    Unbalanced,
+    UnknownAccount,
+    UnknownAsset,
+)
+
+from ..formatting import format_amount, printable
+from ..parsing import ParseError, parse_amount, parse_date
+from .draft import Draft, Row
+
+PRECISION_UNKNOWN = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """A place in the form. `row` is None for what stands above the rows."""
+
+    name: str
+    row: int | None = None
+
+
+DATE, DESCRIPTION, FORM = Field("date"), Field("description"), Field("form")
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """`sentence` is for the person. `later` is one that typing on will mend: told quietly, still not
+    postable.
+    """
+
+    field: Field
+    sentence: str
+    later: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class RowReading:
+    """`minor` is positive and on `side`; None while there is no good amount. Balances are effective, minor
+    units.
+    """
+
+    account: AccountInfo | None = None
+    asset: str | None = None
+    precision: int = PRECISION_UNKNOWN
+    side: Direction | None = None
+    minor: int | None = None
+    balance_after: int | None = None
+    below_minimum: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """`minor` is debits less credits: positive wants credit."""
+
+    asset: str
+    minor: int
+    precision: int
+
+    @property
+    def sentence(self) -> str:
+        if self.minor == 0:
+            return f"{printable(self.asset)}  balanced ✓"
+        side = "credit" if self.minor > 0 else "debit"
+        amount = format_amount(self.minor, self.precision, sign="none")
+        return f"{printable(self.asset)} {amount} to {side} ✗"
+
+
+@dataclass(frozen=True, slots=True)
+class Assessment:
+    """A draft read once; `rows` stand as in the draft."""
+
+    day: date | None
+    rows: tuple[RowReading, ...]
+    differences: tuple[Difference, ...]
+    problems: tuple[Problem, ...]
+    postings: tuple[Posting, ...] = field(default=())
+
+    @property
+    def ready(self) -> bool:
+        return not self.problems and bool(self.postings)
+
+    def problem_at(self, at: Field) -> Problem | None:
+        return next((problem for problem in self.problems if problem.field == at), None)
+
+
+def assess(
+    draft: Draft,
+    accounts: Mapping[str, AccountInfo],
+    precisions: Mapping[str, int],
+    today: date,
+) -> Assessment:
+    """Read `draft` against the accounts of its book (by path) and the precisions of the assets (by id)."""
+    problems: list[Problem] = []
+    day: date | None = None
+    try:
+        day = parse_date(draft.date, today)
+    except ParseError as refusal:
+        problems.append(Problem(DATE, str(refusal)))
+    readings = [
+        RowReading() if row.blank else _read_row(number, row, accounts, precisions, problems)
+        for number, row in enumerate(draft.rows)
+    ]
+    readings = _with_balances(readings)
+    differences = _differences(readings)
+    for number, reading in enumerate(readings):
+        if reading.below_minimum and reading.account is not None:
+            problems.append(Problem(Field("account", number), _minimum_sentence(reading)))
+    if len(draft.used_rows()) == 0:
+        problems.append(Problem(FORM, "Nothing to post yet: name two accounts and an amount.", later=True))
+    problems.extend(
+        Problem(FORM, difference.sentence, later=True) for difference in differences if difference.minor
+    )
+    postings = tuple(
+        Posting(
+            account=reading.account.definition.id,
+            amount=Amount(minor=reading.minor, asset=reading.account.definition.asset),
+            direction=reading.side,
+        )
+        for reading in readings
+        if reading.account is not None and reading.minor and reading.side is not None
+    )
+    return Assessment(day, tuple(readings), differences, tuple(problems), postings)
+
+
+def _read_row(
+    number: int,
+    row: Row,
+    accounts: Mapping[str, AccountInfo],
+    precisions: Mapping[str, int],
+    problems: list[Problem],
+) -> RowReading:
+    path = row.account.strip()
+    account = accounts.get(path)
+    if not path:
+        problems.append(Problem(Field("account", number), "This amount needs an account.", later=True))
+    elif account is None:
+        sentence = f"“{printable(path, 40)}” is not open in this book: enter opens it, or choose another."
+        problems.append(Problem(Field("account", number), sentence, later=True))
+    asset = account.definition.asset if account else None
+    precision = precisions.get(asset, PRECISION_UNKNOWN) if asset else PRECISION_UNKNOWN
+    reading = RowReading(account=account, asset=asset, precision=precision)
+    if row.debit.strip() and row.credit.strip():
+        problems.append(Problem(Field("credit", number), "A row has one amount: clear debit or credit."))
+        return reading
+    side = Direction.DEBIT if row.debit.strip() else Direction.CREDIT
+    if not row.amount:
+        problems.append(Problem(Field("debit", number), "An amount is missing.", later=True))
+        return reading
+    try:
+        minor = parse_amount(row.amount, precision)
+    except ParseError as refusal:
+        problems.append(Problem(Field(side.value, number), str(refusal)))
+        return reading
+    if minor == 0:
+        problems.append(Problem(Field(side.value, number), "An amount of zero moves nothing: type another."))
+        return reading
+    if minor < 0:
+        side = opposite(side)
+    return replace(reading, side=side, minor=abs(minor))
+
+
+def _with_balances(readings: list[RowReading]) -> list[RowReading]:
+    """Balances run down the rows; the minimum is held against what the last row of an account leaves."""
+    running: dict[str, int] = {}
+    last: dict[str, int] = {}
+    done: list[RowReading] = []
+    for number, reading in enumerate(readings):
+        if reading.account is None:
+            done.append(reading)
+            continue
+        path = reading.account.definition.id.path
+        before = running.get(path, reading.account.balance.amount.minor)
+        after = before + effect(reading.account, reading.side, reading.minor)
+        running[path] = after
+        done.append(replace(reading, balance_after=after))
+        if reading.minor:
+            last[path] = number
+    for number in last.values():
+        reading = done[number]
+        assert reading.account is not None
+        minimum = reading.account.config.min_balance
+        if minimum is not None and reading.balance_after is not None and reading.balance_after < minimum:
+            done[number] = replace(reading, below_minimum=True)
+    return done
+
+
+def effect(account: AccountInfo, side: Direction | None, minor: int | None) -> int:
+    """What a posting adds to the effective balance of `account`."""
+    if minor is None or side is None:
+        return 0
+    signed = minor if side is Direction.DEBIT else -minor
+    return -signed if account.config.normal_side is Direction.CREDIT else signed
+
+
+def opposite(side: Direction) -> Direction:
+    return Direction.CREDIT if side is Direction.DEBIT else Direction.DEBIT
+
+
+def _differences(readings: list[RowReading]) -> tuple[Difference, ...]:
+    """One for each asset of the form, in order of appearance."""
+    sums: dict[str, list[int]] = {}
+    for reading in readings:
+        if reading.asset is not None:
+            entry = sums.setdefault(reading.asset, [0, reading.precision])
+            if reading.minor is not None:
+                entry[0] += reading.minor if reading.side is Direction.DEBIT else -reading.minor
+    return tuple(Difference(asset, minor, precision) for asset, (minor, precision) in sums.items())
+
+
+def _minimum_sentence(reading: RowReading) -> str:
+    assert reading.account is not None
+    assert reading.balance_after is not None
+    after = format_amount(reading.balance_after, reading.precision)
+    minimum = format_amount(reading.account.config.min_balance or 0, reading.precision)
+    asset = printable(reading.asset or "")
+    return f"This would leave {after} {asset}, below the account's minimum of {minimum}."
+
+
+def missing_amount(assessment: Assessment, number: int) -> tuple[Direction, int] | None:
+    """The side and amount that row `number` needs for its asset to balance, whatever it holds now.
+
+    None when the row names no open account or nothing is missing.
+    """
+    reading = assessment.rows[number]
+    if reading.asset is None:
+        return None
+    others = next(d.minor for d in assessment.differences if d.asset == reading.asset)
+    if reading.minor is not None:
+        others -= reading.minor if reading.side is Direction.DEBIT else -reading.minor
+    if others == 0:
+        return None
+    return (Direction.CREDIT, others) if others > 0 else (Direction.DEBIT, -others)
+
+
+def waits_for_missing(draft: Draft, assessment: Assessment, number: int) -> bool:
+    """Whether row `number` is the only one of its asset without an amount, so that the missing one is its
+    own.
+    """
+    reading = assessment.rows[number]
+    if reading.asset is None or draft.rows[number].amount:
+        return False
+    return not any(
+        other != number and assessment.rows[other].asset == reading.asset and not row.amount
+        for other, row in draft.used_rows()
+    )
+
+
+def metadata_of(draft: Draft) -> dict[str, Any]:
+    """Description and comment as imports write them, beside what the repeated transaction carried."""
+    metadata: dict[str, Any] = dict(draft.carried)
+    for name, text in (("description", draft.description), ("comment", draft.comment)):
+        if text.strip():
+            metadata[name] = text.strip()
+        else:
+            metadata.pop(name, None)
+    return metadata
+
+
+def transaction_of(draft: Draft, assessment: Assessment) -> Transaction:
+    """What is committed. `occurred_at` is the chosen day at 00:00 UTC: a day is a label, the same in every
+    zone.
+
+    ValueError unless `assessment.ready`.
+    """
+    if not assessment.ready or assessment.day is None:
+        raise ValueError("the draft is not ready to be posted")
+    return Transaction(
+        book=draft.book,
+        postings=assessment.postings,
+        idempotency_key=draft.key,
+        external_refs=draft.refs,
+        metadata=metadata_of(draft),
+        occurred_at=datetime.combine(assessment.day, time(), UTC),
+    )
+
+
+def refusal_at(error: StoreError, draft: Draft, assessment: Assessment) -> Problem:
+    """Where in the form a refusal of the store belongs, in words of the form."""
+
+    def row_of(account: AccountId) -> int | None:
+        rows = [number for number, row in draft.used_rows() if row.account.strip() == account.path]
+        return rows[-1] if rows else None
+
+    match error:
+        case (
+            UnknownAccount(account=account) | AssetMismatch(account=account) | AmountOverflow(account=account)
+        ):
+            number = row_of(account)
+            if number is not None:
+                name = "account" if not isinstance(error, AmountOverflow) else _typed_side(draft.rows[number])
+                return Problem(Field(name, number), str(error))
+        case ConstraintViolation(account=account, would_be=would_be, min_balance=min_balance):
+            number = row_of(account)
+            if number is not None:
+                precision = assessment.rows[number].precision
+                return Problem(
+                    Field("account", number),
+                    f"Refused: this would leave {format_amount(would_be, precision)}, below the account's "
+                    f"minimum of {format_amount(min_balance, precision)}.",
+                )
+        case Unbalanced(asset=asset):
+            for number, reading in enumerate(assessment.rows):
+                if reading.asset == asset:
+                    return Problem(Field(_typed_side(draft.rows[number]), number), str(error))
+        case UnknownAsset(asset=asset):
+            return Problem(
+                FORM, f"Asset {printable(asset, 40)} is not registered: add it on the assets screen (8)."
+            )
+        case IdempotencyConflict(seq=seq):
+            return Problem(
+                FORM,
+                f"This entry was posted before, at seq {seq:,}, with other content; "
+                "ctrl+n keeps what is typed as a new entry.",
+            )
+        case AlreadyExists():
+            return Problem(FORM, f"{error} Press enter to try again.")
+        case _:
+            pass
+    return Problem(FORM, str(error))
+
+
+def _typed_side(row: Row) -> str:
+    return "credit" if row.credit.strip() else "debit"

@@ -1,0 +1,140 @@
+"""Corrections of a log that only grows: the opposite transaction, and drafts made from a posted one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time
+from uuid import UUID
+
+from store import (
+    AccountInfo,
+    ExternalRef,
+    Posting,
+    StoredTransaction,
+    Transaction,
+)
+
+from ..formatting import format_amount
+from .assessment import effect, opposite
+from .draft import Draft, Row
+from .usage import TemplateRow, description_of
+
+REVERSES, CORRECTS = "reverses", "corrects"
+
+
+def reversal_key(txid: UUID) -> str:
+    """One key for each transaction: the store itself lets it be reversed only once."""
+    return f"reverse:{txid}"
+
+
+def reversal_of(stored: StoredTransaction, day: date) -> Transaction:
+    """The opposite postings, in the same order, referring to the original; equal for every try but id and
+    day.
+    """
+    original = stored.transaction
+    description = description_of(original)
+    return Transaction(
+        book=original.book,
+        postings=tuple(
+            Posting(account=posting.account, amount=posting.amount, direction=opposite(posting.direction))
+            for posting in original.postings
+        ),
+        idempotency_key=reversal_key(original.id),
+        external_refs=(ExternalRef(kind=REVERSES, value=str(original.id)),),
+        metadata={
+            "description": f"Reversal of {description}" if description else f"Reversal of seq {stored.seq}"
+        },
+        occurred_at=datetime.combine(day, time(), UTC),
+    )
+
+
+def reversed_id(transaction: Transaction) -> UUID | None:
+    """The transaction that `transaction` reverses, if it is a reversal."""
+    return _referred(transaction, REVERSES)
+
+
+def corrected_id(transaction: Transaction) -> UUID | None:
+    """The transaction that `transaction` was entered to correct."""
+    return _referred(transaction, CORRECTS)
+
+
+def _referred(transaction: Transaction, kind: str) -> UUID | None:
+    for ref in transaction.external_refs:
+        if ref.kind == kind:
+            try:
+                return UUID(ref.value)
+            except ValueError:
+                return None
+    return None
+
+
+@dataclass(frozen=True, slots=True)
+class BalanceChange:
+    """Effective balances of an account in minor units. `below_minimum`: the store would refuse `after`."""
+
+    account: AccountInfo
+    before: int
+    after: int
+    below_minimum: bool
+
+
+def balance_changes(transaction: Transaction, accounts: Mapping[str, AccountInfo]) -> list[BalanceChange]:
+    """What posting `transaction` does to each account it touches, in order of its postings."""
+    after: dict[str, int] = {}
+    for posting in transaction.postings:
+        account = accounts.get(posting.account.path)
+        if account is not None:
+            path = posting.account.path
+            start = after.get(path, account.balance.amount.minor)
+            after[path] = start + effect(account, posting.direction, posting.amount.minor)
+    changes = []
+    for path, balance in after.items():
+        account = accounts[path]
+        minimum = account.config.min_balance
+        below = minimum is not None and balance < minimum
+        changes.append(BalanceChange(account, account.balance.amount.minor, balance, below))
+    return changes
+
+
+def rows_of(rows: Iterable[TemplateRow], precisions: Mapping[str, int], *, typed: bool) -> list[Row]:
+    """Form rows of earlier postings; their amounts typed in, or only hinted at."""
+    made = []
+    for row in rows:
+        text = format_amount(row.minor, precisions.get(row.asset, 0))
+        if typed:
+            made.append(Row(row.path))
+            made[-1].put(row.side, text)
+        else:
+            made.append(Row(row.path, hint=text, hint_side=row.side))
+    return made
+
+
+def duplicate_of(stored: StoredTransaction, precisions: Mapping[str, int]) -> Draft:
+    """A draft of the same postings for today, under a key of its own."""
+    original = stored.transaction
+    rows = rows_of(
+        (TemplateRow(p.account.path, p.direction, p.amount.minor, p.amount.asset) for p in original.postings),
+        precisions,
+        typed=True,
+    )
+    draft = Draft(book=original.book, description=description_of(original), rows=rows)
+    metadata = original.metadata
+    if isinstance(metadata, dict):
+        comment = metadata.get("comment")
+        draft.comment = comment if isinstance(comment, str) else ""
+    draft.ensure_spare_row()
+    return draft
+
+
+def correction_of(stored: StoredTransaction, precisions: Mapping[str, int]) -> Draft:
+    """A draft of the same postings on the same day, referring to the transaction it corrects."""
+    draft = duplicate_of(stored, precisions)
+    draft.date = stored.transaction.occurred_at.astimezone(UTC).date().isoformat()
+    draft.refs = (ExternalRef(kind=CORRECTS, value=str(stored.transaction.id)),)
+    metadata = stored.transaction.metadata
+    if isinstance(metadata, dict):
+        draft.carried = {
+            name: value for name, value in metadata.items() if name not in ("description", "comment")
+        }
+    return draft
