@@ -266,10 +266,11 @@ def waits_for_missing(draft: Draft, assessment: Assessment, number: int) -> bool
     )
 
 
-def metadata_of(draft: Draft) -> dict[str, Any]:
-    """Description and comment as imports write them, beside what the repeated transaction carried."""
+def metadata_of(draft: Draft, day: date) -> dict[str, Any]:
+    """Description, date and comment as imports write them, beside what the repeated transaction carried."""
     metadata: dict[str, Any] = dict(draft.carried)
-    for name, text in (("description", draft.description), ("comment", draft.comment)):
+    shown = {"description": draft.description, "date": day.isoformat(), "comment": draft.comment}
+    for name, text in shown.items():
         if text.strip():
             metadata[name] = text.strip()
         else:
@@ -290,7 +291,7 @@ def transaction_of(draft: Draft, assessment: Assessment) -> Transaction:
         postings=assessment.postings,
         idempotency_key=draft.key,
         external_refs=draft.refs,
-        metadata=metadata_of(draft),
+        metadata=metadata_of(draft, assessment.day),
         occurred_at=datetime.combine(assessment.day, time(), UTC),
     )
 

@@ -22,6 +22,9 @@ from .usage import TemplateRow, description_of
 
 REVERSES, CORRECTS = "reverses", "corrects"
 
+_NOT_CARRIED = ("description", "date", "comment", "postings")
+"""Metadata that the form shows, and details of the original's postings, which may not be there any more."""
+
 
 def reversal_key(txid: UUID) -> str:
     """One key for each transaction: the store itself lets it be reversed only once."""
@@ -134,7 +137,5 @@ def correction_of(stored: StoredTransaction, precisions: Mapping[str, int]) -> D
     draft.refs = (ExternalRef(kind=CORRECTS, value=str(stored.transaction.id)),)
     metadata = stored.transaction.metadata
     if isinstance(metadata, dict):
-        draft.carried = {
-            name: value for name, value in metadata.items() if name not in ("description", "comment")
-        }
+        draft.carried = {name: value for name, value in metadata.items() if name not in _NOT_CARRIED}
     return draft

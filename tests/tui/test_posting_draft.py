@@ -63,7 +63,7 @@ def test_a_balanced_draft_can_be_posted_with_its_day_at_midnight_utc() -> None:
     assert assessment.ready
     transaction = transaction_of(made, assessment)
     assert transaction.idempotency_key == made.key
-    assert transaction.metadata == {"description": "Rent", "comment": "late"}
+    assert transaction.metadata == {"description": "Rent", "date": "2026-11-01", "comment": "late"}
     assert transaction.occurred_at == datetime(2026, 11, 1, tzinfo=UTC)
     assert [(p.account.path, p.amount.minor, p.direction.value) for p in transaction.postings] == [
         ("Expenses:Rent", 1466, "debit"),
