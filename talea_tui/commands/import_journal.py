@@ -1,0 +1,146 @@
+"""`talea-tui import`: a journal, or an export of another ledger, into a book."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import re
+import sys
+
+from store import AccountKind, Commodity, Fiat
+
+from ..formatting import printable
+from ..interop.importing import ImportReport, import_journal
+from ..interop.journal import Journal
+from ..interop.json_lines import import_json_lines
+from ..interop.mapping import Rules
+from ..interop.programs import read_journal
+from .opening import opened
+from .terminal import ProgressLine, plural, some
+
+_NOT_PRINTED = (
+    ("market price", re.compile(rb"^P\s", re.MULTILINE)),
+    ("periodic rule", re.compile(rb"^~\s", re.MULTILINE)),
+    ("automated rule", re.compile(rb"^=\s", re.MULTILINE)),
+)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    if arguments.program == "json" or (arguments.program is None and arguments.file.suffix == ".jsonl"):
+        return _run_json_lines(arguments)
+    rules = Rules(
+        assets=dict(arguments.asset),
+        kinds={prefix: AccountKind(kind) for prefix, kind in arguments.kind},
+        precisions=dict(arguments.precision),
+        round=arguments.round,
+    )
+    with ProgressLine(arguments.progress) as progress:
+        progress(f"reading {arguments.file}", 0, 0)
+        journal = read_journal(arguments.file, arguments.program)
+        report = asyncio.run(_import(arguments, journal, rules, progress))
+    lines = _summary(report, arguments, f"read by {journal.program}")
+    print("\n".join([*lines, *_mapped(report), *_dropped(report, journal)]))
+    return _trouble(report)
+
+
+def _run_json_lines(arguments: argparse.Namespace) -> int:
+    with ProgressLine(arguments.progress) as progress:
+        report = asyncio.run(_import_json_lines(arguments, progress))
+    print("\n".join(_summary(report, arguments, "events as JSON lines")))
+    return _trouble(report)
+
+
+async def _import_json_lines(arguments: argparse.Namespace, progress: ProgressLine) -> ImportReport:
+    async with opened(arguments.dir, progress, create=True) as store:
+        return await import_json_lines(store, arguments.file, arguments.book, progress)
+
+
+async def _import(
+    arguments: argparse.Namespace, journal: Journal, rules: Rules, progress: ProgressLine
+) -> ImportReport:
+    async with opened(arguments.dir, progress, create=True) as store:
+        return await import_journal(
+            store, journal, arguments.book, rules, post_edited=arguments.post_edited, progress=progress
+        )
+
+
+def _summary(report: ImportReport, arguments: argparse.Namespace, how: str) -> list[str]:
+    lines = [
+        f"{printable(arguments.file.name)} → book {report.book!r} of {arguments.dir} ({how})",
+        f"  {plural(report.posted, 'transaction')} posted, {report.already:,} were there already",
+    ]
+    for asset in report.new_assets:
+        kind = "fiat" if isinstance(asset.asset_class, Fiat) else "crypto"
+        kind = "commodity" if isinstance(asset.asset_class, Commodity) else kind
+        lines.append(f"  asset {printable(asset.id)}: {kind}, {plural(asset.precision, 'decimal')}")
+    if report.new_accounts:
+        kinds = [definition.kind.value for definition in report.new_accounts]
+        counted = ", ".join(f"{kinds.count(kind)} {kind}" for kind in dict.fromkeys(kinds))
+        lines.append(f"  {plural(len(kinds), 'account')} opened: {counted}")
+    return lines
+
+
+def _mapped(report: ImportReport) -> list[str]:
+    lines = []
+    if report.moved:
+        lines.append("  a further commodity of an account has a path of its own:")
+        moved = [f"    {account} in {asset} → {path}" for account, asset, path in report.moved]
+        lines += some([printable(line) for line in moved])
+    if report.unknown_kinds:
+        lines.append("  opened as clearing, since the name tells no kind (--kind PREFIX=asset says it):")
+        lines += some([printable(f"    {account}") for account in report.unknown_kinds])
+    if report.with_residual:
+        lines.append(
+            f"  {plural(report.with_residual, 'transaction')} did not balance in each commodity (costs, "
+            "conversions, virtual postings): the rest stands on equity:conversion:…"
+        )
+    if report.virtual:
+        lines.append(f"  {plural(report.virtual, 'virtual posting')} posted like any other")
+    if report.dated_postings:
+        lines.append(
+            f"  {plural(report.dated_postings, 'posting')} with a date of its own posted at the transaction's"
+        )
+    if report.rounded:
+        lines.append(
+            f"  {plural(report.rounded, 'amount')} rounded to its asset's decimals, the difference stands on "
+            "equity:conversion:…"
+        )
+    return lines
+
+
+def _dropped(report: ImportReport, journal: Journal) -> list[str]:
+    dropped = [
+        plural(count, noun)
+        for count, noun in (
+            (report.zero_postings, "zero posting"),
+            (report.empty, "transaction without any amount"),
+            (report.assertions, "balance assertion"),
+        )
+        if count
+    ]
+    text = journal.path.read_bytes()
+    for noun, pattern in _NOT_PRINTED:
+        count = len(pattern.findall(text))
+        if count:
+            dropped.append(plural(count, noun))
+    return [f"  not carried over: {', '.join(dropped)}"] if dropped else []
+
+
+def _trouble(report: ImportReport) -> int:
+    """Tells on stderr what the user has to look at; the exit code."""
+    for items, sentence in (
+        (
+            report.edited,
+            "have another comment, status or tags than when they were imported; the book keeps the first:",
+        ),
+        (
+            report.held,
+            "look like edited versions of transactions that the book has, and were not posted; reverse the "
+            "earlier ones in the app, then import with --post-edited:",
+        ),
+        (report.refused, "were refused:"),
+    ):
+        if items:
+            print(f"{plural(len(items), 'transaction')} {sentence}", file=sys.stderr)
+            print("\n".join(some([f"  {printable(item)}" for item in items])), file=sys.stderr)
+    return 1 if report.held or report.refused else 0

@@ -1,0 +1,60 @@
+"""`talea-tui stats`: what an operator wants to know of each book."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+
+import msgspec
+
+from store import BookInfo
+
+from ..formatting import format_bytes, printable
+from .opening import opened
+from .terminal import ProgressLine
+
+
+def run(arguments: argparse.Namespace) -> int:
+    with ProgressLine() as progress:
+        books = asyncio.run(_books(arguments, progress))
+    if arguments.json:
+        print(json.dumps(msgspec.to_builtins(books), indent=2))
+    else:
+        print("\n".join(_table(books)))
+    return 0
+
+
+async def _books(arguments: argparse.Namespace, progress: ProgressLine) -> list[BookInfo]:
+    async with opened(arguments.dir, progress, skip_damaged=True) as store:
+        return await store.books()
+
+
+def _table(books: list[BookInfo]) -> list[str]:
+    rows = [("book", "events", "accounts", "transactions", "size", "writer", "head"), *map(_row, books)]
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+    lines = []
+    for row in rows:
+        cells = [
+            cell.rjust(width) if 0 < column < 5 else cell.ljust(width)
+            for column, (cell, width) in enumerate(zip(row, widths, strict=True))
+        ]
+        lines.append("  ".join(cells).rstrip())
+    for book in books:
+        lines += [f"{printable(book.name)}: {printable(repair)}" for repair in book.repairs]
+        if book.error is not None:
+            lines.append(f"{printable(book.name)} is {book.writer}: {printable(book.error)}")
+    return lines
+
+
+def _row(book: BookInfo) -> tuple[str, ...]:
+    seq, digest = book.head
+    return (
+        printable(book.name),
+        f"{book.last_seq:,}",
+        f"{book.accounts:,}",
+        f"{book.transactions:,}",
+        format_bytes(book.bytes_on_disk),
+        book.writer,
+        f"{seq}:{digest[:16]}",
+    )

@@ -1,0 +1,123 @@
+"""`talea-tui tail`: a book's events as lines, and with --follow as they come."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import sys
+from contextlib import aclosing
+from datetime import UTC, datetime, timedelta
+
+from store import AccountOpened, LogTaleaStore, Sequenced, TransactionPosted
+
+from ..events.filter import parse_filter
+from ..events.jsonl import event_json, time_text
+from ..events.jump import SeqTarget, parse_target
+from ..events.lines import opened_text, registered_text
+from ..events.text import description_of, flow_of, kind_of, turnover_of
+from ..formatting import format_amount_plain, printable
+from .opening import existing_book, opened
+from .refusals import Refused
+from .terminal import ProgressLine
+
+_EVENTS_PAGE = 1_000
+_LAST_LINES = 10
+
+
+def run(arguments: argparse.Namespace) -> int:
+    with ProgressLine() as progress:
+        asyncio.run(_tail(arguments, progress))
+    return 0
+
+
+async def _tail(arguments: argparse.Namespace, progress: ProgressLine) -> None:
+    async with opened(arguments.dir, progress) as store:
+        printer = await _Printer.of(store, arguments)
+        book = arguments.book
+        last = 0
+        if not arguments.follow or await store.book(book) is not None:
+            last = (await existing_book(store, book)).last_seq
+        seq = await _first_seq(store, arguments, last)
+        while seq <= last:
+            events = await store.read_events(book, seq, min(_EVENTS_PAGE, last - seq + 1))
+            for sequenced in events:
+                await printer.print(sequenced)
+            seq = events[-1].seq + 1
+        sys.stdout.flush()
+        if arguments.follow:
+            async with aclosing(store.subscribe(book, seq)) as stream:
+                async for sequenced in stream:
+                    await printer.print(sequenced)
+                    sys.stdout.flush()
+
+
+async def _first_seq(store: LogTaleaStore, arguments: argparse.Namespace, last: int) -> int:
+    if arguments.start is None:
+        return max(1, last - _LAST_LINES + 1)
+    now = datetime.now().astimezone()
+    target = parse_target(arguments.start, now, now.tzinfo or UTC)
+    if isinstance(target, SeqTarget):
+        return max(1, target.seq)
+    if isinstance(target, datetime):
+        before = target - timedelta(microseconds=1)
+        return 1 + await store.seq_at(arguments.book, before) if last else 1
+    return 1 if target == "start" else last + 1
+
+
+class _Printer:
+    """One line an event; asks for an asset's decimals once."""
+
+    def __init__(
+        self, store: LogTaleaStore, arguments: argparse.Namespace, precisions: dict[str, int]
+    ) -> None:
+        self._store = store
+        self._book: str = arguments.book
+        self._json: bool = arguments.json
+        self._precisions = precisions
+        self._filter = parse_filter(arguments.filter, precisions.__getitem__)
+
+    @classmethod
+    async def of(cls, store: LogTaleaStore, arguments: argparse.Namespace) -> _Printer:
+        precisions = {asset.id: asset.precision for asset in await store.assets()}
+        return cls(store, arguments, precisions)
+
+    async def print(self, sequenced: Sequenced) -> None:
+        await self._learn(sequenced)
+        if not self._filter.matches(self._book, sequenced):
+            return
+        if self._json:
+            line = event_json(self._book, sequenced, self._precisions.__getitem__)
+        else:
+            line = self._line(sequenced)
+        sys.stdout.write(f"{line}\n")
+
+    async def _learn(self, sequenced: Sequenced) -> None:
+        event = sequenced.event
+        if isinstance(event, AccountOpened):
+            assets = {event.definition.asset}
+        elif isinstance(event, TransactionPosted):
+            assets = {posting.amount.asset for posting in event.transaction.postings}
+        else:
+            assets = {event.asset.id}
+        for asset in assets - self._precisions.keys():
+            definition = await self._store.asset(asset)
+            if definition is None:
+                raise Refused(f"Asset {asset!r} is in book {self._book!r} but not registered.")
+            self._precisions[asset] = definition.precision
+
+    def _line(self, sequenced: Sequenced) -> str:
+        event = sequenced.event
+        start = f"{sequenced.seq}  {time_text(sequenced.at)}  {kind_of(event):5}"
+        if isinstance(event, TransactionPosted):
+            sources, targets = flow_of(event.transaction)
+            amounts = " ".join(
+                f"{asset} {format_amount_plain(minor, self._precisions[asset])}"
+                for asset, minor in turnover_of(event.transaction).items()
+            )
+            flow = f"{', '.join(sources)} → {', '.join(targets)}"
+            rest = f"{flow}  {amounts}  {description_of(event.transaction)}"
+        elif isinstance(event, AccountOpened):
+            rest = opened_text(event)
+        else:
+            rest = registered_text(event)
+        return f"{start} {printable(rest)}"

@@ -1,0 +1,47 @@
+"""`talea-tui verify`: re-read every byte of the log and compare it with what the ledger says."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import sys
+
+from store import StoreError
+
+from .opening import existing_book, opened
+from .terminal import ProgressLine, plural
+
+_SYSTEM = "_system"
+
+
+def run(arguments: argparse.Namespace) -> int:
+    with ProgressLine() as progress:
+        return asyncio.run(_verify(arguments, progress))
+
+
+async def _verify(arguments: argparse.Namespace, progress: ProgressLine) -> int:
+    damaged = 0
+    async with opened(arguments.dir, progress, skip_damaged=True) as store:
+        if arguments.book is not None:
+            names = [(await existing_book(store, arguments.book)).name]
+        else:
+            names = [_SYSTEM, *(book.name for book in await store.books())]
+        for name in names:
+            try:
+                await store.verify(name, arguments.against, progress.replay)
+                info = await store.book(name)
+            except StoreError as error:
+                print(error, file=sys.stderr)
+                damaged += 1
+                continue
+            if info is None:
+                continue
+            if info.error is not None:
+                print(f"Book {name!r} is {info.writer}: {info.error}", file=sys.stderr)
+                damaged += 1
+                continue
+            seq, digest = info.head
+            print(f"ok  {name!r}  {plural(info.last_seq, 'event')}  head {seq}:{digest}")
+            for repair in info.repairs:
+                print(f"    {repair}")
+    return 1 if damaged else 0

@@ -1,0 +1,165 @@
+"""A book as an hledger journal, which hledger reads back with equal balances.
+
+Every account with its type, every commodity with its decimals, every transaction with its postings as they
+stand; what an import kept in the metadata goes back to its place, other metadata becomes a comment.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import AsyncIterator, Iterable
+from datetime import date
+from typing import TYPE_CHECKING, Any
+
+from store import AccountKind, AccountOpened, Direction, Transaction, TransactionPosted
+
+from ..formatting import format_amount_plain
+
+if TYPE_CHECKING:
+    from store import Store
+
+_EVENTS_PAGE = 1_000
+
+_TYPES = {
+    AccountKind.ASSET: "A",
+    AccountKind.LIABILITY: "L",
+    AccountKind.EQUITY: "E",
+    AccountKind.INCOME: "R",
+    AccountKind.EXPENSE: "X",
+}
+_STATUSES = {"pending": "! ", "cleared": "* "}
+_KNOWN_METADATA = frozenset(("description", "date", "date2", "code", "status", "comment", "tags", "postings"))
+_SPACES = re.compile(r"\s+")
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
+_UNQUOTED_SYMBOL = re.compile(r"[^\W\d_]+|[$€£¥₹₩₽₺₴₪₫₱₦฿₿]")
+
+
+class HledgerJournal:
+    """Writes the journal of one book. Names that hledger cannot read are altered, never merged."""
+
+    def __init__(self, precisions: dict[str, int]) -> None:
+        self._precisions = precisions
+        self._symbols = _distinct(precisions, _symbol)
+        self._accounts: dict[str, str] = {}
+        self._taken: set[str] = set()
+        self.altered = 0
+
+    def commodities(self) -> str:
+        """Before anything else, so that every amount is read with a point for its decimals."""
+        lines = []
+        for asset, places in self._precisions.items():
+            lines.append(f"commodity 1000.{'0' * places} {self._quoted(asset)}\n")
+        return "".join(lines)
+
+    def account(self, opened: AccountOpened) -> str:
+        type_ = _TYPES.get(opened.definition.kind)
+        comment = f"  ; type: {type_}" if type_ else ""
+        return f"account {self._account(opened.definition.id.path)}{comment}\n"
+
+    def transaction(self, transaction: Transaction) -> str:
+        metadata = transaction.metadata if isinstance(transaction.metadata, dict) else {}
+        day = _day(metadata.get("date")) or transaction.occurred_at.date().isoformat()
+        day2 = _day(metadata.get("date2"))
+        status = _STATUSES.get(str(metadata.get("status")), "")
+        code = _one_line(metadata.get("code")).replace(")", "]")
+        description = _one_line(metadata.get("description")).replace(";", ",")
+        # An empty code keeps hledger from taking the description's first character for a status or a code.
+        code = f"({code}) " if code or description.startswith(("(", "*", "!")) else ""
+        lines = [f"{day}{'=' + day2 if day2 else ''} {status}{code}{description}".rstrip()]
+        lines += _comment_lines(metadata.get("comment"))
+        others = {key: value for key, value in metadata.items() if key not in _KNOWN_METADATA}
+        if transaction.metadata and not isinstance(transaction.metadata, dict):
+            others = {"value": transaction.metadata}
+        if others:
+            lines.append(f"    ; metadata: {_one_line(json.dumps(others, ensure_ascii=False))}")
+        lines += (f"    ; {_one_line(ref.kind)}: {_one_line(ref.value)}" for ref in transaction.external_refs)
+        details = metadata.get("postings")
+        for place, posting in enumerate(transaction.postings):
+            detail = details[place] if isinstance(details, list) and place < len(details) else {}
+            detail = detail if isinstance(detail, dict) else {}
+            asset, minor = posting.amount.asset, posting.amount.minor
+            minor = minor if posting.direction is Direction.DEBIT else -minor
+            amount = format_amount_plain(minor, self._precisions[asset])
+            own_status = _STATUSES.get(str(detail.get("status")), "")
+            lines.append(
+                f"    {own_status}{self._account(posting.account.path)}  {amount} {self._quoted(asset)}"
+            )
+            lines += (f"    {line}" for line in _comment_lines(detail.get("comment"), dates=False))
+        return "\n".join(lines) + "\n\n"
+
+    def _account(self, path: str) -> str:
+        name = self._accounts.get(path)
+        if name is None:
+            name = wanted = _account_name(path)
+            number = 2
+            while name in self._taken:
+                name, number = f"{wanted} {number}", number + 1
+            self._accounts[path] = name
+            self._taken.add(name)
+            self.altered += name != path
+        return name
+
+    def _quoted(self, asset: str) -> str:
+        symbol = self._symbols[asset]
+        return symbol if _UNQUOTED_SYMBOL.fullmatch(symbol) else f'"{symbol}"'
+
+
+async def export_hledger(store: Store, book: str) -> AsyncIterator[tuple[str, int]]:
+    """Pieces of text, each with the last seq it covers."""
+    precisions = {asset.id: asset.precision for asset in await store.assets()}
+    accounts = await store.accounts(book)
+    used = {account.definition.asset for account in accounts}
+    journal = HledgerJournal({asset: places for asset, places in precisions.items() if asset in used})
+    yield journal.commodities() + "\n", 0
+    declared = (AccountOpened(account.definition, account.config) for account in accounts)
+    yield "".join(journal.account(opened) for opened in declared) + "\n", 0
+    info = await store.book(book)
+    last, seq = (info.last_seq if info is not None else 0), 1
+    while seq <= last:
+        events = await store.read_events(book, seq, min(_EVENTS_PAGE, last - seq + 1))
+        posted = (one.event.transaction for one in events if isinstance(one.event, TransactionPosted))
+        seq = events[-1].seq + 1
+        yield "".join(journal.transaction(transaction) for transaction in posted), seq - 1
+
+
+def _distinct(names: Iterable[str], altered: Any) -> dict[str, str]:
+    chosen: dict[str, str] = {}
+    for name in names:
+        wanted = unique = altered(name)
+        number = 2
+        while unique in chosen.values():
+            unique, number = f"{wanted} {number}", number + 1
+        chosen[name] = unique
+    return chosen
+
+
+def _symbol(asset: str) -> str:
+    return _CONTROL.sub(" ", asset).replace('"', "'").replace(";", ",")
+
+
+def _account_name(path: str) -> str:
+    """Without what ends a name (two spaces), begins a comment, a status or a virtual posting."""
+    name = _SPACES.sub(" ", _CONTROL.sub(" ", path)).strip().replace(";", ",") or "_"
+    return f"_{name}" if name[0] in "([*!=~;" else name
+
+
+def _one_line(value: object) -> str:
+    return _SPACES.sub(" ", _CONTROL.sub(" ", value)).strip() if isinstance(value, str) else ""
+
+
+def _comment_lines(value: object, dates: bool = True) -> list[str]:
+    """`dates` false: what hledger would take for a posting's date is broken up, the date stands elsewhere."""
+    if not isinstance(value, str):
+        return []
+    text = value if dates else value.replace("date:", "date :").replace("date2:", "date2 :").replace("[", "(")
+    return [f"    ; {_CONTROL.sub(' ', line)}".rstrip() for line in text.splitlines()]
+
+
+def _day(value: object) -> str:
+    if not isinstance(value, str):
+        return ""
+    try:
+        return date.fromisoformat(value).isoformat()
+    except ValueError:
+        return ""
