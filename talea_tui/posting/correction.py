@@ -113,9 +113,8 @@ def rows_of(rows: Iterable[TemplateRow], precisions: Mapping[str, int], *, typed
     return made
 
 
-def duplicate_of(stored: StoredTransaction, precisions: Mapping[str, int]) -> Draft:
+def duplicate_of(original: Transaction, precisions: Mapping[str, int]) -> Draft:
     """A draft of the same postings for today, under a key of its own."""
-    original = stored.transaction
     rows = rows_of(
         (TemplateRow(p.account.path, p.direction, p.amount.minor, p.amount.asset) for p in original.postings),
         precisions,
@@ -130,12 +129,12 @@ def duplicate_of(stored: StoredTransaction, precisions: Mapping[str, int]) -> Dr
     return draft
 
 
-def correction_of(stored: StoredTransaction, precisions: Mapping[str, int]) -> Draft:
+def correction_of(original: Transaction, precisions: Mapping[str, int]) -> Draft:
     """A draft of the same postings on the same day, referring to the transaction it corrects."""
-    draft = duplicate_of(stored, precisions)
-    draft.date = stored.transaction.occurred_at.astimezone(UTC).date().isoformat()
-    draft.refs = (ExternalRef(kind=CORRECTS, value=str(stored.transaction.id)),)
-    metadata = stored.transaction.metadata
+    draft = duplicate_of(original, precisions)
+    draft.date = original.occurred_at.astimezone(UTC).date().isoformat()
+    draft.refs = (ExternalRef(kind=CORRECTS, value=str(original.id)),)
+    metadata = original.metadata
     if isinstance(metadata, dict):
         draft.carried = {name: value for name, value in metadata.items() if name not in _NOT_CARRIED}
     return draft

@@ -181,11 +181,11 @@ def test_a_reversal_previews_each_balance_and_warns_below_the_minimum() -> None:
 
 
 def test_a_duplicate_is_for_today_and_a_correction_for_the_same_day() -> None:
-    original = StoredTransaction(transaction=paid("Rent"), seq=7, at=WHEN)
+    original = paid("Rent")
     duplicate = duplicate_of(original, PRECISIONS)
     assert (duplicate.date, duplicate.rows[0].debit, duplicate.rows[1].credit) == ("", "14.66", "14.66")
     correction = correction_of(original, PRECISIONS)
     assert correction.date == "2024-08-02"
-    assert correction.refs[0].value == str(original.transaction.id)
+    assert correction.refs[0].value == str(original.id)
     assert correction.carried == {"code": "7"}
-    assert len({original.transaction.idempotency_key, duplicate.key, correction.key}) == 3
+    assert len({original.idempotency_key, duplicate.key, correction.key}) == 3
