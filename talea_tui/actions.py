@@ -178,6 +178,13 @@ ACCOUNTS: tuple[Action, ...] = (
 
 ACCOUNT_TREE: tuple[Action, ...] = (
     Action(
+        "account_tree.toggle",
+        ("space",),
+        "Fold",
+        "Fold or unfold the account under the cursor.",
+        "toggle_fold",
+    ),
+    Action(
         "account_tree.fold",
         ("minus",),
         "Collapse",
@@ -229,16 +236,99 @@ TRANSACTION: tuple[Action, ...] = (
 
 POST: tuple[Action, ...] = ()
 
-TAIL: tuple[Action, ...] = ()
+EVENTS: tuple[Action, ...] = (
+    Action("events.up", ("up", "k"), "Up", "One event back; stops following.", "cursor_up", palette=False),
+    Action("events.down", ("down", "j"), "Down", "One event on.", "cursor_down", palette=False),
+    Action("events.page_up", ("pageup", "b"), "Page up", "One page back.", "page_up", palette=False),
+    Action("events.page_down", ("pagedown",), "Page down", "One page on.", "page_down", palette=False),
+    Action("events.first", ("home",), "Start", "Go to the first event.", "first", palette=False),
+    Action("events.follow", ("f", "end"), "Follow", "Go to the newest event and follow.", "follow", footer=True),
+    Action("events.pause", ("space",), "Pause", "Stop following, or follow again.", "pause", footer=True),
+    Action("events.open", ("enter", "right"), "Open", "Show the event under the cursor decoded.", "open"),
+)
+
+TAIL: tuple[Action, ...] = (
+    Action(
+        "tail.filter",
+        ("slash",),
+        "Filter",
+        "Show only events that match: text, account:a*, kind:tx, asset:USD, amount>10, key:, ref:, -not.",
+        "filter",
+        footer=True,
+    ),
+    Action("tail.search", ("s",), "Search", "Find a regular expression; newest first.", "search", footer=True),
+    Action("tail.next", ("n",), "Next match", "Go to the next newer match.", "step_match(1)"),
+    Action("tail.previous", ("N",), "Previous match", "Go to the next older match.", "step_match(-1)"),
+    Action("tail.go_to", ("g",), "Go to", "Go to a seq, a date or a time.", "go_to", footer=True),
+    Action("tail.minute_back", ("comma",), "Minute back", "One minute back.", "step_time(-60)", palette=False),
+    Action("tail.minute_on", ("full_stop",), "Minute on", "One minute on.", "step_time(60)", palette=False),
+    Action("tail.hour_back", ("less_than_sign",), "Hour back", "One hour back.", "step_time(-3600)", palette=False),
+    Action("tail.hour_on", ("greater_than_sign",), "Hour on", "One hour on.", "step_time(3600)", palette=False),
+    Action(
+        "tail.day_back", ("left_square_bracket",), "Day back", "One day back.", "step_time(-86400)", palette=False
+    ),
+    Action(
+        "tail.day_on", ("right_square_bracket",), "Day on", "One day on.", "step_time(86400)", palette=False
+    ),
+    Action("tail.all_books", ("a",), "All books", "Show all books merged, or this one alone.", "toggle_all", footer=True),
+    Action("tail.details", ("d",), "Details", "Show the event under the cursor beside the stream.", "toggle_details"),
+    Action("tail.copy_line", ("y",), "Copy line", "Copy the event under the cursor as a line.", "copy_line"),
+    Action("tail.copy_json", ("Y",), "Copy JSON", "Copy the event under the cursor as JSON.", "copy_json"),
+    Action("tail.export", ("e",), "Export", "Write the events shown to a file, as JSON lines.", "export"),
+)
+
+EVENT: tuple[Action, ...] = (
+    Action(
+        "event.transaction", ("t",), "Transaction", "Show the transaction, to reverse or correct it.", "transaction", footer=True
+    ),
+    Action("event.previous", ("comma",), "Previous", "The event before this one.", "step(-1)", footer=True),
+    Action("event.next", ("full_stop",), "Next", "The event after this one.", "step(1)", footer=True),
+    Action("event.copy_json", ("C",), "Copy JSON", "Copy the event as JSON.", "copy_json", footer=True),
+)
 
 TRIAL_BALANCE: tuple[Action, ...] = ()
 
-STORAGE: tuple[Action, ...] = ()
+STORAGE: tuple[Action, ...] = (
+    Action("storage.snapshot", ("s",), "Snapshot now", "Write a snapshot of this book.", "snapshot", footer=True),
+    Action("storage.verify", ("v",), "Verify", "Read this book's whole log again and prove it.", "verify", footer=True),
+    Action("storage.verify_all", ("V",), "Verify all", "Prove every book, one after the other.", "verify_all"),
+    Action("storage.cancel", ("x",), "Cancel", "Stop the verification under way.", "cancel_work"),
+    Action("storage.copy_head", ("c",), "Copy head", "Copy the head digest, to verify against later.", "copy_head"),
+)
 
 ASSETS: tuple[Action, ...] = ()
 
 DIALOG: tuple[Action, ...] = (
     Action("dialog.cancel", ("escape",), "Cancel", "Close without an answer.", "cancel", palette=False),
+)
+
+FILTER: tuple[Action, ...] = (
+    Action(
+        "filter.leave",
+        ("down",),
+        "To the list",
+        "From the filter to what it found.",
+        "screen.leave_filter",
+        palette=False,
+    ),
+)
+
+PALETTE: tuple[Action, ...] = (
+    Action("palette.cancel", ("escape",), "Close", "Close the palette.", "cancel", palette=False),
+    Action("palette.up", ("up",), "Up", "One row up.", "move(-1)", palette=False, priority=True),
+    Action("palette.down", ("down",), "Down", "One row down.", "move(1)", palette=False, priority=True),
+    Action(
+        "palette.page_up", ("pageup",), "Page up", "One page up.", "page(-1)", palette=False, priority=True
+    ),
+    Action(
+        "palette.page_down",
+        ("pagedown",),
+        "Page down",
+        "One page down.",
+        "page(1)",
+        palette=False,
+        priority=True,
+    ),
 )
 
 OPENING: tuple[Action, ...] = (
@@ -253,11 +343,15 @@ REGISTRY: tuple[tuple[Action, ...], ...] = (
     ACCOUNT_TREE,
     TRANSACTION,
     POST,
+    EVENTS,
     TAIL,
+    EVENT,
     TRIAL_BALANCE,
     STORAGE,
     ASSETS,
     DIALOG,
+    FILTER,
+    PALETTE,
     OPENING,
 )
 
@@ -269,11 +363,15 @@ SCOPE_NAMES = {
     "account_tree": "In the chart of accounts",
     "transaction": "Transaction",
     "post": "Posting form",
+    "events": "In the stream of events",
     "tail": "Tail",
+    "event": "Event",
     "trial_balance": "Trial balance",
     "storage": "Storage",
     "assets": "Assets",
     "dialog": "In a dialog",
+    "filter": "In a filter",
+    "palette": "In the palette",
     "opening": "While opening",
 }
 

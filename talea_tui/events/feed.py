@@ -30,7 +30,7 @@ _MICROSECOND = timedelta(microseconds=1)
 class Rows(Protocol):
     """What a view of events scrolls over: rows numbered from `first` to before `end`, which both may move.
 
-    A row's number never changes while the source is held.
+    What a row holds never changes once it is held.
     """
 
     @property
@@ -38,6 +38,19 @@ class Rows(Protocol):
 
     @property
     def end(self) -> int: ...
+
+    @property
+    def held(self) -> int:
+        """Rows before this one cannot change."""
+        ...
+
+    def hold(self) -> None:
+        """Pin the rows there are: what comes later stands after them."""
+        ...
+
+    def release(self) -> None:
+        """Pin nothing any more."""
+        ...
 
     async def rows(self, start: int, stop: int) -> list[BookEvent]:
         """The rows from `start` to before `stop`, both within bounds."""
@@ -62,6 +75,7 @@ class EventFeed:
         self._as_of = as_of
         self.book = book
         self.heads: dict[str, int] = {} if book is None else {book: 0}
+        self.last_at: datetime | None = None
         self._cuts: list[dict[str, int]] = []
 
     @property
@@ -93,6 +107,8 @@ class EventFeed:
             return 0
         as_of = self._as_of(name)
         if as_of is None:
+            if info.last_at is not None and (self.last_at is None or info.last_at > self.last_at):
+                self.last_at = info.last_at
             return info.last_seq
         return min(info.last_seq, as_of if isinstance(as_of, int) else await self._store.seq_at(name, as_of))
 
@@ -138,7 +154,7 @@ class EventFeed:
         for low, high in self._groups():
             if seq <= high.get(book, 0):
                 row = sum(low.values()) + seq - 1 - low.get(book, 0)
-                for other in self.heads:
+                for other in high:
                     if other != book:
                         # Of what was committed at that very time, books earlier by name stand before it.
                         upto = at if other < book else at - _MICROSECOND
@@ -147,7 +163,8 @@ class EventFeed:
         return self.end
 
     async def row_at(self, at: datetime) -> int:
-        return sum([await self._count(book, at - _MICROSECOND, {}, self.heads) for book in self.heads])
+        heads = dict(self.heads)
+        return sum([await self._count(book, at - _MICROSECOND, {}, heads) for book in heads])
 
     async def between(self, begin: Position, finish: Position) -> list[BookEvent]:
         """The events after one position up to another, in merged order."""
@@ -196,7 +213,7 @@ class EventFeed:
         return [BookEvent(book, event) for event in await self._store.events_at(book, seqs)]
 
     def _groups(self) -> list[tuple[dict[str, int], dict[str, int]]]:
-        edges: list[dict[str, int]] = [{}, *self._cuts, self.heads]
+        edges: list[dict[str, int]] = [{}, *self._cuts, dict(self.heads)]
         return list(pairwise(edges))
 
     async def _count(self, book: str, upto: datetime, low: Position, high: Position) -> int:

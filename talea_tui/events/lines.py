@@ -77,3 +77,16 @@ def time_cell(sequenced: Sequenced, zone: tzinfo, today: date, width: int) -> st
     if local.year == today.year:
         return f"{local.day:2d} {_MONTHS[local.month - 1]} {local:%H:%M}"
     return format_date(local, zone)
+
+
+def fit_accounts(text: str, width: int) -> str:
+    """`a:b:checking → e:groceries` for a cell of `width`: leading segments give way to their first two letters,
+    then altogether. May still be too long.
+    """
+    if len(text) <= width:
+        return text
+    sides = [side.split(":") for side in text.split(" → ")]
+    brief = " → ".join(":".join([*(part[:2] for part in side[:-1]), side[-1]]) for side in sides)
+    if len(brief) <= width:
+        return brief
+    return " → ".join(side[-1] for side in sides)

@@ -49,6 +49,16 @@ class MatchedFeed:
         return len(self._newer)
 
     @property
+    def held(self) -> int:
+        return self.end
+
+    def hold(self) -> None:
+        """Matches stay in the order in which they were found."""
+
+    def release(self) -> None:
+        """There is nothing to release."""
+
+    @property
     def matches(self) -> int:
         return len(self._older) + len(self._newer)
 
@@ -84,19 +94,26 @@ class MatchedFeed:
         if bite:
             self._scanned_to = _micros(bite[0].sequenced.at)
 
-    async def catch_up(self) -> None:
-        """Test what has arrived since; every event once, in bites, so that a burst stalls nothing."""
-        while any(head > self._high.get(book, 0) for book, head in self.feed.heads.items()):
-            heads = dict(self.feed.heads)
-            waiting = sum(heads.values()) - sum(self._high.values())
-            upto = heads
-            if waiting > BITE_EVENTS:
-                upto = await self.feed.locate(self._high, heads, BITE_EVENTS)
-            bite = await self.feed.between(self._high, upto)
-            for at in range(0, len(bite), SLICE_EVENTS):
-                self._newer.extend(self._codes(bite[at : at + SLICE_EVENTS]))
-                await asyncio.sleep(0)
-            self._high = upto
+    @property
+    def waiting(self) -> int:
+        """Events that have arrived and are not tested yet."""
+        return sum(self.feed.heads.values()) - sum(self._high.values())
+
+    async def catch_up(self) -> bool:
+        """Test the next bite of what has arrived, every event once; whether there is more."""
+        heads = dict(self.feed.heads)
+        waiting = self.waiting
+        if not waiting:
+            return False
+        upto = heads
+        if waiting > BITE_EVENTS:
+            upto = await self.feed.locate(self._high, heads, BITE_EVENTS)
+        bite = await self.feed.between(self._high, upto)
+        for at in range(0, len(bite), SLICE_EVENTS):
+            self._newer.extend(self._codes(bite[at : at + SLICE_EVENTS]))
+            await asyncio.sleep(0)
+        self._high = upto
+        return self.waiting > 0
 
     async def rows(self, start: int, stop: int) -> list[BookEvent]:
         wanted = [self._id(row) for row in range(start, stop)]

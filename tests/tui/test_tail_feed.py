@@ -153,7 +153,8 @@ async def test_a_filter_finds_every_match_of_history_and_of_what_arrives_once_an
             transfer("assets:cash", "equity:opening", 1, book="alpha", metadata={"description": memo})
         )
     await feed.refresh()
-    await matched.catch_up()
+    while await matched.catch_up():
+        pass
     while not matched.is_complete:
         await matched.step()
     names = ("_system", "alpha", "beta", "gamma") if book is None else (book,)
