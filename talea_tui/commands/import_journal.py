@@ -12,7 +12,7 @@ from store import AccountKind, Commodity, Fiat
 from ..formatting import printable
 from ..interop.importing import ImportReport, import_journal
 from ..interop.journal import Journal
-from ..interop.json_lines import import_json_lines
+from ..interop.json_lines import Events, post_events, read_json_lines
 from ..interop.mapping import Rules
 from ..interop.programs import read_journal
 from .opening import opened
@@ -45,14 +45,15 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _run_json_lines(arguments: argparse.Namespace) -> int:
     with ProgressLine(arguments.progress) as progress:
-        report = asyncio.run(_import_json_lines(arguments, progress))
+        events = read_json_lines(arguments.file, arguments.book)
+        report = asyncio.run(_post(arguments, events, progress))
     print("\n".join(_summary(report, arguments, "events as JSON lines")))
     return _trouble(report)
 
 
-async def _import_json_lines(arguments: argparse.Namespace, progress: ProgressLine) -> ImportReport:
+async def _post(arguments: argparse.Namespace, events: Events, progress: ProgressLine) -> ImportReport:
     async with opened(arguments.dir, progress, create=True) as store:
-        return await import_json_lines(store, arguments.file, arguments.book, progress)
+        return await post_events(store, events, progress)
 
 
 async def _import(

@@ -1,4 +1,4 @@
-"""Reading back what `talea-tui export --format json` wrote: assets, accounts and transactions, keys and ids included.
+"""A book's events as JSON lines, and back into a book: assets, accounts, transactions with ids and keys.
 
 Commit times and seqs are the new ledger's own.
 """
@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,6 +22,7 @@ from store import (
     Amount,
     AssetClass,
     AssetDef,
+    AssetRegistered,
     Committed,
     Commodity,
     Crypto,
@@ -28,9 +30,11 @@ from store import (
     ExternalRef,
     Fiat,
     Posting,
+    Sequenced,
     Transaction,
 )
 
+from ..events.jsonl import event_json
 from .importing import ImportReport, Progress
 from .journal import JournalError
 
@@ -38,44 +42,75 @@ if TYPE_CHECKING:
     from store import Store
 
 _SLICE = 1_000
+_SYSTEM = "_system"
 
 
-async def import_json_lines(
-    store: Store, path: Path, book: str, progress: Progress = lambda what, done, total: None
-) -> ImportReport:
-    """Posts every transaction of the file to `book`, whatever book it was exported from.
+@dataclass(slots=True)
+class Events:
+    """What a file of events holds, for one book."""
 
-    Raises JournalError for a line that is not understood, before anything is posted, and StoreError.
-    """
-    assets: list[AssetDef] = []
-    accounts: list[tuple[AccountDef, AccountCfg]] = []
-    transactions: list[Transaction] = []
+    book: str
+    assets: list[AssetDef] = field(default_factory=list)
+    accounts: list[tuple[AccountDef, AccountCfg]] = field(default_factory=list)
+    transactions: list[Transaction] = field(default_factory=list)
+
+
+async def export_json_lines(store: Store, book: str) -> AsyncIterator[tuple[str, int]]:
+    """Pieces of text, each with the last seq it covers: the book's assets first, then each of its events."""
+    precisions = {asset.id: asset.precision for asset in await store.assets()}
+    used = {account.definition.asset for account in await store.accounts(book)}
+    async for one in _events(store, _SYSTEM):
+        if isinstance(one.event, AssetRegistered) and one.event.asset.id in used:
+            yield event_json(_SYSTEM, one, precisions.__getitem__) + "\n", 0
+    async for one in _events(store, book):
+        yield event_json(book, one, precisions.__getitem__) + "\n", one.seq
+
+
+async def _events(store: Store, book: str) -> AsyncIterator[Sequenced]:
+    """What the book has by now."""
+    info = await store.book(book)
+    last, seq = (info.last_seq if info is not None else 0), 1
+    while seq <= last:
+        for one in await store.read_events(book, seq, min(_SLICE, last - seq + 1)):
+            yield one
+            seq = one.seq + 1
+
+
+def read_json_lines(path: Path, book: str) -> Events:
+    """Everything for `book`, whatever book it was exported from; JournalError for a line that is no event."""
+    events = Events(book)
     for number, line in _lines(path):
         try:
             kind = line["kind"]
             if kind == "asset":
-                assets.append(_asset(line))
+                events.assets.append(_asset(line))
             elif kind == "acct":
-                accounts.append(_account(line, book))
+                events.accounts.append(_account(line, book))
             elif kind == "tx":
-                transactions.append(_transaction(line, book))
+                events.transactions.append(_transaction(line, book))
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise JournalError(
                 f"{path}, line {number} is not an event as `export --format json` writes it ({error!r})."
             ) from error
+    return events
 
-    report = ImportReport(book)
+
+async def post_events(
+    store: Store, events: Events, progress: Progress = lambda what, done, total: None
+) -> ImportReport:
+    """Idempotent by the transactions' own keys. Raises StoreError when nothing can be posted."""
+    report = ImportReport(events.book)
     registered = {asset.id for asset in await store.assets()}
-    opened = {info.definition.id for info in await store.accounts(book)}
-    await asyncio.gather(*(store.register_asset(asset) for asset in assets))
-    for at in range(0, len(accounts), _SLICE):
-        some = accounts[at : at + _SLICE]
+    opened = {info.definition.id for info in await store.accounts(events.book)}
+    await asyncio.gather(*(store.register_asset(asset) for asset in events.assets))
+    for at in range(0, len(events.accounts), _SLICE):
+        some = events.accounts[at : at + _SLICE]
         await asyncio.gather(*(store.open_account(definition, config) for definition, config in some))
-    report.new_assets = [asset for asset in assets if asset.id not in registered]
-    report.new_accounts = [definition for definition, _ in accounts if definition.id not in opened]
-    for at in range(0, len(transactions), _SLICE):
-        progress("posting", at, len(transactions))
-        batch = transactions[at : at + _SLICE]
+    report.new_assets = [asset for asset in events.assets if asset.id not in registered]
+    report.new_accounts = [definition for definition, _ in events.accounts if definition.id not in opened]
+    for at in range(0, len(events.transactions), _SLICE):
+        progress("posting", at, len(events.transactions))
+        batch = events.transactions[at : at + _SLICE]
         for transaction, result in zip(batch, await store.commit_batch(batch), strict=True):
             if not isinstance(result, Committed):
                 report.refused.append(f"{transaction.idempotency_key}: {result}")

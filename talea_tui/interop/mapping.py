@@ -226,7 +226,9 @@ def map_transaction(
     ]
     entries += residuals
     details += [{"residual": True} for _ in residuals]
-    likeness = _digest([source.date.isoformat(), source.code, source.description])
+    # Where a comment begins, ledger and hledger do not agree; the key is the same for both.
+    description = source.description.partition(";")[0].strip()
+    likeness = _digest([source.date.isoformat(), source.code, description])
     amounts = sorted(
         [posting.account, rules.asset(posting.commodity), str(posting.quantity.shortest())]
         for posting in source.postings

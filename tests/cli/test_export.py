@@ -1,0 +1,170 @@
+"""Books as journals and as JSON lines, and back."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+
+from store import (
+    AccountCfg,
+    AccountDef,
+    AccountId,
+    AccountKind,
+    Amount,
+    AssetDef,
+    Commodity,
+    Crypto,
+    Direction,
+    ExternalRef,
+    Posting,
+    Transaction,
+)
+from talea_tui.interop.hledger_export import export_hledger
+from talea_tui.interop.journal import JournalError
+from talea_tui.interop.json_lines import export_json_lines, post_events, read_json_lines
+
+from ..support.memory_store import MemoryStore
+from .support import DATA, HACKERSPACE, book_balances, hledger_balances, import_file, needs_hledger
+
+HOSTILE = (
+    "(Assets): odd  name",
+    "*starred; and more",
+    "[x] \x1b[31m",
+    "plain",
+    "tab\tand\nnewline",
+    "größe:日本",
+)
+
+
+@pytest.fixture
+async def store() -> AsyncIterator[MemoryStore]:
+    async with MemoryStore() as store:
+        yield store
+
+
+async def exported(store: MemoryStore, book: str, path: Path) -> Path:
+    text = "".join([part async for part, _ in export_hledger(store, book)])
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def path_of(name: str, symbol: str) -> str:
+    """Paths, unlike memos, hold no control characters."""
+    return "".join(character for character in f"{name}:{symbol}" if character.isprintable())
+
+
+async def with_hostile_names(store: MemoryStore) -> None:
+    """Every account, commodity and description is something that hledger would trip over."""
+    for symbol, asset_class in (
+        ('b"a;d $', Commodity()),
+        ("b'a,d $", Commodity()),
+        ("WETH", Crypto(network="ethereum")),
+    ):
+        await store.register_asset(AssetDef(id=symbol, asset_class=asset_class, precision=3, name=symbol))
+        for name in HOSTILE:
+            id_ = AccountId(book="b", path=path_of(name, symbol))
+            await store.open_account(AccountDef(id=id_, asset=symbol, kind=AccountKind.INCOME), AccountCfg())
+        for number, name in enumerate(HOSTILE):
+            await store.commit(
+                Transaction(
+                    book="b",
+                    idempotency_key=f"{symbol!r} {number}",
+                    metadata={
+                        "description": name,
+                        "code": name,
+                        "comment": f"{name}\n  date: never",
+                        "more": [name],
+                        "postings": [{"comment": f"{name} date: never [2024-13-13]"}],
+                    },
+                    external_refs=(ExternalRef(kind="invoice", value=name),),
+                    postings=(
+                        Posting(
+                            account=AccountId(book="b", path=path_of(name, symbol)),
+                            amount=Amount(minor=1000 + number, asset=symbol),
+                            direction=Direction.DEBIT,
+                        ),
+                        Posting(
+                            account=AccountId(book="b", path=f"plain:{symbol}"),
+                            amount=Amount(minor=1000 + number, asset=symbol),
+                            direction=Direction.CREDIT,
+                        ),
+                    ),
+                )
+            )
+
+
+@needs_hledger
+@pytest.mark.parametrize(
+    "path",
+    [HACKERSPACE / "fy2024.journal", DATA / "everything.journal", DATA / "precise.journal"],
+    ids=lambda path: path.stem,
+)
+async def test_hledger_reads_an_exported_book_back_with_equal_balances(
+    store: MemoryStore, tmp_path: Path, path: Path
+) -> None:
+    await import_file(store, path, "b")
+    out = await exported(store, "b", tmp_path / "out.journal")
+    commodities = tuple(asset.id for asset in await store.assets())
+    found = hledger_balances(out, commodities)
+    expected = await book_balances(store, "b")
+    assert {holding: value for holding, value in found.items() if "conversion" not in holding[0]} == expected
+
+
+@needs_hledger
+async def test_an_exported_book_can_be_imported_again(store: MemoryStore, tmp_path: Path) -> None:
+    await import_file(store, DATA / "everything.journal", "b")
+    out = await exported(store, "b", tmp_path / "out.journal")
+    report = await import_file(store, out, "copy")
+    assert report.refused == []
+    assert report.moved == []
+    assert await book_balances(store, "copy") == await book_balances(store, "b")
+    kinds = {info.definition.id.path: info.definition.kind for info in await store.accounts("b")}
+    assert {info.definition.id.path: info.definition.kind for info in await store.accounts("copy")} == kinds
+
+
+@needs_hledger
+async def test_names_and_memos_that_hledger_would_trip_over_lose_no_money(
+    store: MemoryStore, tmp_path: Path
+) -> None:
+    await with_hostile_names(store)
+    out = await exported(store, "b", tmp_path / "out.journal")
+    assert "\x1b" not in out.read_text("utf-8")
+    found = sorted(hledger_balances(out, ("WETH",)).values())
+    expected = sorted((await book_balances(store, "b")).values())
+    assert found == expected
+    assert Decimal("1.005") in found
+
+
+@needs_hledger
+async def test_json_lines_carry_a_book_to_another_ledger(store: MemoryStore, tmp_path: Path) -> None:
+    await import_file(store, DATA / "precise.journal", "b")
+    await with_hostile_names(store)
+    out = tmp_path / "b.jsonl"
+    out.write_text("".join([part async for part, _ in export_json_lines(store, "b")]), encoding="utf-8")
+    async with MemoryStore() as other:
+        first = await post_events(other, read_json_lines(out, "copy"))
+        again = await post_events(other, read_json_lines(out, "copy"))
+        assert (first.refused, again.posted, again.already) == ([], 0, first.posted)
+        assert await other.assets() == await store.assets()
+        assert await book_balances(other, "copy") == await book_balances(store, "b")
+        for one in await store.read_events("b", 1, 100):
+            if (transaction := getattr(one.event, "transaction", None)) is not None:
+                copied = await other.by_key("copy", transaction.idempotency_key)
+                assert copied is not None
+                assert copied.transaction.metadata == transaction.metadata
+                assert copied.transaction.external_refs == transaction.external_refs
+                assert copied.transaction.occurred_at == transaction.occurred_at
+                assert copied.transaction.id == transaction.id
+
+
+@pytest.mark.parametrize(
+    "line", ["{", "[]", '{"kind": "tx"}', '{"kind": "asset", "class": "gold", "asset": "X"}']
+)
+def test_a_line_that_is_no_event_is_refused_with_its_number(tmp_path: Path, line: str) -> None:
+    path = tmp_path / "bad.jsonl"
+    path.write_text(f"\n{line}\n")
+    with pytest.raises(JournalError, match=r"bad.jsonl"):
+        read_json_lines(path, "b")
