@@ -35,7 +35,7 @@ APP: tuple[Action, ...] = (
     Action("app.books", ("1",), "Books", "Every book of this ledger.", "go('books')"),
     Action("app.accounts", ("2",), "Accounts", "The chart of accounts and its registers.", "go('accounts')"),
     Action("app.find", ("3",), "Transaction", "Open a transaction by seq, key or id.", "find_transaction"),
-    Action("app.post", ("4", "p"), "Post", "The posting form.", "go('post')", footer=True),
+    Action("app.post", ("p", "4"), "Post", "The posting form.", "go('post')", footer=True),
     Action("app.tail", ("5",), "Tail", "The live stream of events.", "go('tail')"),
     Action(
         "app.trial_balance",
@@ -49,7 +49,12 @@ APP: tuple[Action, ...] = (
     ),
     Action("app.assets", ("8",), "Assets", "The registry of assets.", "go('assets')"),
     Action(
-        "app.help", ("question_mark", "f1", "9"), "Help", "The keys of the focused pane.", "help", footer=True
+        "app.as_of",
+        ("at",),
+        "As of",
+        "Show the ledger as it was at a date, a time or a seq.",
+        "as_of",
+        footer=True,
     ),
     Action(
         "app.palette",
@@ -60,12 +65,7 @@ APP: tuple[Action, ...] = (
         footer=True,
     ),
     Action(
-        "app.as_of",
-        ("at",),
-        "As of",
-        "Show the ledger as it was at a date, a time or a seq.",
-        "as_of",
-        footer=True,
+        "app.help", ("question_mark", "f1", "9"), "Help", "The keys of the focused pane.", "help", footer=True
     ),
     Action("app.live", (), "Back to live", "Leave the past and show the ledger as it is now.", "live"),
     Action(
@@ -170,7 +170,7 @@ ACCOUNTS: tuple[Action, ...] = (
     Action(
         "accounts.register",
         ("w",),
-        "Wide register",
+        "Register alone",
         "Show the register alone, as wide as the screen.",
         "wide",
     ),
@@ -242,7 +242,9 @@ EVENTS: tuple[Action, ...] = (
     Action("events.page_up", ("pageup", "b"), "Page up", "One page back.", "page_up", palette=False),
     Action("events.page_down", ("pagedown",), "Page down", "One page on.", "page_down", palette=False),
     Action("events.first", ("home",), "Start", "Go to the first event.", "first", palette=False),
-    Action("events.follow", ("f", "end"), "Follow", "Go to the newest event and follow.", "follow", footer=True),
+    Action(
+        "events.follow", ("f", "end"), "Follow", "Go to the newest event and follow.", "follow", footer=True
+    ),
     Action("events.pause", ("space",), "Pause", "Stop following, or follow again.", "pause", footer=True),
     Action("events.open", ("enter", "right"), "Open", "Show the event under the cursor decoded.", "open"),
 )
@@ -256,22 +258,53 @@ TAIL: tuple[Action, ...] = (
         "filter",
         footer=True,
     ),
-    Action("tail.search", ("s",), "Search", "Find a regular expression; newest first.", "search", footer=True),
+    Action(
+        "tail.search", ("s",), "Search", "Find a regular expression; newest first.", "search", footer=True
+    ),
     Action("tail.next", ("n",), "Next match", "Go to the next newer match.", "step_match(1)"),
     Action("tail.previous", ("N",), "Previous match", "Go to the next older match.", "step_match(-1)"),
     Action("tail.go_to", ("g",), "Go to", "Go to a seq, a date or a time.", "go_to", footer=True),
-    Action("tail.minute_back", ("comma",), "Minute back", "One minute back.", "step_time(-60)", palette=False),
-    Action("tail.minute_on", ("full_stop",), "Minute on", "One minute on.", "step_time(60)", palette=False),
-    Action("tail.hour_back", ("less_than_sign",), "Hour back", "One hour back.", "step_time(-3600)", palette=False),
-    Action("tail.hour_on", ("greater_than_sign",), "Hour on", "One hour on.", "step_time(3600)", palette=False),
     Action(
-        "tail.day_back", ("left_square_bracket",), "Day back", "One day back.", "step_time(-86400)", palette=False
+        "tail.minute_back", ("comma",), "Minute back", "One minute back.", "step_time(-60)", palette=False
+    ),
+    Action("tail.minute_on", ("full_stop",), "Minute on", "One minute on.", "step_time(60)", palette=False),
+    Action(
+        "tail.hour_back",
+        ("less_than_sign",),
+        "Hour back",
+        "One hour back.",
+        "step_time(-3600)",
+        palette=False,
+    ),
+    Action(
+        "tail.hour_on", ("greater_than_sign",), "Hour on", "One hour on.", "step_time(3600)", palette=False
+    ),
+    Action(
+        "tail.day_back",
+        ("left_square_bracket",),
+        "Day back",
+        "One day back.",
+        "step_time(-86400)",
+        palette=False,
     ),
     Action(
         "tail.day_on", ("right_square_bracket",), "Day on", "One day on.", "step_time(86400)", palette=False
     ),
-    Action("tail.all_books", ("a",), "All books", "Show all books merged, or this one alone.", "toggle_all", footer=True),
-    Action("tail.details", ("d",), "Details", "Show the event under the cursor beside the stream.", "toggle_details"),
+    Action(
+        "tail.all_books",
+        ("a",),
+        "All books",
+        "Show all books merged, or this one alone.",
+        "toggle_all",
+        footer=True,
+    ),
+    Action(
+        "tail.details",
+        ("d",),
+        "Details",
+        "Show the event under the cursor beside the stream.",
+        "toggle_details",
+    ),
     Action("tail.copy_line", ("y",), "Copy line", "Copy the event under the cursor as a line.", "copy_line"),
     Action("tail.copy_json", ("Y",), "Copy JSON", "Copy the event under the cursor as JSON.", "copy_json"),
     Action("tail.export", ("e",), "Export", "Write the events shown to a file, as JSON lines.", "export"),
@@ -279,7 +312,12 @@ TAIL: tuple[Action, ...] = (
 
 EVENT: tuple[Action, ...] = (
     Action(
-        "event.transaction", ("t",), "Transaction", "Show the transaction, to reverse or correct it.", "transaction", footer=True
+        "event.transaction",
+        ("t",),
+        "Transaction",
+        "Show the transaction, to reverse or correct it.",
+        "transaction",
+        footer=True,
     ),
     Action("event.previous", ("comma",), "Previous", "The event before this one.", "step(-1)", footer=True),
     Action("event.next", ("full_stop",), "Next", "The event after this one.", "step(1)", footer=True),
@@ -289,11 +327,28 @@ EVENT: tuple[Action, ...] = (
 TRIAL_BALANCE: tuple[Action, ...] = ()
 
 STORAGE: tuple[Action, ...] = (
-    Action("storage.snapshot", ("s",), "Snapshot now", "Write a snapshot of this book.", "snapshot", footer=True),
-    Action("storage.verify", ("v",), "Verify", "Read this book's whole log again and prove it.", "verify", footer=True),
-    Action("storage.verify_all", ("V",), "Verify all", "Prove every book, one after the other.", "verify_all"),
+    Action(
+        "storage.snapshot", ("s",), "Snapshot now", "Write a snapshot of this book.", "snapshot", footer=True
+    ),
+    Action(
+        "storage.verify",
+        ("v",),
+        "Verify",
+        "Read this book's whole log again and prove it.",
+        "verify",
+        footer=True,
+    ),
+    Action(
+        "storage.verify_all", ("V",), "Verify all", "Prove every book, one after the other.", "verify_all"
+    ),
     Action("storage.cancel", ("x",), "Cancel", "Stop the verification under way.", "cancel_work"),
-    Action("storage.copy_head", ("c",), "Copy head", "Copy the head digest, to verify against later.", "copy_head"),
+    Action(
+        "storage.copy_head",
+        ("c",),
+        "Copy head",
+        "Copy the head digest, to verify against later.",
+        "copy_head",
+    ),
 )
 
 ASSETS: tuple[Action, ...] = ()

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
 from textual.screen import Screen
 from textual.widgets import Input, TextArea
 
-from store import AccountId, StoreClosed, StoreError, Transaction
+from store import AccountId, StoreClosed, StoredTransaction, StoreError
 
 from .formatting import printable
 from .screens.base import Placeholder, TaleaScreen
@@ -54,18 +54,21 @@ def _wall_clock() -> datetime:
     return datetime.now(UTC)
 
 
-def _first_screen(mode: str) -> Screen[Any]:
-    module_name, _, class_name = SCREENS[mode].partition(":")
+def _screen_class(where: str) -> Callable[..., Screen[Any]]:
+    """The class named by "module:Class" in `talea_tui.screens`, loaded now."""
+    module_name, _, class_name = where.partition(":")
     full_name = f"{__package__}.screens.{module_name}"
     try:
-        module = importlib.import_module(full_name)
+        found: Callable[..., Screen[Any]] = getattr(importlib.import_module(full_name), class_name)
     except ModuleNotFoundError as error:
         if error.name != full_name:
             raise
-        return Placeholder(mode.replace("_", " ").capitalize())
-    screen = getattr(module, class_name)()
-    assert isinstance(screen, Screen)
-    return screen
+        return lambda *_, **__: Placeholder(module_name.replace("_", " ").capitalize())
+    return found
+
+
+def _first_screen(mode: str) -> Screen[Any]:
+    return _screen_class(SCREENS[mode])()
 
 
 class TaleaApp(Shell):
@@ -145,6 +148,18 @@ class TaleaApp(Shell):
         if why is not None:
             self.refuse(why)
         return why is None
+
+    @property
+    def natural_signs(self) -> bool:
+        return bool(self.settings.layout.get("natural_signs", False))
+
+    async def last_seq(self, book: str) -> int:
+        as_of = self.as_of(book)
+        if isinstance(as_of, datetime):
+            return await self.store.seq_at(book, as_of)
+        info = await self.store.book(book)
+        last: int = info.last_seq if info is not None else 0
+        return last if as_of is None else min(as_of, last)
 
     def tell(self, text: str) -> None:
         self.notify(printable(text, 500), markup=False, timeout=4)
@@ -276,9 +291,21 @@ class TaleaApp(Shell):
 
         await self.push_screen(RegisterScreen(account))
 
-    async def start_posting(self, like: Transaction | None = None, account: AccountId | None = None) -> None:
+    async def start_posting(
+        self, like: StoredTransaction | None = None, account: AccountId | None = None
+    ) -> None:
         if self.may_write():
             await self.go("post", like=like, account=account)
+
+    async def start_reversal(self, stored: StoredTransaction, *, correct: bool = False) -> None:
+        if self.may_write(stored.transaction.book):
+            await self.push_screen(_screen_class("reverse:ReverseScreen")(stored, correct=correct))
+
+    async def open_account_form(self, *, path: str = "", new_book: bool = False) -> None:
+        if self.may_write("" if new_book else None):
+            await self.push_screen(
+                _screen_class("open_account:OpenAccountScreen")(path=path, new_book=new_book)
+            )
 
     async def action_go(self, mode: str) -> None:
         if mode == "post":
@@ -307,6 +334,43 @@ class TaleaApp(Shell):
         self.show_instant(None)
 
     # Everything else that is global
+
+    async def action_help(self) -> None:
+        from .screens.help import HelpScreen
+
+        await self.push_screen(HelpScreen(self.screen))
+
+    async def action_palette(self) -> None:
+        from .screens.palette import Palette
+
+        await self.push_screen(Palette(self.screen))
+
+    def action_as_of(self) -> None:
+        from .screens.as_of import ask_instant
+
+        self.run_worker(ask_instant(self), group="question", exclusive=True)
+
+    def action_find_transaction(self) -> None:
+        from .screens.find import find_transaction
+
+        self.run_worker(find_transaction(self), group="question", exclusive=True)
+
+    def action_toggle_signs(self) -> None:
+        natural = not self.natural_signs
+        self.settings.layout["natural_signs"] = natural
+        self._tell_screens(None)
+        self.tell(
+            "Every account reads positive on its normal side."
+            if natural
+            else "Debits read positive, credits negative, as in hledger."
+        )
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        if action == "live":
+            return self.instant is not None
+        if action in ("go", "as_of", "find_transaction", "palette", "toggle_signs"):
+            return self.is_open
+        return True
 
     def action_next_theme(self) -> None:
         names = [name for name in THEMES if name in self.available_themes]

@@ -10,8 +10,10 @@ from textual.containers import Vertical
 from textual.content import Content
 from textual.widgets import Input, Label
 
-from ..formatting import printable
+from ..formatting import format_count, printable
 from ..widgets.keys import bindings_for
+from ..widgets.shell import Shell
+from ..widgets.virtual_table import VirtualTable
 from .base import Dialog
 
 
@@ -55,3 +57,21 @@ class Ask(Dialog):
 
     def action_cancel(self) -> None:
         self.dismiss(None)
+
+
+async def ask_row(app: Shell, table: VirtualTable) -> None:
+    """Put the cursor on a row the user names, from 1."""
+
+    def check(answer: str) -> str | None:
+        digits = answer.strip().replace(",", "")
+        if not (digits.isascii() and digits.isdigit()) or not 1 <= int(digits[:20]) <= table.count:
+            return f"Type a row number from 1 to {format_count(table.count)}."
+        return None
+
+    if not table.count:
+        return
+    answer = await app.push_screen_wait(
+        Ask("Go to row", hint=f"1 to {format_count(table.count)}", check=check)
+    )
+    if answer is not None:
+        table.move_to(int(answer.strip().replace(",", "")) - 1, center=True)

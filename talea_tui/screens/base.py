@@ -29,12 +29,15 @@ A screen is one file with one subclass of `TaleaScreen`::
 - *Writing*: `if not self.app.may_write(): return` says why not (as of, writer stopped) and is False then.
 - *Telling*: `self.app.tell(text)`, `self.app.refuse(text or StoreError)`: plain text, never markup. User text in
   labels and titles goes through `formatting.printable` and `Text`/`Content` or `markup=False`.
-- *Moving*: `await self.app.go("post", like=transaction)` calls `arrive(like=transaction)` of that mode's first
+- *Moving*: `await self.app.go("post", like=stored)` calls `arrive(like=stored)` of that mode's first
   screen. `await self.app.open_transaction(book, seq)`, `await self.app.open_register(account_id)` go deeper.
 - *Coming back*: `escape` and `left` first ask `go_back()`: return True when the screen did something instead.
 - *Tables*: `widgets/virtual_table.py`. *Questions*: `await self.app.push_screen_wait(Ask(...))` in a worker,
   `screens/ask.py`; a dialog subclasses `Dialog`.
-- *Reverse, correct*: the transaction view calls `self.app.start_reversal(stored, correct=...)`.
+- *Dialogs asked for from anywhere*: `app.start_reversal(stored, correct=...)` pushes `screens/reverse.py`
+  `ReverseScreen(stored, correct=...)`; `app.open_account_form(path=..., new_book=...)` pushes
+  `screens/open_account.py` `OpenAccountScreen(path=..., new_book=...)`; `app.start_posting(like=stored,
+  account=...)` calls the posting form's `arrive(like=..., account=...)`.
 - *Tests*: `tests/tui/conftest.py` has `open_app(store)`; drive it with the pilot.
 """
 
@@ -42,7 +45,7 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
-from textual import events, getters
+from textual import events, getters, on
 from textual.app import ComposeResult
 from textual.containers import Container
 from textual.screen import ModalScreen, Screen
@@ -52,6 +55,7 @@ from store import StoreClosed, StoreError
 from ..widgets.footer import Footer
 from ..widgets.header import Header
 from ..widgets.shell import Shell
+from ..widgets.virtual_table import VirtualTable
 
 
 class TaleaScreen(Screen[None]):
@@ -127,6 +131,18 @@ class TaleaScreen(Screen[None]):
     def on_screen_resume(self, event: events.ScreenResume) -> None:
         self._refresh_soon()
         self.call_after_refresh(self.refresh_chrome)
+
+    @on(VirtualTable.GoToAsked)
+    def ask_row(self, event: VirtualTable.GoToAsked) -> None:
+        from .ask import ask_row
+
+        self.run_worker(ask_row(self.app, event.table), group="question", exclusive=True)
+
+    @on(VirtualTable.ExportAsked)
+    def ask_export(self, event: VirtualTable.ExportAsked) -> None:
+        from .export import ask_export
+
+        self.run_worker(ask_export(self.app, event.table), group="question", exclusive=True)
 
     def refresh_chrome(self) -> None:
         """Draw header and footer again."""

@@ -10,7 +10,7 @@ from textual import events
 from textual.strip import Strip
 from textual.widget import Widget
 
-from ..actions import key_name
+from ..actions import every_action, key_name
 from ..formatting import format_count, format_micros
 from .shell import Shell
 
@@ -23,6 +23,7 @@ class Footer(Widget):
 
     def __init__(self) -> None:
         super().__init__()
+        self._first_keys = {action.id: action.keys[:1] for action in every_action()}
         self._spots: list[tuple[int, int, str]] = []
 
     @property
@@ -42,8 +43,10 @@ class Footer(Widget):
                 continue
             name = binding.id or binding.action
             into = late if name.startswith("app.") else hints
-            into.setdefault(name, (key_name(binding.key), binding.description.lower(), binding.key))
-        return [*hints.values(), *late.values()]
+            first_keys = self._first_keys.get(name, ())
+            if name not in into or (binding.key in first_keys and into[name][2] not in first_keys):
+                into[name] = (key_name(binding.key), binding.description.lower(), binding.key)
+        return [*hints.values(), *(late[name] for name in self._first_keys if name in late)]
 
     def _log(self) -> str:
         app = self.shell
@@ -69,9 +72,10 @@ class Footer(Widget):
         if needed + cell_len(log) > width:
             log = log.partition(" · ")[0] + " " if log else ""
         room = width - cell_len(log) - 1
+        help_size = cell_len("? help") + 2
         for key, label, pressed in hints:
             size = cell_len(key) + 1 + cell_len(label)
-            if at + size > room:
+            if at + size > room - (0 if label == "help" else help_size):
                 continue
             self._spots.append((at, at + size, pressed))
             segments += [Segment(key, key_style), Segment(" " + label, label_style), Segment("  ", base)]

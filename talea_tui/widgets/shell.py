@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from textual.app import App
 
-from store import AccountId, AssetDef, BookInfo, StoredTransaction, StoreError, Transaction
+from store import AccountId, AssetDef, BookInfo, StoredTransaction, StoreError
 
 if TYPE_CHECKING:
     from store import AsOf, Store
@@ -79,6 +79,10 @@ class Shell(App[int]):
         """Make `book` the one to work in; screens are told."""
         raise NotImplementedError
 
+    def show_instant(self, instant: Instant | None) -> None:
+        """Show every pane as of `instant`; None is now."""
+        raise NotImplementedError
+
     def may_write(self, book: str | None = None) -> bool:
         """Whether posting is possible now; when not, the user has been told why."""
         raise NotImplementedError
@@ -99,6 +103,19 @@ class Shell(App[int]):
         """Put text on the clipboard and say so; `what` names it."""
         raise NotImplementedError
 
+    @property
+    def natural_signs(self) -> bool:
+        """Whether every account reads positive on its normal side; else debits are positive everywhere."""
+        raise NotImplementedError
+
+    async def last_seq(self, book: str) -> int:
+        """The last seq of a book that is to be seen: as of the instant shown, else the last there is."""
+        raise NotImplementedError
+
+    async def open_account_form(self, *, path: str = "", new_book: bool = False) -> None:
+        """Ask for a new account, in a new book if wanted, unless nothing can be written."""
+        raise NotImplementedError
+
     async def open_transaction(self, book: str, seq: int) -> None:
         """Show one transaction, on top of the screen that asks."""
         raise NotImplementedError
@@ -107,7 +124,9 @@ class Shell(App[int]):
         """Show an account's register alone, on top of the screen that asks."""
         raise NotImplementedError
 
-    async def start_posting(self, like: Transaction | None = None, account: AccountId | None = None) -> None:
+    async def start_posting(
+        self, like: StoredTransaction | None = None, account: AccountId | None = None
+    ) -> None:
         """Open the posting form, filled from a transaction or an account, unless nothing can be written."""
         raise NotImplementedError
 

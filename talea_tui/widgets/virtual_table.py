@@ -28,7 +28,7 @@ from textual.strip import Strip
 
 from store import StoreClosed, StoreError
 
-from ..formatting import ELLIPSIS, printable
+from ..formatting import ELLIPSIS, fit_amount, printable
 from .keys import bindings_for
 from .shell import Shell
 
@@ -59,7 +59,7 @@ class Column:
     """Widths are in terminal cells and bend between their bounds to what the rows hold.
 
     `flex` is the share of the room that is left over; `drop` says which column gives way first where there is
-    too little room (the highest first, 0 never).
+    too little room (the highest first, 0 never). Of a `number` decimals are cut, never a whole digit.
     """
 
     id: str
@@ -69,6 +69,7 @@ class Column:
     max_width: int = 60
     flex: int = 0
     drop: int = 0
+    number: bool = False
 
 
 class RowSource(Protocol):
@@ -460,6 +461,8 @@ class VirtualTable(ScrollView, can_focus=True):
             cell = cells[at] if at < len(cells) else ""
             text, tone = (cell, "") if isinstance(cell, str) else (cell.text, cell.tone)
             style = base + self._tone(tone) if tone else base
+            if self.columns[at].number and len(text) > size:
+                text = fit_amount(text, size)
             segments.append(
                 Segment(_fit(printable(text, _CELL_CHARACTERS), size, self.columns[at].align), style)
             )

@@ -1,0 +1,302 @@
+"""The chart of accounts with its balances, and the register of the account under the cursor."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import replace
+from typing import Any
+
+from textual import events, on
+from textual.app import ComposeResult
+from textual.containers import Container, Vertical
+from textual.widgets import Input
+
+from store import AccountId, AccountInfo
+
+from ..formatting import format_amount, format_count, printable
+from ..widgets.account_tree import AccountTree
+from ..widgets.chart import build_chart, shown_totals
+from ..widgets.keys import bindings_for
+from ..widgets.pane_title import PaneTitle
+from ..widgets.register import Register, span
+from ..widgets.virtual_table import VirtualTable
+from .base import TaleaScreen
+
+SLOW_CHART_SECONDS = 0.02
+
+
+class FilterLine(Input):
+    """Where a filter is typed; up, down and enter go to the list it filters."""
+
+    BINDINGS = bindings_for("filter")
+
+    def __init__(self, *, id: str) -> None:
+        super().__init__(placeholder="filter accounts", id=id, compact=True)
+        self.cursor_blink = False
+
+
+class AccountsScreen(TaleaScreen):
+    SCOPE = "accounts"
+    BINDINGS = bindings_for("accounts")
+    TITLE = "Accounts"
+    HORIZONTAL_BREAKPOINTS = [(0, "-tiny"), (60, "-narrow"), (80, "-normal"), (110, "-wide")]  # noqa: RUF012
+    AUTO_FOCUS = "#tree"
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._shown_book: str | None = None
+        self._chart_due = 0.0
+
+    def compose_body(self) -> ComposeResult:
+        with Container(id="accounts"):
+            with Vertical(id="chart-pane"):
+                yield PaneTitle("Accounts", id="chart-title", lit_by="tree")
+                yield FilterLine(id="filter")
+                yield AccountTree(id="tree")
+                yield PaneTitle(id="chart-detail")
+            with Vertical(id="register-pane"):
+                yield PaneTitle("Register", id="register-title", lit_by="register")
+                yield Register(id="register")
+
+    def on_mount(self) -> None:
+        layout = self.app.settings.layout
+        self.tree_view.view = replace(
+            self.tree_view.view, flat=bool(layout.get("flat")), hide_zero=bool(layout.get("hide_zero"))
+        )
+        self.query_one("#filter").display = False
+        self.query_one("#chart-detail").display = False
+
+    @property
+    def tree_view(self) -> AccountTree:
+        return self.query_one("#tree", AccountTree)
+
+    @property
+    def register(self) -> Register:
+        return self.query_one("#register", Register)
+
+    @property
+    def filter_line(self) -> FilterLine:
+        return self.query_one("#filter", FilterLine)
+
+    def crumbs(self) -> list[str]:
+        book = self.app.book
+        path = self.tree_view.path_under_cursor() if self.is_mounted and self.register.has_focus else None
+        return [*([book] if book is not None else []), path or "Accounts"]
+
+    # Data
+
+    async def refresh_data(self, changed: frozenset[str] | None) -> None:
+        book = self.app.book
+        if book is None:
+            self.tree_view.empty = "This ledger is empty. Press n to begin a book."
+            self.tree_view.refresh()
+            return
+        if changed is not None and book not in changed:
+            return
+        if changed is not None and time.monotonic() < self._chart_due:
+            await self._show_account()
+            self.set_timer(
+                max(0.1, self._chart_due - time.monotonic()), lambda: self.note_changes(frozenset({book}))
+            )
+            return
+        began = time.monotonic()
+        infos = await self.app.store.accounts(book, self.app.as_of(book))
+        chart = await build_chart(infos)
+        took = time.monotonic() - began
+        self._chart_due = time.monotonic() + took * 20 if took > SLOW_CHART_SECONDS else 0.0
+        tree = self.tree_view
+        if book != self._shown_book:
+            self._shown_book = book
+            self.filter_line.value = ""
+            tree.view = replace(tree.view, wanted="", folded=self._folded_at_first(chart.nodes))
+        tree.natural = self.app.natural_signs
+        tree.show(book, chart)
+        self._show_titles()
+        await self._show_account()
+
+    def _folded_at_first(self, nodes: dict[str, Any]) -> frozenset[str]:
+        """A large chart opens folded to its first two levels."""
+        if len(nodes) <= 60:
+            return frozenset()
+        return frozenset(path for path, node in nodes.items() if node.children and node.depth >= 1)
+
+    async def _show_account(self) -> None:
+        """Show the register of the account under the cursor, as of the instant shown."""
+        account = self.tree_view.account_under_cursor()
+        info = None
+        if account is not None:
+            info = await self.app.store.account(account, self.app.as_of(account.book))
+        if account == self.tree_view.account_under_cursor():
+            self.register.show(info, natural=self.app.natural_signs)
+            self._show_titles(info)
+
+    def _show_titles(self, info: AccountInfo | None = None) -> None:
+        tree = self.tree_view
+        parts = [f"{format_count(tree.chart.accounts)} accounts", "flat" if tree.view.flat else "tree"]
+        if tree.view.hide_zero:
+            parts.append("zeros hidden")
+        if tree.view.wanted:
+            parts.append(f"filter “{tree.view.wanted}”")
+        self.query_one("#chart-title", PaneTitle).show("Accounts", " · ".join(parts))
+        self._show_detail()
+        title = self.query_one("#register-title", PaneTitle)
+        node = tree.node_under_cursor()
+        info = info or self.register.info
+        if node is None or node.info is None or info is None:
+            under = "" if node is None else f"{node.path} has no postings of its own"
+            title.show(under or "Register")
+            return
+        definition = info.definition
+        title.show(
+            f"{definition.id.path} · {definition.asset} · {definition.kind.value}",
+            f"{span(self.register)} rows",
+        )
+
+    def _show_detail(self) -> None:
+        """Every asset of the account under the cursor, where one line of the tree cannot hold them."""
+        tree, detail = self.tree_view, self.query_one("#chart-detail", PaneTitle)
+        node = tree.node_under_cursor()
+        totals = shown_totals(node, tree.chart.main_asset, flat=tree.view.flat) if node is not None else []
+        detail.display = len(totals) > 1
+        if node is not None and len(totals) > 1:
+            figures = (
+                f"{format_amount(tree.as_shown(node, minor), self.app.precision(asset))} {printable(asset, 40)}"
+                for asset, minor in totals
+            )
+            detail.show(" · ".join(figures))
+
+    # What the user does
+
+    @on(VirtualTable.Highlighted, "#tree")
+    def show_register(self) -> None:
+        if self.app.is_open:
+            self._show_titles()
+            self.run_worker(self._show_account(), group="register", exclusive=True)
+        self.refresh_chrome()
+
+    @on(VirtualTable.Highlighted, "#register")
+    def show_span(self) -> None:
+        self._show_titles()
+
+    @on(VirtualTable.Opened, "#tree")
+    def enter_register(self) -> None:
+        self.register.focus()
+
+    @on(VirtualTable.Opened, "#register")
+    async def open_row(self) -> None:
+        seq = self.register.seq_under_cursor()
+        if seq is not None and self.register.info is not None:
+            await self.app.open_transaction(self.register.info.definition.id.book, seq)
+
+    def on_descendant_focus(self, event: events.DescendantFocus) -> None:
+        self.refresh_chrome()
+
+    @on(Input.Changed, "#filter")
+    def filter_tree(self, event: Input.Changed) -> None:
+        self.tree_view.look(replace(self.tree_view.view, wanted=event.value.strip()))
+        self._show_titles()
+
+    @on(Input.Submitted, "#filter")
+    def leave_filter(self) -> None:
+        self.filter_line.display = bool(self.filter_line.value)
+        self.tree_view.focus()
+
+    def go_back(self) -> bool:
+        """From the register to the tree; then the filter goes."""
+        if self.has_class("-alone"):
+            self.action_wide()
+        if self.filter_line.has_focus or (self.tree_view.has_focus and self.filter_line.value):
+            self.filter_line.value = ""
+            self.filter_line.display = False
+            self.tree_view.focus()
+            return True
+        if not self.tree_view.has_focus:
+            self.tree_view.focus()
+            return True
+        return False
+
+    async def arrive(self, **arrival: Any) -> None:
+        """`account` puts the cursor on that account and the focus into its register."""
+        account = arrival.get("account")
+        if isinstance(account, AccountId):
+            self.app.choose_book(account.book)
+            await self.refresh_data(None)
+            if self.tree_view.go_to(account.path):
+                await self._show_account()
+                self.register.focus()
+
+    def action_filter(self) -> None:
+        self.filter_line.display = True
+        self.filter_line.focus()
+
+    def action_leave_filter(self) -> None:
+        self.leave_filter()
+
+    def action_toggle_flat(self) -> None:
+        view = self.tree_view.view
+        self.app.settings.layout["flat"] = not view.flat
+        self.tree_view.look(replace(view, flat=not view.flat))
+        self._show_titles()
+
+    def action_toggle_zero(self) -> None:
+        view = self.tree_view.view
+        self.app.settings.layout["hide_zero"] = not view.hide_zero
+        self.tree_view.look(replace(view, hide_zero=not view.hide_zero))
+        self._show_titles()
+
+    def action_wide(self) -> None:
+        """The register alone, or both panes again."""
+        alone = not self.has_class("-alone")
+        self.set_class(alone, "-alone")
+        (self.register if alone else self.tree_view).focus()
+
+    async def action_open_account(self) -> None:
+        path = self.tree_view.path_under_cursor()
+        await self.app.open_account_form(path=f"{path}:" if path else "")
+
+
+class RegisterScreen(TaleaScreen):
+    """One account's register alone, over the screen that asked for it."""
+
+    TITLE = "Register"
+
+    def __init__(self, account: AccountId) -> None:
+        super().__init__()
+        self.account = account
+
+    def compose_body(self) -> ComposeResult:
+        with Vertical(id="register-pane"):
+            yield PaneTitle(self.account.path, id="register-title", lit_by="register")
+            yield Register(id="register")
+
+    @property
+    def register(self) -> Register:
+        return self.query_one("#register", Register)
+
+    def crumbs(self) -> list[str]:
+        return [self.account.book, self.account.path]
+
+    async def refresh_data(self, changed: frozenset[str] | None) -> None:
+        if changed is not None and self.account.book not in changed:
+            return
+        info = await self.app.store.account(self.account, self.app.as_of(self.account.book))
+        self.register.show(info, natural=self.app.natural_signs)
+        self._show_title()
+
+    def _show_title(self) -> None:
+        info = self.register.info
+        if info is None:
+            self.query_one("#register-title", PaneTitle).show(f"{self.account.path} is not open")
+            return
+        words = f"{self.account.path} · {info.definition.asset} · {info.definition.kind.value}"
+        self.query_one("#register-title", PaneTitle).show(words, f"{span(self.register)} rows")
+
+    @on(VirtualTable.Highlighted)
+    def show_span(self) -> None:
+        self._show_title()
+
+    @on(VirtualTable.Opened)
+    async def open_row(self) -> None:
+        seq = self.register.seq_under_cursor()
+        if seq is not None:
+            await self.app.open_transaction(self.account.book, seq)

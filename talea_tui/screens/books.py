@@ -1,0 +1,101 @@
+"""Books: every book of the ledger, how much is in it and how its writer fares."""
+
+from __future__ import annotations
+
+from textual import on
+from textual.app import ComposeResult
+
+from store import BookInfo
+
+from ..formatting import format_age, format_bytes, format_count, printable, sparkline
+from ..widgets.keys import bindings_for
+from ..widgets.virtual_table import Cell, Column, Row, VirtualTable
+from .base import TaleaScreen
+
+COLUMNS = (
+    Column("book", "book", min_width=12, max_width=200, flex=1),
+    Column("accounts", "accounts", align="right", min_width=8, max_width=12, drop=3),
+    Column("transactions", "transactions", align="right", min_width=7, max_width=14),
+    Column("activity", "activity", min_width=12, max_width=24, drop=5),
+    Column("last", "last activity", min_width=10, max_width=16),
+    Column("size", "on disk", align="right", min_width=7, max_width=9, drop=4),
+    Column("writer", "writer", min_width=7, max_width=9),
+)
+ACTIVITY_BARS = 20
+EMPTY = "This ledger is empty. Press n to begin a book, or import a journal with talea-tui import FILE --book NAME."
+
+
+class BooksScreen(TaleaScreen):
+    SCOPE = "books"
+    BINDINGS = bindings_for("books")
+    TITLE = "Books"
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.infos: list[BookInfo] = []
+        self.activity: dict[str, tuple[int, str]] = {}
+
+    def compose_body(self) -> ComposeResult:
+        yield VirtualTable(COLUMNS, id="books", empty=EMPTY, follow=False)
+
+    @property
+    def table(self) -> VirtualTable:
+        return self.query_one("#books", VirtualTable)
+
+    async def refresh_data(self, changed: frozenset[str] | None) -> None:
+        self.infos = await self.app.store.books()
+        table = self.table
+        names = [info.name for info in self.infos]
+        cursor = None
+        if changed is None and self.app.book in names:
+            cursor = names.index(self.app.book) if table.cursor < 0 else None
+        table.export_name = "books"
+        table.set_rows([self._row(info) for info in self.infos], cursor=cursor)
+        for info in self.infos:
+            known = self.activity.get(info.name)
+            if known is None or known[0] != info.last_seq:
+                self.activity[info.name] = info.last_seq, await self._activity(info)
+                table.set_rows([self._row(info) for info in self.infos])
+
+    async def _activity(self, info: BookInfo) -> str:
+        """How commits are spread over the book's life, in equal spans of time."""
+        if info.last_at is None or info.last_seq < 2:
+            return ""
+        first = await self.app.store.read_events(info.name, 1, 1)
+        if not first or first[0].at >= info.last_at:
+            return ""
+        begin, step = first[0].at, (info.last_at - first[0].at) / ACTIVITY_BARS
+        reached = [
+            await self.app.store.seq_at(info.name, begin + step * bar) for bar in range(1, ACTIVITY_BARS)
+        ]
+        reached = [0, *reached, info.last_seq]
+        return sparkline([float(after - before) for before, after in zip(reached, reached[1:], strict=False)])
+
+    def _row(self, info: BookInfo) -> Row:
+        last = format_age(info.last_at, self.app.now()) if info.last_at is not None else ""
+        running = info.writer == "running"
+        return [
+            Cell(printable(info.name, 200), "strong", info.name),
+            Cell(format_count(info.accounts), "", str(info.accounts)),
+            Cell(format_count(info.transactions), "", str(info.transactions)),
+            Cell(self.activity.get(info.name, (0, ""))[1], "accent"),
+            Cell(last, "dim", info.last_at.isoformat() if info.last_at is not None else ""),
+            Cell(format_bytes(info.bytes_on_disk), "dim", str(info.bytes_on_disk)),
+            Cell(
+                info.writer if running else f"■ {info.writer}", "dim" if running else "warning", info.writer
+            ),
+        ]
+
+    @on(VirtualTable.Opened)
+    async def open_book(self, event: VirtualTable.Opened) -> None:
+        if event.row < len(self.infos):
+            self.app.choose_book(self.infos[event.row].name)
+            await self.app.go("accounts")
+
+    @on(VirtualTable.Highlighted)
+    def choose(self, event: VirtualTable.Highlighted) -> None:
+        if 0 <= event.row < len(self.infos):
+            self.refresh_chrome()
+
+    async def action_new_book(self) -> None:
+        await self.app.open_account_form(new_book=True)

@@ -1,0 +1,96 @@
+"""Writing what a table shows to a CSV file, whole or not at all."""
+
+from __future__ import annotations
+
+import asyncio
+import csv
+import io
+import os
+import re
+import tempfile
+from pathlib import Path
+
+from store import StoreError
+
+from ..formatting import format_count
+from ..widgets.shell import Shell
+from ..widgets.virtual_table import VirtualTable, value_of
+from .ask import Ask
+
+ROWS_AT_A_TIME = 500
+
+
+def file_name(name: str) -> str:
+    """A file name that says what is in it, whatever accounts and books are called."""
+    return re.sub(r"[^\w.-]+", "-", name).strip("-.")[:100] or "talea"
+
+
+async def ask_export(app: Shell, table: VirtualTable) -> None:
+    """Ask where to, and write there."""
+    default = Path.cwd() / f"{file_name(table.export_name)}.csv"
+
+    def check(answer: str) -> str | None:
+        path = Path(answer).expanduser()
+        if not answer.strip() or path.is_dir():
+            return "Name a file, not a directory."
+        if not path.absolute().parent.is_dir():
+            return f"There is no directory {path.absolute().parent}."
+        return None
+
+    rows = format_count(table.count)
+    answer = await app.push_screen_wait(
+        Ask("Export what is shown to a CSV file", hint=f"{rows} rows", value=str(default), check=check)
+    )
+    if answer is None:
+        return
+    path = Path(answer).expanduser().absolute()
+    if path.exists():
+        again = await app.push_screen_wait(
+            Ask(
+                f"{path.name} exists",
+                hint="Type yes to replace it; esc leaves it as it is.",
+                check=_check_yes,
+            )
+        )
+        if again is None:
+            return
+    try:
+        written = await export(table, path)
+    except (OSError, StoreError) as error:
+        app.refuse(f"Nothing was exported to {path}: {error}")
+    else:
+        app.tell(f"Exported {format_count(written)} rows to {path}")
+
+
+def _check_yes(answer: str) -> str | None:
+    return None if answer.strip().lower() in ("y", "yes") else "Type yes, or press esc."
+
+
+async def export(table: VirtualTable, path: Path) -> int:
+    """Write every row of `table` to `path` in one step; the number of rows. Cancelled, it leaves no file behind."""
+    handle, temporary = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".tmp", dir=path.parent)
+    try:
+        written = 0
+        with os.fdopen(handle, "w", encoding="utf-8", newline="") as file:
+            file.write(_csv([[column.title or column.id for column in table.columns]]))
+            while written < table.count:
+                rows = await table.fetch_rows(written, min(ROWS_AT_A_TIME, table.count - written))
+                if not rows:
+                    break
+                text = _csv([[value_of(cell) for cell in row] for row in rows])
+                await asyncio.to_thread(file.write, text)
+                written += len(rows)
+            file.flush()
+            await asyncio.to_thread(os.fsync, file.fileno())
+        os.replace(temporary, path)
+        temporary = ""
+        return written
+    finally:
+        if temporary:
+            os.unlink(temporary)
+
+
+def _csv(rows: list[list[str]]) -> str:
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\n").writerows(rows)
+    return text.getvalue()

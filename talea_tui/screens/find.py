@@ -1,0 +1,50 @@
+"""Finding a transaction by seq, idempotency key or id."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from store import StoreError, TransactionPosted
+
+from ..widgets.shell import Shell
+from .ask import Ask
+
+
+async def find_transaction(app: Shell) -> None:
+    """Ask what to look for and show it."""
+    answer = await app.push_screen_wait(
+        Ask("Open a transaction", hint="Its seq, its idempotency key or its id.", placeholder="1,247")
+    )
+    if answer is None or not answer.strip():
+        return
+    try:
+        found = await locate(app, answer.strip())
+    except StoreError as error:
+        app.refuse(error)
+        return
+    if found is None:
+        app.refuse(f"No transaction has the seq, key or id {answer.strip()}.")
+    else:
+        await app.open_transaction(*found)
+
+
+async def locate(app: Shell, text: str) -> tuple[str, int] | None:
+    """(book, seq) of the transaction that `text` names: a seq or key of the current book, or an id of any."""
+    digits = text.lstrip("#").replace(",", "")
+    book = app.book
+    if book is not None and digits.isascii() and digits.isdigit() and len(digits) <= 18:
+        found = await app.store.events_at(book, [int(digits)])
+        if found and isinstance(found[0].event, TransactionPosted) and found[0].seq <= await app.last_seq(book):
+            return book, found[0].seq
+    if book is not None:
+        by_key = await app.store.by_key(book, text)
+        if by_key is not None and by_key.seq <= await app.last_seq(book):
+            return book, by_key.seq
+    try:
+        txid = UUID(text)
+    except ValueError:
+        return None
+    by_id = await app.store.transaction(txid)
+    if by_id is None or by_id.seq > await app.last_seq(by_id.transaction.book):
+        return None
+    return by_id.transaction.book, by_id.seq

@@ -1,0 +1,60 @@
+"""Help: every key that works in the focused pane, with what it does."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from textual.app import ComposeResult
+from textual.containers import Vertical
+from textual.screen import Screen
+
+from ..actions import SCOPE_NAMES, Action, every_action, key_name
+from ..widgets.keys import bindings_for
+from ..widgets.pane_title import PaneTitle
+from ..widgets.virtual_table import Cell, Column, Row, VirtualTable
+from .base import Dialog
+
+COLUMNS = (
+    Column("keys", "keys", min_width=10, max_width=22),
+    Column("label", "action", min_width=12, max_width=26),
+    Column("help", "", min_width=20, max_width=200, flex=1),
+)
+
+
+def live_actions(screen: Screen[Any]) -> list[Action]:
+    """The actions whose keys work on `screen` as it is focused now, in the registry's order."""
+    ids = {active.binding.id for active in screen.active_bindings.values() if active.enabled}
+    return [action for action in every_action() if action.id in ids]
+
+
+class HelpScreen(Dialog):
+    BINDINGS = bindings_for("dialog")
+
+    def __init__(self, screen: Screen[Any]) -> None:
+        super().__init__()
+        self.rows: list[Row] = []
+        scopes: dict[str, list[Action]] = {}
+        for action in live_actions(screen):
+            scopes.setdefault(action.scope, []).append(action)
+        for scope in [name for name in scopes if name not in ("table", "app")] + ["table", "app"]:
+            if scope not in scopes:
+                continue
+            if self.rows:
+                self.rows.append(["", "", ""])
+            self.rows.append([Cell(SCOPE_NAMES.get(scope, scope), "strong"), "", ""])
+            for action in scopes[scope]:
+                keys = "  ".join(key_name(key) for key in action.keys)
+                self.rows.append([Cell(keys, "accent"), action.label, Cell(action.help, "dim")])
+
+    def compose(self) -> ComposeResult:
+        with Vertical(classes="dialog -large"):
+            yield PaneTitle("Keys of this pane", "esc closes", id="help-title")
+            yield VirtualTable(COLUMNS, id="help", show_head=False, follow=False)
+
+    def on_mount(self) -> None:
+        table = self.query_one(VirtualTable)
+        table.set_rows(self.rows)
+        table.focus()
+
+    def action_cancel(self) -> None:
+        self.dismiss(None)

@@ -1,0 +1,199 @@
+"""The chart of accounts as a list one moves in: folded, filtered, flat or as a tree."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import ClassVar, cast
+
+from store import AccountId, Direction
+
+from ..formatting import format_amount_plain, format_amount, printable
+from .chart import Chart, Node, View, shown_totals, visible_nodes
+from .keys import bindings_for
+from .register import money
+from .shell import Shell
+from .virtual_table import Cell, Column, Row, VirtualTable
+
+COLUMNS = (
+    Column("account", "account", min_width=14, max_width=400, flex=1),
+    Column("kind", "kind", min_width=6, max_width=9, drop=3),
+    Column("headroom", "headroom", align="right", min_width=8, max_width=17, drop=5, number=True),
+    Column("balance", "balance", align="right", min_width=8, max_width=17, number=True),
+    Column("asset", "", min_width=3, max_width=14),
+)
+
+
+class _Rows(Sequence[Row]):
+    """Rows made when they are asked for, so that a large chart opens at once."""
+
+    def __init__(self, tree: AccountTree, nodes: list[Node]) -> None:
+        self.tree, self.nodes = tree, nodes
+
+    def __len__(self) -> int:
+        return len(self.nodes)
+
+    def __getitem__(self, at: int | slice) -> Row | list[Row]:  # type: ignore[override]
+        if isinstance(at, slice):
+            return [self.tree.cells(node) for node in self.nodes[at]]
+        return self.tree.cells(self.nodes[at])
+
+
+class AccountTree(VirtualTable):
+    """Rows are nodes of a chart. `natural` shows each account positive on its normal side."""
+
+    BINDINGS: ClassVar = bindings_for("account_tree")
+
+    def __init__(self, *, id: str | None = None) -> None:
+        super().__init__(COLUMNS, id=id, empty="No accounts.", follow=False)
+        self.column = 3
+        self.chart = Chart()
+        self.view = View()
+        self.natural = False
+        self.book = ""
+        self.nodes: list[Node] = []
+
+    # What is shown
+
+    def show(self, book: str, chart: Chart) -> None:
+        """Show a chart; the cursor stays on its account."""
+        here = self.path_under_cursor() if book == self.book else None
+        self.book, self.chart = book, chart
+        self.export_name = f"{book}-accounts"
+        self._show_again(here)
+
+    def look(self, view: View) -> None:
+        """Look at the same chart in another way."""
+        here = self.path_under_cursor()
+        self.view = view
+        self._show_again(here)
+
+    def show_signs(self, natural: bool) -> None:
+        if natural != self.natural:
+            self.natural = natural
+            self._show_again(self.path_under_cursor())
+
+    def _show_again(self, here: str | None) -> None:
+        self.nodes = visible_nodes(self.chart, self.view)
+        places = {node.path: place for place, node in enumerate(self.nodes)}
+        cursor: int | None = 0 if here is None else None
+        while here is not None and cursor is None:
+            cursor = places.get(here)
+            here = here.rpartition(":")[0] if ":" in here else None
+        before = self.cursor
+        self.set_rows(_Rows(self, self.nodes), cursor=0 if cursor is None else cursor)
+        if self.cursor == before:
+            self.post_message(self.Highlighted(self, self.cursor))
+
+    def cells(self, node: Node) -> Row:
+        shell = cast(Shell, self.app)
+        flat = self.view.flat
+        if flat:
+            label = printable(node.path, 600)
+        else:
+            sign = " " if not node.children else "▸" if self.is_folded(node) else "▾"
+            label = f"{'  ' * node.depth}{sign} {printable(node.name, 600) or '(empty)'}"
+        kind = "" if node.kind is None else "mixed" if node.mixed else node.kind.value
+        totals = shown_totals(node, self.chart.main_asset, flat=flat)
+        balance: Cell | str = ""
+        asset: Cell | str = ""
+        if totals:
+            asset_id, minor = totals[0]
+            wrong_side = self._side(node) is not None and self._effective(node, minor) < 0
+            balance = money(self.as_shown(node, minor), shell.precision(asset_id), wrong_side=wrong_side)
+            more = f" +{len(totals) - 1}" if len(totals) > 1 else ""
+            asset = Cell(printable(asset_id, 40) + more, "dim", asset_id)
+        tone = "" if node.info is not None else "dim"
+        return [Cell(label, tone, node.path), Cell(kind, "dim"), self._headroom(node), balance, asset]
+
+    def as_shown(self, node: Node, minor: int) -> int:
+        """A debit-positive figure with the sign in which this node is shown."""
+        return self._effective(node, minor) if self.natural else minor
+
+    def _side(self, node: Node) -> Direction | None:
+        """The side on which more of this node is more; None where its accounts differ."""
+        if node.mixed or node.kind is None:
+            return None
+        if node.info is not None and (not node.children or self.view.flat):
+            return node.info.config.normal_side
+        return node.kind.normal_side
+
+    def _effective(self, node: Node, minor: int) -> int:
+        return -minor if self._side(node) is Direction.CREDIT else minor
+
+    def _headroom(self, node: Node) -> Cell | str:
+        """How far the balance stands above its minimum."""
+        if node.info is None or node.info.config.min_balance is None:
+            return ""
+        room = node.info.balance.amount.minor - node.info.config.min_balance
+        precision = cast(Shell, self.app).precision(node.info.definition.asset)
+        text = format_amount(room, precision)
+        return Cell(text, "warning" if room <= 0 else "dim", format_amount_plain(room, precision))
+
+    def is_folded(self, node: Node) -> bool:
+        return not self.view.wanted and node.path in self.view.folded
+
+    # Where one is
+
+    def node_under_cursor(self) -> Node | None:
+        return self.nodes[self.cursor] if 0 <= self.cursor < len(self.nodes) else None
+
+    def path_under_cursor(self) -> str | None:
+        node = self.node_under_cursor()
+        return node.path if node is not None else None
+
+    def account_under_cursor(self) -> AccountId | None:
+        node = self.node_under_cursor()
+        return node.info.definition.id if node is not None and node.info is not None else None
+
+    def go_to(self, path: str) -> bool:
+        """Put the cursor on an account, unfolding what hides it; False when there is none."""
+        if path not in self.chart.nodes:
+            return False
+        folded = set(self.view.folded)
+        up = self.chart.nodes[path].parent
+        while up is not None:
+            folded.discard(up.path)
+            up = up.parent
+        self.view = replace(self.view, folded=frozenset(folded), wanted="", hide_zero=False)
+        self._show_again(path)
+        return True
+
+    # Actions
+
+    def action_open(self) -> None:
+        """Unfold what is folded, else open."""
+        node = self.node_under_cursor()
+        if node is not None and node.children and (self.is_folded(node) or node.info is None):
+            self.action_toggle_fold()
+        else:
+            super().action_open()
+
+    def action_toggle_fold(self) -> None:
+        node = self.node_under_cursor()
+        if node is not None and node.children and not self.view.flat:
+            self.look(replace(self.view, folded=self.view.folded ^ {node.path}))
+
+    def action_fold(self) -> None:
+        """Fold the account under the cursor, or the one it is under."""
+        node = self.node_under_cursor()
+        if node is None or self.view.flat:
+            return
+        if not node.children or self.is_folded(node):
+            node = node.parent
+        if node is not None:
+            self.view = replace(self.view, folded=self.view.folded | {node.path})
+            self._show_again(node.path)
+
+    def action_unfold(self) -> None:
+        node = self.node_under_cursor()
+        if node is not None and self.is_folded(node):
+            self.action_toggle_fold()
+
+    def action_fold_all(self) -> None:
+        self.look(
+            replace(self.view, folded=frozenset(n.path for n in self.chart.nodes.values() if n.children))
+        )
+
+    def action_unfold_all(self) -> None:
+        self.look(replace(self.view, folded=frozenset()))

@@ -1,0 +1,48 @@
+"""One quiet line over a pane: what it shows, and at the right how much of it."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from rich.cells import cell_len, set_cell_size
+from rich.segment import Segment
+from textual.strip import Strip
+from textual.widget import Widget
+
+from ..formatting import ELLIPSIS, printable
+
+
+class PaneTitle(Widget):
+    """`left` and `right` are plain text; the left gives way. Lit while the pane named by `lit_by` has the focus."""
+
+    COMPONENT_CLASSES: ClassVar[set[str]] = {"pane-title--left", "pane-title--lit", "pane-title--right"}
+
+    def __init__(self, left: str = "", right: str = "", *, id: str | None = None, lit_by: str = "") -> None:
+        super().__init__(id=id)
+        self.left, self.right, self.lit_by = left, right, lit_by
+
+    def show(self, left: str, right: str = "") -> None:
+        if (left, right) != (self.left, self.right):
+            self.left, self.right = left, right
+            self.refresh()
+
+    def on_mount(self) -> None:
+        self.watch(self.screen, "focused", lambda: self.refresh(), init=False)
+
+    def render_line(self, y: int) -> Strip:
+        width, base = self.size.width, self.rich_style
+        if y or not width:
+            return Strip.blank(width, base)
+        focused = self.screen.focused
+        lit = bool(self.lit_by) and focused is not None and focused.id == self.lit_by
+        left_style = self.get_component_rich_style("pane-title--lit" if lit else "pane-title--left")
+        right = printable(self.right, 200)
+        if right:
+            right += " "
+        room = max(0, width - cell_len(right) - 1)
+        left = ("▪ " if lit else "  ") + printable(self.left, 500)
+        if cell_len(left) > room:
+            left = set_cell_size(left, max(0, room - 1)) + ELLIPSIS
+        left = set_cell_size(left, max(0, width - cell_len(right)))
+        segments = [Segment(left, left_style), Segment(right, self.get_component_rich_style("pane-title--right"))]
+        return Strip(segments).adjust_cell_length(width, base)

@@ -1,0 +1,159 @@
+"""An account's register: every posting with its running balance, any row at once."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime, time, tzinfo
+from typing import cast
+
+from store import (
+    AccountId,
+    AccountInfo,
+    Direction,
+    PostingRecord,
+    Sequenced,
+    Transaction,
+    TransactionPosted,
+)
+
+from ..events.text import description_of
+from ..formatting import format_amount, format_amount_plain, format_date, printable
+from .chart import reads_negative
+from .shell import Shell
+from .virtual_table import Cell, Column, VirtualTable
+
+COLUMNS = (
+    Column("date", "date", min_width=10, max_width=10),
+    Column("description", "description", min_width=10, max_width=400, flex=3),
+    Column("with", "with", min_width=8, max_width=400, flex=2, drop=4),
+    Column("amount", "amount", align="right", min_width=8, max_width=28, number=True),
+    Column("balance", "balance", align="right", min_width=8, max_width=28, drop=1, number=True),
+    Column("seq", "seq", align="right", min_width=3, max_width=12, drop=6),
+)
+
+
+def day_of(transaction: Transaction, zone: tzinfo) -> str:
+    """The day it happened. Midnight in UTC is a day chosen as such, the same in every zone."""
+    moment = transaction.occurred_at
+    return format_date(moment, UTC if moment.astimezone(UTC).time() == time() else zone)
+
+
+class RegisterRow(list["Cell | str"]):
+    """The cells of a posting, and the seq of its transaction."""
+
+    def __init__(self, cells: Sequence[Cell | str], seq: int) -> None:
+        super().__init__(cells)
+        self.seq = seq
+
+
+class RegisterSource:
+    """Rows of one account from the store. `natural` shows more on the normal side as positive."""
+
+    def __init__(self, shell: Shell, info: AccountInfo, *, natural: bool) -> None:
+        self.shell = shell
+        self.account: AccountId = info.definition.id
+        self.precision = shell.precision(info.definition.asset)
+        self.normal_side = info.config.normal_side or Direction.DEBIT
+        self.flipped = reads_negative(info) and not natural
+
+    async def fetch(self, start: int, limit: int) -> Sequence[RegisterRow]:
+        store = self.shell.store
+        postings = await store.posting_rows(self.account, start, limit)
+        seqs = list(dict.fromkeys(posting.seq for posting in postings))
+        events = {event.seq: event for event in await store.events_at(self.account.book, seqs)}
+        return [self._row(posting, events.get(posting.seq)) for posting in postings]
+
+    def _row(self, posting: PostingRecord, event: Sequenced | None) -> RegisterRow:
+        change = posting.amount.minor if posting.direction is self.normal_side else -posting.amount.minor
+        balance = posting.balance_after.minor
+        if self.flipped:
+            change, balance = -change, -balance
+        date, description, others = self._words(posting, event)
+        return RegisterRow(
+            [
+                date,
+                description,
+                others,
+                money(change, self.precision, signed=True),
+                money(balance, self.precision, wrong_side=posting.balance_after.minor < 0),
+                Cell(str(posting.seq), "dim"),
+            ],
+            posting.seq,
+        )
+
+    def _words(
+        self, posting: PostingRecord, event: Sequenced | None
+    ) -> tuple[Cell | str, Cell | str, Cell | str]:
+        if event is None or not isinstance(event.event, TransactionPosted):
+            return format_date(posting.at, self.shell.zone), "", ""
+        transaction = event.event.transaction
+        words = description_of(transaction)
+        description = Cell(words) if words else Cell(transaction.idempotency_key, "dim")
+        return (
+            day_of(transaction, self.shell.zone),
+            description,
+            counter_accounts(transaction, posting.account, posting.direction),
+        )
+
+
+def counter_accounts(transaction: Transaction, account: AccountId, direction: Direction) -> Cell:
+    """The accounts on the other side, by their last segments; copied in full."""
+    others = [one for one in transaction.postings if one.account != account]
+    opposite = [one for one in others if one.direction is not direction] or others
+    paths = list(dict.fromkeys(one.account.path for one in opposite))
+    return Cell(
+        ", ".join(printable(path.rsplit(":", 1)[-1], 100) for path in paths[:8]), "dim", ", ".join(paths)
+    )
+
+
+def money(minor: int, precision: int, *, signed: bool = False, wrong_side: bool = False) -> Cell:
+    """An amount for a table, grouped, with a true minus; set off when it is on its account's wrong side."""
+    text = format_amount(minor, precision, sign="plus" if signed else "minus")
+    tone = "negative" if wrong_side else "dim" if minor == 0 else ""
+    return Cell(text, tone, format_amount_plain(minor, precision))
+
+
+class Register(VirtualTable):
+    """The register of the account it was last given."""
+
+    def __init__(self, *, id: str | None = None) -> None:
+        super().__init__(COLUMNS, id=id, empty="No postings yet. Press p to post.")
+        self.info: AccountInfo | None = None
+        self._shown: tuple[object, ...] = ()
+
+    def show(self, info: AccountInfo | None, *, natural: bool) -> None:
+        """Show an account as far as `info` counts its postings; the same one again only grows."""
+        shell = cast(Shell, self.app)
+        if info is None:
+            if self.info is not None:
+                self.info, self._shown = None, ()
+                self.set_rows([])
+            return
+        shown = (info.definition.id, natural, shell.instant)
+        self.info = info
+        if shown == self._shown and info.postings >= self.count:
+            self.grow(info.postings)
+            return
+        same_account = self._shown[:1] == shown[:1]
+        cursor = min(self.cursor, info.postings - 1) if same_account else info.postings - 1
+        self._shown = shown
+        self.export_name = f"{info.definition.id.book}-{info.definition.id.path}"
+        self.set_source(RegisterSource(shell, info, natural=natural), info.postings, cursor=max(0, cursor))
+
+    def seq_under_cursor(self) -> int | None:
+        row = self.row_at(self.cursor)
+        return row.seq if isinstance(row, RegisterRow) else None
+
+
+def span(table: VirtualTable) -> str:
+    """`1,198–1,204 of 1,204 rows`: which rows are visible."""
+    if not table.count:
+        return "no rows"
+    first = table.scroll_top + 1
+    last = min(table.count, table.scroll_top + table.visible_rows)
+    return f"{first:,}–{last:,} of {table.count:,}"
+
+
+def moment_text(moment: datetime, zone: tzinfo) -> str:
+    """A full moment with its zone's name or offset."""
+    return moment.astimezone(zone).strftime("%Y-%m-%d %H:%M:%S.%f %Z")
