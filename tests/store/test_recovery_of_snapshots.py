@@ -1,0 +1,215 @@
+"""Snapshots and runs are for speed: damaged or gone, the log alone is enough."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from store import CorruptLog, StoreIOError
+from tests.support.build import BOOK, transfer
+from tests.support.disk import (
+    cut,
+    flip,
+    frames,
+    runs,
+    segments,
+    snapshots,
+)
+from tests.support.ledgers import CASH, NOISE, opened, pay, refused, seen, spilled, written
+from tests.support.observe import differences, observe
+from tests.support.subjects import open_log_store
+
+
+async def test_a_snapshot_restores_what_replay_gives(tmp_path: Path) -> None:
+    directory = tmp_path / "ledger"
+    await written(directory, count=12, segment_max=600, snapshot_every=0, idem_hot_cap=3)
+    by_replay = await seen(directory, snapshot_every=0)
+    async with opened(directory, snapshot_every=0) as store:
+        await store.snapshot_now(BOOK)
+        await store.snapshot_now("_system")
+        info = await store.book(BOOK)
+        assert info.snapshots == 1
+    assert len(snapshots(directory, BOOK)) == 1
+    assert differences(await seen(directory, snapshot_every=0), by_replay) == {}
+    async with opened(directory) as store:
+        after = await store.book(BOOK)
+        assert (after.head, after.last_at) == (info.head, info.last_at)
+        await store.verify(BOOK, info.head)
+
+
+async def test_every_flipped_byte_of_a_snapshot_falls_back(tmp_path: Path) -> None:
+    directory = await written(tmp_path / "ledger", count=3, snapshot_every=0)
+    before = await seen(directory, snapshot_every=0)
+    async with opened(directory, snapshot_every=0) as store:
+        await store.snapshot_now(BOOK)
+    [snapshot] = snapshots(directory, BOOK)
+    whole = snapshot.read_bytes()
+    for offset in {*range(16), *range(16, len(whole), max(1, len(whole) // 60)), len(whole) - 1}:
+        flip(snapshot, offset)
+        assert differences(await seen(directory, snapshot_every=0), before) == {}, offset
+        snapshot.write_bytes(whole)
+
+
+@pytest.mark.parametrize("data", [b"", b"\0" * 64, b"short", NOISE], ids=range(4))
+async def test_of_two_snapshots_the_older_serves_when_the_newer_is_bad(tmp_path: Path, data: bytes) -> None:
+    directory = await written(tmp_path / "ledger", snapshot_every=0)
+    async with opened(directory, snapshot_every=0) as store:
+        await store.snapshot_now(BOOK)
+        await pay(store, 3, start=6)
+        await store.snapshot_now(BOOK)
+        await pay(store, 3, start=9)
+        before = await observe(store, [BOOK], every_instant=False)
+    older, newer = snapshots(directory, BOOK)
+    good = newer.read_bytes()
+    for damaged in ((newer,), (older, newer)):
+        for path in damaged:
+            path.write_bytes(data)
+        assert differences(await seen(directory, snapshot_every=0), before) == {}
+        newer.write_bytes(good)
+    for path in (older, newer):
+        path.unlink(missing_ok=True)
+    assert differences(await seen(directory, snapshot_every=0), before) == {}
+
+
+async def test_at_most_two_snapshots_are_kept(tmp_path: Path) -> None:
+    directory = await written(tmp_path / "ledger", count=20, snapshot_every=1)
+    async with opened(directory, snapshot_every=1) as store:
+        for n in range(5):
+            await pay(store, 1, start=20 + n)
+            await store.snapshot_now(BOOK)
+    names = [path.name for path in snapshots(directory, BOOK)]
+    assert 1 <= len(names) <= 2
+    assert names[-1] == f"snapshot-{32:020}.snap"
+    assert not list(directory.rglob("*.tmp"))
+
+
+async def test_a_log_that_ends_before_its_snapshot_is_damage(tmp_path: Path) -> None:
+    directory = await written(tmp_path / "ledger", snapshot_every=0)
+    async with opened(directory) as store:
+        await store.snapshot_now(BOOK)
+    [segment] = segments(directory, BOOK)
+    whole = segment.read_bytes()
+    *_, before, last = frames(whole)
+    for size in (last.offset, last.offset + 5, before.offset):
+        segment.write_bytes(whole[:size])
+        assert (await refused(directory)).book == BOOK
+    segment.write_bytes(whole[: last.end - 1] + b"\0")
+    await refused(directory)
+
+
+async def test_a_snapshot_without_a_log_is_damage(tmp_path: Path) -> None:
+    directory = await written(tmp_path / "ledger", snapshot_every=0)
+    async with opened(directory) as store:
+        await store.snapshot_now(BOOK)
+    segments(directory, BOOK)[0].unlink()
+    assert (await refused(directory)).book == BOOK
+
+
+async def test_a_log_without_its_last_segments_is_damage_beside_a_snapshot(tmp_path: Path) -> None:
+    directory = await written(tmp_path / "ledger", snapshot_every=0, segment_max=600)
+    async with opened(directory, segment_max=600) as store:
+        await store.snapshot_now(BOOK)
+    segments(directory, BOOK)[-1].unlink()
+    await refused(directory)
+
+
+async def test_damage_that_a_snapshot_covers_is_found_by_whoever_looks(tmp_path: Path) -> None:
+    directory = await written(tmp_path / "ledger", snapshot_every=0, segment_max=600)
+    async with opened(directory, snapshot_every=0) as store:
+        await store.snapshot_now(BOOK)
+    damaged = segments(directory, BOOK)[0]
+    flip(damaged, frames(damaged.read_bytes())[2].offset + 30)
+    try:
+        store = await open_log_store(directory, snapshot_every=0)
+    except CorruptLog:
+        return
+    try:
+        assert (await store.balance(CASH)).updated_seq == 13
+        for call in (store.verify(BOOK), store.read_events(BOOK, 1, 5)):
+            with pytest.raises(CorruptLog) as caught:
+                await call
+            assert (caught.value.book, caught.value.segment) == (BOOK, damaged.name)
+        info = await store.book(BOOK)
+        assert info.writer in ("stopped", "damaged")
+        assert info.error
+        with pytest.raises(StoreIOError):
+            await store.commit(transfer("assets:cash", "income:salary", 1))
+    finally:
+        await store.shutdown()
+
+
+async def test_the_scrub_finds_damage_that_nobody_looks_at(tmp_path: Path) -> None:
+    directory = await written(tmp_path / "ledger", snapshot_every=0, segment_max=600)
+    async with opened(directory, snapshot_every=0) as store:
+        await store.snapshot_now(BOOK)
+    damaged = segments(directory, BOOK)[0]
+    flip(damaged, frames(damaged.read_bytes())[2].offset + 30)
+    try:
+        store = await open_log_store(directory, snapshot_every=0)
+    except CorruptLog:
+        return
+    try:
+        async with asyncio.timeout(60):
+            while (await store.book(BOOK)).error is None:  # noqa: ASYNC110 - nothing else tells
+                await asyncio.sleep(0)
+    finally:
+        await store.shutdown()
+
+
+async def all_keys_are_known(directory: Path, receipts: list[Any]) -> None:
+    async with opened(directory, idem_hot_cap=4, snapshot_every=0) as store:
+        for n, receipt in enumerate(receipts):
+            again = await store.commit(transfer("assets:cash", "income:salary", n + 1, key=f"key {n}"))
+            assert (again, again.deduplicated) == (receipt, True)
+            found = await store.by_key(BOOK, f"key {n}")
+            assert found.seq == receipt.seq
+        assert await store.by_key(BOOK, "key 40") is None
+        assert (await store.book(BOOK)).last_seq == 47
+
+
+async def test_keys_are_known_across_runs_and_snapshots(tmp_path: Path) -> None:
+    await all_keys_are_known(*await spilled(tmp_path / "ledger"))
+
+
+@pytest.mark.parametrize("damage", ["missing", "empty", "zeros", "cut", "first", "middle", "last", "noise"])
+async def test_a_bad_run_is_made_again_from_the_whole_log(tmp_path: Path, damage: str) -> None:
+    directory, receipts = await spilled(tmp_path / "ledger")
+    for run in runs(directory, BOOK):
+        whole = run.read_bytes()
+        match damage:
+            case "missing":
+                run.unlink()
+            case "empty":
+                run.write_bytes(b"")
+            case "zeros":
+                run.write_bytes(bytes(len(whole)))
+            case "cut":
+                cut(run, len(whole) // 2)
+            case "noise":
+                run.write_bytes(NOISE[: len(whole)])
+            case _:
+                flip(run, {"first": 0, "middle": len(whole) // 2, "last": len(whole) - 1}[damage])
+    await all_keys_are_known(directory, receipts)
+
+
+async def test_every_flipped_byte_of_a_run_loses_no_key(tmp_path: Path) -> None:
+    directory, receipts = await spilled(tmp_path / "ledger")
+    run = runs(directory, BOOK)[0]
+    whole = run.read_bytes()
+    for offset in range(0, len(whole), max(1, len(whole) // 25)):
+        flip(run, offset)
+        await all_keys_are_known(directory, receipts)
+        run = runs(directory, BOOK)[0]
+        whole = run.read_bytes()
+
+
+async def test_a_log_that_ends_before_its_runs_is_damage(tmp_path: Path) -> None:
+    directory, _ = await spilled(tmp_path / "ledger")
+    for snapshot in snapshots(directory, BOOK):
+        snapshot.unlink()
+    [segment] = segments(directory, BOOK)
+    cut(segment, frames(segment.read_bytes())[10].end)
+    await refused(directory)
