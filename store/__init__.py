@@ -1,2 +1,120 @@
-from .errors import *
-from .model import *
+"""An embedded, event-sourced, double-entry ledger: one directory, one log per book.
+
+    async with await LogTaleaStore.open("ledger") as store:
+        await store.register_asset(AssetDef(id="USD", asset_class=Fiat(), precision=2, name="US dollar"))
+        ...
+
+Nothing is acknowledged before its bytes are synced; idempotency keys never forget; every balance can be asked
+for at any past instant. README.md beside this file tells the guarantees and the bytes on disk.
+
+Reading order: `model` (the nouns), `errors`, `protocol` (the operations), `codec` and `frames` (bytes), `state`
+(one book in memory), `segments` and `recovery` (the log), `snapshots`, `runs` and `idempotency`, `writer`,
+`subscriptions`, `log_store`.
+"""
+
+from .errors import (
+    AlreadyExists,
+    AmountOverflow,
+    AssetMismatch,
+    ConstraintViolation,
+    CorruptLog,
+    HeadMismatch,
+    IdempotencyConflict,
+    InvalidBook,
+    InvalidDefinition,
+    InvalidTransaction,
+    StoreClosed,
+    StoreError,
+    StoreIOError,
+    StoreLocked,
+    Unbalanced,
+    UnknownAccount,
+    UnknownAsset,
+    UnsupportedFormat,
+    WriterStopped,
+)
+from .log_store import LogTaleaStore
+from .model import (
+    AccountCfg,
+    AccountDef,
+    AccountId,
+    AccountInfo,
+    AccountKind,
+    AccountOpened,
+    Amount,
+    AssetClass,
+    AssetDef,
+    AssetRegistered,
+    BalanceSnapshot,
+    BookInfo,
+    Committed,
+    Commodity,
+    Crypto,
+    Direction,
+    Event,
+    ExternalRef,
+    Fiat,
+    Json,
+    Posting,
+    PostingRecord,
+    Sequenced,
+    StoredTransaction,
+    Transaction,
+    TransactionPosted,
+    TrialBalanceRow,
+)
+from .options import LogStoreOptions
+from .protocol import AsOf, Store
+
+__all__ = [
+    "AccountCfg",
+    "AccountDef",
+    "AccountId",
+    "AccountInfo",
+    "AccountKind",
+    "AccountOpened",
+    "AlreadyExists",
+    "Amount",
+    "AmountOverflow",
+    "AsOf",
+    "AssetClass",
+    "AssetDef",
+    "AssetMismatch",
+    "AssetRegistered",
+    "BalanceSnapshot",
+    "BookInfo",
+    "Committed",
+    "Commodity",
+    "ConstraintViolation",
+    "CorruptLog",
+    "Crypto",
+    "Direction",
+    "Event",
+    "ExternalRef",
+    "Fiat",
+    "HeadMismatch",
+    "IdempotencyConflict",
+    "InvalidBook",
+    "InvalidDefinition",
+    "InvalidTransaction",
+    "Json",
+    "LogStoreOptions",
+    "LogTaleaStore",
+    "Posting",
+    "PostingRecord",
+    "Sequenced",
+    "Store",
+    "StoreClosed",
+    "StoreError",
+    "StoreIOError",
+    "StoreLocked",
+    "StoredTransaction",
+    "Transaction",
+    "TransactionPosted",
+    "TrialBalanceRow",
+    "Unbalanced",
+    "UnknownAccount",
+    "UnknownAsset",
+    "UnsupportedFormat",
+    "WriterStopped",
+]

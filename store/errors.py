@@ -184,6 +184,4 @@ class CorruptLog(StoreIOError):
         where = f", {segment}" if segment is not None else ""
         if offset is not None:
             where += f" at byte {offset}"
-        super().__init__(
-            f"Book {_quoted(book)} is damaged{where}: {reason}; restore it from a backup."
-        )
+        super().__init__(f"Book {_quoted(book)} is damaged{where}: {reason}; restore it from a backup.")

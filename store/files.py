@@ -1,0 +1,172 @@
+"""The file seam: every call that touches the disk. A test can hand in a twin that fails, writes short or forgets.
+
+All of these may block, so the store calls them off its loop, but for closing.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import sys
+from pathlib import Path
+from typing import NamedTuple
+
+PRIVATE_FILE, PRIVATE_DIRECTORY = 0o600, 0o700
+FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
+"""What a full disk or quota reports."""
+
+TEMPORARY_SUFFIX = ".tmp"
+
+_BINARY = getattr(os, "O_BINARY", 0)
+
+
+class Entry(NamedTuple):
+    """One name in a directory; a symbolic link is never followed."""
+
+    name: str
+    is_directory: bool
+    is_link: bool
+    bytes: int
+
+
+class Files:
+    """The operating system's files. Each call raises OSError."""
+
+    def entries(self, directory: Path) -> list[Entry]:
+        """By name; an empty list when there is no such directory."""
+        found = []
+        try:
+            with os.scandir(directory) as scan:
+                for e in scan:
+                    stat = e.stat(follow_symlinks=False)
+                    found.append(Entry(e.name, e.is_dir(follow_symlinks=False), e.is_symlink(), stat.st_size))
+        except FileNotFoundError:
+            return []
+        return sorted(found)
+
+    def make_directory(self, path: Path) -> None:
+        os.mkdir(path, PRIVATE_DIRECTORY)
+
+    def create(self, path: Path) -> int:
+        """A new file for writing and reading; FileExistsError when there is one."""
+        return os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | _BINARY, PRIVATE_FILE)
+
+    def open(self, path: Path, write: bool = False) -> int:
+        return os.open(path, (os.O_RDWR if write else os.O_RDONLY) | _BINARY | getattr(os, "O_NOFOLLOW", 0))
+
+    def size(self, fd: int) -> int:
+        return os.fstat(fd).st_size
+
+    def read(self, fd: int, count: int, offset: int) -> bytes:
+        """Up to `count` bytes, fewer only at the end of the file or when the system feels like it."""
+        return os.pread(fd, count, offset)
+
+    def write(self, fd: int, data: bytes | memoryview, offset: int) -> int:
+        """How many of the bytes were written, at least one."""
+        return os.pwrite(fd, data, offset)
+
+    def truncate(self, fd: int, size: int) -> None:
+        os.ftruncate(fd, size)
+
+    def sync(self, fd: int) -> None:
+        """Return once the file's bytes and size are on stable storage."""
+        if sys.platform == "darwin":
+            import fcntl
+
+            # fsync there does not reach the platter
+            fcntl.fcntl(fd, fcntl.F_FULLFSYNC)
+        elif hasattr(os, "fdatasync"):
+            os.fdatasync(fd)
+        else:
+            os.fsync(fd)
+
+    def close(self, fd: int) -> None:
+        os.close(fd)
+
+    def rename(self, source: Path, target: Path) -> None:
+        os.replace(source, target)
+
+    def remove(self, path: Path) -> None:
+        os.remove(path)
+
+    def remove_directory(self, path: Path) -> None:
+        os.rmdir(path)
+
+    def sync_directory(self, path: Path) -> None:
+        """Return once the names in a directory are on stable storage."""
+        if os.name == "nt":  # directories cannot be opened there
+            return
+        fd = os.open(path, os.O_RDONLY)
+        try:
+            os.fsync(fd)
+        finally:
+            os.close(fd)
+
+
+def write_all(files: Files, fd: int, data: bytes, offset: int) -> None:
+    """Every byte, however short the single writes are."""
+    view = memoryview(data)
+    while view:
+        n = files.write(fd, view, offset)
+        view, offset = view[n:], offset + n
+
+
+def read_all(files: Files, fd: int, count: int, offset: int) -> bytes:
+    """`count` bytes, fewer only at the end of the file."""
+    data = files.read(fd, count, offset)
+    while len(data) < count:
+        more = files.read(fd, count - len(data), offset + len(data))
+        if not more:
+            break
+        data += more
+    return data
+
+
+def make_directories(files: Files, path: Path) -> None:
+    """`path` and what is missing above it, each entry durable on return."""
+    missing = []
+    while not os.path.isdir(path):
+        missing.append(path)
+        path = path.parent
+    for directory in reversed(missing):
+        files.make_directory(directory)
+        files.sync_directory(directory.parent)
+
+
+class DurableFile:
+    """A file that is there complete or not at all: written beside its name, synced, then renamed.
+
+    Either `commit` or `abandon` ends it.
+    """
+
+    def __init__(self, files: Files, path: Path) -> None:
+        self._files, self._path = files, path
+        self._temporary = path.with_name(path.name + TEMPORARY_SUFFIX)
+        if os.path.lexists(self._temporary):
+            files.remove(self._temporary)
+        self._fd: int | None = files.create(self._temporary)
+        self.bytes = 0
+
+    def write(self, data: bytes) -> None:
+        assert self._fd is not None
+        write_all(self._files, self._fd, data, self.bytes)
+        self.bytes += len(data)
+
+    def commit(self) -> None:
+        assert self._fd is not None
+        self._files.sync(self._fd)
+        self._close()
+        self._files.rename(self._temporary, self._path)
+        self._files.sync_directory(self._path.parent)
+
+    def abandon(self) -> None:
+        """Leave nothing behind, as far as the disk allows; opening removes what stays."""
+        self._close()
+        with contextlib.suppress(OSError):
+            self._files.remove(self._temporary)
+
+    def _close(self) -> None:
+        fd, self._fd = self._fd, None
+        if fd is not None:
+            self._files.close(fd)

@@ -1,0 +1,236 @@
+"""Which keys were committed: hot map, sorted runs, Bloom filter.
+
+`KeyIndex` maps names to the seq of the event that used them first, and never forgets one. The newest names are
+kept in memory; older ones are in runs on disk, which a commit reads only when a Bloom filter says that the name
+may be there. The same structure serves the idempotency keys (`idem-*.run`) and the transaction ids
+(`index-txid-*.run`, derived).
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from pathlib import Path
+from typing import Generic, TypeVar
+
+from .files import Entry, Files
+from .offload import Offload, Pace
+from .runs import (
+    DamagedRun,
+    Run,
+    RunWriter,
+    bloom_number,
+    digest_of,
+    load_run,
+    merged_pages,
+    run_name_pattern,
+    sorted_pages,
+)
+
+logger = logging.getLogger("store")
+
+KEY_RUNS, TXID_RUNS = "idem-", "index-txid-"
+RUNS_MAX = 8
+_SHARDS = 64
+"""Many small dicts: the growth of one large dict would hold the loop for tens of milliseconds."""
+
+Name = TypeVar("Name", str, int)
+
+
+class _Generation(Generic[Name]):
+    """Names of consecutive events."""
+
+    __slots__ = ("count", "last_seq", "shards")
+
+    def __init__(self) -> None:
+        self.shards: list[dict[Name, int]] = [{} for _ in range(_SHARDS)]
+        self.count = 0
+        self.last_seq = 0
+
+
+class KeyIndex(Generic[Name]):
+    """Names of one book's events. `hot_cap` bounds how many are held in memory; two generations share it."""
+
+    def __init__(
+        self,
+        files: Files,
+        offload: Offload,
+        directory: Path,
+        book: str,
+        prefix: str,
+        to_bytes: Callable[[Name], bytes],
+        hot_cap: int,
+    ) -> None:
+        self._files, self.offload = files, offload
+        self._directory, self._book, self._prefix, self._to_bytes = directory, book, prefix, to_bytes
+        self._generation_max = max(1, hot_cap // 2)
+        self._hot: list[_Generation[Name]] = [_Generation()]
+        """Newest first."""
+        self.runs: list[Run] = []
+        """Oldest first."""
+        self._next_number = 1
+        self._redundant: list[Path] = []
+
+    # ------------------------------------------------------------ lookups
+
+    def hot(self, name: Name) -> int | None:
+        """The seq of a name that is in memory."""
+        shard = hash(name) % _SHARDS
+        for generation in self._hot:
+            seq = generation.shards[shard].get(name)
+            if seq is not None:
+                return seq
+        return None
+
+    async def cold(self, name: Name) -> int | None:
+        """The seq of a name that is in a run. Raises OSError, DamagedRun."""
+        digest = digest_of(self._to_bytes(name))
+        number = bloom_number(digest)
+        for run in reversed(self.runs):
+            if run.may_hold(number):
+                seq = await self.offload.run(run.find, self._files, digest)
+                if seq is not None:
+                    return seq
+        return None
+
+    def may_be_cold(self, name: Name) -> bool:
+        """False when the name is surely in no run."""
+        number = bloom_number(digest_of(self._to_bytes(name)))
+        return any(run.may_hold(number) for run in self.runs)
+
+    async def find(self, name: Name) -> int | None:
+        seq = self.hot(name)
+        return seq if seq is not None or not self.runs else await self.cold(name)
+
+    def add(self, name: Name, seq: int) -> None:
+        """`seq` is above all that were added before."""
+        generation = self._hot[0]
+        if generation.count >= self._generation_max:
+            generation = _Generation()
+            self._hot.insert(0, generation)
+        generation.shards[hash(name) % _SHARDS][name] = seq
+        generation.count += 1
+        generation.last_seq = seq
+
+    # ------------------------------------------------------------ runs
+
+    @property
+    def persisted(self) -> int:
+        """Names of events up to this seq are in runs."""
+        return self.runs[-1].last_seq if self.runs else 0
+
+    @property
+    def spill_due(self) -> bool:
+        """More is in memory than should be."""
+        return len(self._hot) > 2
+
+    async def spill(self) -> None:
+        """Write all but the newest generations to a run, and let go of them. Raises OSError, DamagedRun."""
+        old = self._hot[2:]
+        if old:
+            await self.persist(old[0].last_seq)
+            await self._drop(old)
+
+    async def _drop(self, generations: list[_Generation[Name]]) -> None:
+        self._hot = [g for g in self._hot if g not in generations]
+        pace = Pace()
+        for generation in generations:
+            while generation.shards:
+                # a shard at a time: letting go of a large dict holds the interpreter
+                generation.shards.pop()
+                if pace.due:
+                    await pace.rest()
+
+    async def persist(self, last_seq: int) -> None:
+        """Have the names of all events up to `last_seq` in runs. Raises OSError, DamagedRun."""
+        first_seq = self.persisted + 1
+        if last_seq < first_seq:
+            return
+        records: list[bytes] = []
+        pace = Pace()
+        to_bytes = self._to_bytes
+        for generation in list(self._hot):
+            if generation.last_seq < first_seq:
+                continue
+            for shard in generation.shards:
+                items = list(shard.items())
+                for start in range(0, len(items), 512):
+                    records += [
+                        digest_of(to_bytes(name)) + seq.to_bytes(8, "big")
+                        for name, seq in items[start : start + 512]
+                        if first_seq <= seq <= last_seq
+                    ]
+                    if pace.due:
+                        await pace.rest()
+        writer = self._writer(first_seq, last_seq, len(records))
+        try:
+            async for part in sorted_pages(records):
+                await writer.add(part)
+            run = await writer.finish()
+        except BaseException:
+            await writer.abandon()
+            raise
+        self.runs.append(run)
+        await self._merge()
+
+    def _writer(self, first_seq: int, last_seq: int, count: int) -> RunWriter:
+        path = self._directory / f"{self._prefix}{self._next_number:06}.run"
+        self._next_number += 1
+        return RunWriter(self._files, self.offload, path, self._book, first_seq, last_seq, count)
+
+    async def _merge(self) -> None:
+        """Merge neighbours until sizes fall by half from run to run and there are few of them."""
+        runs = self.runs
+        while len(runs) > 1 and (len(runs) > RUNS_MAX or runs[-2].count <= 2 * runs[-1].count):
+            a, b = runs[-2:]
+            writer = self._writer(a.first_seq, b.last_seq, a.count + b.count)
+            try:
+                async for part in merged_pages(self._files, self.offload, (a, b)):
+                    await writer.add(part)
+                merged = await writer.finish()
+            except BaseException:
+                await writer.abandon()
+                raise
+            runs[-2:] = [merged]
+            for run in (a, b):
+                await self.offload.run(self._files.remove, run.path)
+
+    # ------------------------------------------------------------ opening
+
+    async def load(self, entries: list[Entry]) -> list[str]:
+        """Take the good runs that cover the book from seq 1; the names of damaged or useless ones are returned."""
+        pattern = run_name_pattern(self._prefix)
+        found: list[Run] = []
+        bad: list[str] = []
+        for entry in entries:
+            match = pattern.fullmatch(entry.name)
+            if match is None:
+                continue
+            self._next_number = max(self._next_number, int(match[1]) + 1)
+            path = self._directory / entry.name
+            try:
+                found.append(await load_run(self._files, self.offload, path, self._book))
+            except (OSError, DamagedRun) as e:
+                logger.warning("%s: %s; its keys are rebuilt from the log", self._book, e)
+                bad.append(entry.name)
+                self._redundant.append(path)
+        found.sort(key=lambda run: (run.first_seq, -run.last_seq))
+        for run in found:
+            # a merge that was cut short leaves its inputs beside the merged run, which comes first
+            if run.first_seq == self.persisted + 1:
+                self.runs.append(run)
+            else:
+                self._redundant.append(run.path)
+        return bad
+
+    def discard(self) -> None:
+        """Use no run and forget every name: all will be added anew."""
+        self._redundant += [run.path for run in self.runs]
+        self.runs.clear()
+        self._hot = [_Generation()]
+
+    async def remove_redundant(self) -> None:
+        """Delete the runs that opening found damaged, merged already, or beyond a gap. Raises OSError."""
+        for path in self._redundant:
+            await self.offload.run(self._files.remove, path)
+        self._redundant.clear()

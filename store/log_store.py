@@ -1,0 +1,645 @@
+"""LogTaleaStore: the directory, the lock, the registry, the public calls."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+from collections.abc import AsyncGenerator, Awaitable, Sequence
+from datetime import datetime
+from pathlib import Path
+from types import TracebackType
+from typing import IO
+from uuid import UUID
+
+import portalocker
+
+from .clock import Clock, system_clock
+from .codec import account_fault, check_transaction, checked_asset, decode_event, to_micros
+from .errors import (
+    AlreadyExists,
+    CorruptLog,
+    HeadMismatch,
+    InvalidBook,
+    InvalidDefinition,
+    StoreClosed,
+    StoreError,
+    StoreIOError,
+    StoreLocked,
+    UnknownAccount,
+    UnknownAsset,
+)
+from .files import Files, make_directories
+from .model import (
+    AccountCfg,
+    AccountDef,
+    AccountId,
+    AccountInfo,
+    AssetDef,
+    BalanceSnapshot,
+    BookInfo,
+    Committed,
+    PostingRecord,
+    Sequenced,
+    StoredTransaction,
+    Transaction,
+    TransactionPosted,
+    TrialBalanceRow,
+)
+from .names import SYSTEM_BOOK, check_book_name, folded, refuse_reserved
+from .offload import Pace
+from .options import LogStoreOptions
+from .protocol import AsOf
+from .recovery import Examined, Progress, examine
+from .runs import DamagedRun
+from .state import Account, BookState
+from .subscriptions import Signal, Watchers
+from .verification import scrub, verify_book
+from .writer import Batch, BookWriter, Job, Workshop
+
+logger = logging.getLogger("store")
+
+LOCK_NAME, BOOKS_NAME = "LOCK", "books"
+_READ_GROUP = 256
+_NOTHING: frozenset[str] = frozenset()
+
+
+class LogTaleaStore:
+    """The ledger in one directory. Made by `open` or `open_with`; ends with `shutdown`, or `async with`."""
+
+    def __init__(self, directory: Path, shop: Workshop, watchers: Watchers, lock: IO[str]) -> None:
+        self._directory, self._shop, self._watchers, self._lock = directory, shop, watchers, lock
+        self._options = shop.options
+        self._books: dict[str, BookWriter] = {}
+        self._damaged: dict[str, CorruptLog] = {}
+        self._folded: dict[str, str] = {}
+        self._born = Signal()
+        self._closed = False
+        self._shutdown: asyncio.Task[None] | None = None
+        self._scrub: asyncio.Task[None] | None = None
+        self._verifications: set[asyncio.Task[None]] = set()
+
+    # ------------------------------------------------------------ opening and closing
+
+    @classmethod
+    async def open(cls, directory: str | os.PathLike[str]) -> LogTaleaStore:
+        """With default options. Raises StoreIOError and its kinds."""
+        return await cls.open_with(directory, LogStoreOptions())
+
+    @classmethod
+    async def open_with(
+        cls,
+        directory: str | os.PathLike[str],
+        options: LogStoreOptions,
+        progress: Progress | None = None,
+        *,
+        files: Files | None = None,
+        clock: Clock = system_clock,
+    ) -> LogTaleaStore:
+        """Open or create the ledger in `directory`.
+
+        `progress(book, seq, last_seq)` is told how far reading has come. Raises StoreLocked, UnsupportedFormat,
+        CorruptLog, StoreIOError; nothing under `books/` has changed then, and the lock is free.
+        """
+        path = Path(directory)
+        watchers = Watchers()
+        shop = Workshop(asyncio.get_running_loop(), files or Files(), clock, options, watchers.changed)
+        lock: IO[str] | None = None
+        try:
+            lock = await shop.reads.run(_prepare, shop.files, path)
+            store = cls(path, shop, watchers, lock)
+            await store._open_books(progress)
+        except BaseException as e:
+            shop.close()
+            if lock is not None:
+                lock.close()
+            if isinstance(e, OSError):
+                raise StoreIOError(f"The ledger at {path} cannot be opened: {e.strerror or e}.") from e
+            raise
+        return store
+
+    async def _open_books(self, progress: Progress | None) -> None:
+        shop = self._shop
+        root = self._directory / BOOKS_NAME
+        opened: list[Examined] = []
+        for entry in await shop.reads.run(shop.files.entries, root):
+            if entry.is_link:
+                raise CorruptLog(entry.name, None, None, "its directory is a symbolic link")
+            try:
+                check_book_name(entry.name)
+                if not entry.is_directory:
+                    raise InvalidBook(entry.name, "it is a file")
+            except InvalidBook as e:
+                logger.warning("%s is left alone: %s", root / entry.name, e)
+                continue
+            try:
+                book = await examine(
+                    shop.files,
+                    shop.reads,
+                    root / entry.name,
+                    entry.name,
+                    self._options.idem_hot_cap,
+                    progress,
+                )
+            except CorruptLog as e:
+                if not self._options.skip_damaged:
+                    raise
+                logger.error("%s", e)
+                self._damaged[entry.name] = e
+                self._folded[folded(entry.name)] = entry.name
+            else:
+                if book is not None:
+                    opened.append(book)
+        for book in opened:
+            await book.mend(shop.files, shop.writes)
+        for book in opened:
+            for repair in book.repairs:
+                logger.warning("Book %r: %s", book.name, repair)
+            if book.segments:
+                self._add(BookWriter(shop, book))
+        if SYSTEM_BOOK not in self._books and SYSTEM_BOOK not in self._damaged:
+            self._add(self._blank(SYSTEM_BOOK))
+        for writer in self._books.values():
+            await writer.measure()
+        self._scrub = shop.loop.create_task(self._scrub_all(), name="talea-scrub")
+
+    def _blank(self, name: str) -> BookWriter:
+        shop = self._shop
+        directory = self._directory / BOOKS_NAME / name
+        return BookWriter(
+            shop, Examined.blank(shop.files, shop.writes, directory, name, self._options.idem_hot_cap)
+        )
+
+    def _add(self, writer: BookWriter) -> None:
+        self._books[writer.name] = writer
+        self._folded[folded(writer.name)] = writer.name
+        writer.start()
+        self._born.fire()
+
+    async def _scrub_all(self) -> None:
+        for writer in list(self._books.values()):
+            if not writer.unchecked:
+                continue
+            try:
+                await scrub(self._shop.files, self._shop.reads, writer.state, writer.log, writer.unchecked)
+            except CorruptLog as e:
+                writer.stop(e)
+            except OSError as e:
+                logger.warning("Book %r: its older segments could not be checked: %s", writer.name, e)
+
+    async def __aenter__(self) -> LogTaleaStore:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.shutdown()
+
+    async def shutdown(self) -> None:
+        """Answer what was accepted, let a snapshot or spill that has begun finish, stop, release the lock."""
+        if self._shutdown is None:
+            self._closed = True
+            self._shutdown = self._shop.loop.create_task(self._close(), name="talea-shutdown")
+        await asyncio.shield(self._shutdown)
+
+    async def _close(self) -> None:
+        readers = [task for task in (self._scrub, *self._verifications) if task is not None]
+        for task in readers:
+            task.cancel()
+        await asyncio.gather(*readers, return_exceptions=True)
+        await asyncio.gather(*[writer.close() for writer in self._books.values()])
+        self._shop.close()
+        self._lock.close()
+        self._born.fire()
+        self._watchers.close()
+
+    # ------------------------------------------------------------ names
+
+    def _refuse_if_closed(self) -> None:
+        if self._closed:
+            raise StoreClosed
+
+    def _find(self, name: str) -> BookWriter | None:
+        """The book, or None when it was never written. Raises StoreClosed, InvalidBook, CorruptLog."""
+        if self._closed:
+            raise StoreClosed
+        try:
+            writer = self._books.get(name)
+        except TypeError:  # unhashable
+            writer = None
+        if writer is not None:
+            return writer
+        check_book_name(name)
+        damaged = self._damaged.get(name)
+        if damaged is not None:
+            raise CorruptLog(damaged.book, damaged.segment, damaged.offset, damaged.reason)
+        other = self._folded.get(folded(name))
+        if other is not None:
+            raise InvalidBook(name, f"it differs from book {other!r} only by case or Unicode normalisation")
+        return None
+
+    def _writable(self, name: str) -> BookWriter | None:
+        writer = self._find(name)
+        refuse_reserved(name)
+        return writer
+
+    @property
+    def _system(self) -> BookWriter:
+        writer = self._find(SYSTEM_BOOK)
+        assert writer is not None
+        return writer
+
+    # ------------------------------------------------------------ writing
+
+    async def register_asset(self, asset: AssetDef) -> None:
+        self._refuse_if_closed()
+        checked_asset(asset)
+        system = self._system
+        known = system.state.assets.get(asset.id)
+        if known is None:
+            await system.submit(asset)
+        elif known != asset:
+            raise AlreadyExists(f"Asset {asset.id!r}")
+
+    async def open_account(self, definition: AccountDef, config: AccountCfg) -> None:
+        self._refuse_if_closed()
+        if not isinstance(definition, AccountDef) or not isinstance(definition.id, AccountId):
+            raise InvalidDefinition("it is not an AccountDef with an AccountId")
+        book = definition.id.book
+        writer = self._writable(book)
+        fault = account_fault(definition, config)
+        if fault is not None:
+            raise InvalidDefinition(fault)
+        if definition.asset not in self._system.state.assets:
+            raise UnknownAsset(definition.asset)
+        side = config.normal_side if config.normal_side is not None else definition.kind.normal_side
+        resolved = AccountCfg(normal_side=side, min_balance=config.min_balance)
+        if writer is None:
+            writer = self._blank(book)
+            self._add(writer)
+        known = writer.state.accounts.get(definition.id.path)
+        if known is None:
+            await writer.submit((definition, resolved))
+        elif (known.definition, known.config) != (definition, resolved):
+            raise AlreadyExists(f"Account {definition.id.path!r} in book {book!r}")
+
+    async def commit(self, transaction: Transaction) -> Committed:
+        writer = self._writable(transaction.book)
+        assets = self._system.state.assets
+        if writer is None:
+            check_transaction(transaction, _NOTHING, assets)
+            raise UnknownAccount(transaction.postings[0].account)
+        request = check_transaction(transaction, writer.state.accounts, assets)
+        committed: Committed = await writer.submit(request)
+        return committed
+
+    async def commit_batch(self, transactions: Sequence[Transaction]) -> list[Committed | StoreError]:
+        self._refuse_if_closed()
+        transactions = list(transactions)
+        if not transactions:
+            return []
+        done: asyncio.Future[None] = self._shop.loop.create_future()
+        batch = Batch(len(transactions), done)
+        assets = self._system.state.assets
+        jobs: dict[str, tuple[BookWriter, list[Job]]] = {}
+        pace = Pace()
+        for place, transaction in enumerate(transactions):
+            try:
+                writer = self._writable(transaction.book)
+                paths = writer.state.accounts if writer is not None else _NOTHING
+                request = check_transaction(transaction, paths, assets)
+                if writer is None:
+                    raise UnknownAccount(transaction.postings[0].account)
+            except StoreError as e:
+                batch.put(place, e)
+                continue
+            jobs.setdefault(writer.name, (writer, []))[1].append((request, batch, place))
+            if place % 16 == 15 and pace.due:
+                await pace.rest()
+        await asyncio.gather(*[writer.submit_many(queued) for writer, queued in jobs.values()])
+        await done
+        return batch.results
+
+    # ------------------------------------------------------------ reading balances
+
+    @staticmethod
+    def _seq_of(state: BookState | None, as_of: AsOf) -> int | None:
+        """The last seq that an instant includes; None for now. Raises ValueError for a naive time."""
+        if as_of is None:
+            return None
+        if isinstance(as_of, datetime):
+            if as_of.utcoffset() is None:
+                raise ValueError("as_of is a time without a time zone")
+            return state.seq_at(to_micros(as_of)) if state is not None else 0
+        return as_of
+
+    def _account(self, id: AccountId) -> tuple[BookState, Account]:
+        writer = self._find(id.book)
+        account = writer.state.accounts.get(id.path) if writer is not None else None
+        if writer is None or account is None:
+            raise UnknownAccount(id)
+        return writer.state, account
+
+    async def balance(self, account: AccountId, as_of: AsOf = None) -> BalanceSnapshot:
+        state, found = self._account(account)
+        return state.balance_at(found, self._seq_of(state, as_of))
+
+    async def account(self, id: AccountId, as_of: AsOf = None) -> AccountInfo | None:
+        writer = self._find(id.book)
+        found = writer.state.accounts.get(id.path) if writer is not None else None
+        seq = self._seq_of(writer.state if writer is not None else None, as_of)
+        return writer.state.info_at(found, seq) if writer is not None and found is not None else None
+
+    async def accounts(self, book: str, as_of: AsOf = None) -> list[AccountInfo]:
+        writer = self._find(book)
+        if writer is None:
+            self._seq_of(None, as_of)
+            return []
+        state = writer.state
+        seq = self._seq_of(state, as_of)
+        if seq is None:
+            seq = state.last_seq  # one instant for all of them, whatever is committed meanwhile
+        infos = []
+        pace = Pace()
+        for path in sorted(state.accounts):
+            infos.append(state.info_at(state.accounts[path], seq))
+            if pace.due:
+                await pace.rest()
+        return infos
+
+    async def trial_balance(self, book: str, as_of: AsOf = None) -> list[TrialBalanceRow]:
+        writer = self._find(book)
+        if writer is None:
+            self._seq_of(None, as_of)
+            return []
+        state = writer.state
+        pace = Pace()
+        sums: list[int] | None = None
+        for sums in state.turnover_at(self._seq_of(state, as_of)):
+            if sums is None and pace.due:
+                await pace.rest()
+        assert sums is not None
+        return state.trial_balance(sums)
+
+    async def account_history(
+        self, account: AccountId, after_seq: int | None = None, limit: int = 100
+    ) -> list[PostingRecord]:
+        state, found = self._account(account)
+        _refuse_negative("limit", limit)
+        start, stop = state.history_bounds(found, after_seq or 0, limit)
+        return await self._records(state, found, start, stop)
+
+    async def posting_rows(self, account: AccountId, start: int, limit: int) -> list[PostingRecord]:
+        state, found = self._account(account)
+        _refuse_negative("limit", limit)
+        _refuse_negative("start", start)
+        return await self._records(state, found, start, min(start + limit, len(found.rows)))
+
+    @staticmethod
+    async def _records(state: BookState, account: Account, start: int, stop: int) -> list[PostingRecord]:
+        records: list[PostingRecord] = []
+        pace = Pace()
+        for at in range(start, stop, _READ_GROUP):
+            records += state.records(account, at, min(at + _READ_GROUP, stop))
+            if pace.due:
+                await pace.rest()
+        return records
+
+    # ------------------------------------------------------------ reading events
+
+    async def read_events(self, book: str, from_seq: int = 1, limit: int = 100) -> list[Sequenced]:
+        writer = self._find(book)
+        _refuse_negative("limit", limit)
+        events: list[Sequenced] = []
+        next_seq = max(1, from_seq)
+        pace = Pace()
+        while writer is not None and len(events) < limit:
+            payloads = await writer.payloads(next_seq, min(_READ_GROUP, limit - len(events)))
+            if not payloads:
+                break
+            for payload in payloads:
+                events.append(decode_event(writer.name, payload, writer.state.table))
+                if pace.due:
+                    await pace.rest()
+            next_seq += len(payloads)
+        return events
+
+    async def events_at(self, book: str, seqs: Sequence[int]) -> list[Sequenced]:
+        writer = self._find(book)
+        events: list[Sequenced] = []
+        if writer is None:
+            return events
+        known: dict[int, bytes] = {}
+        for seq in seqs:
+            if not 1 <= seq <= writer.state.last_seq:
+                continue
+            if seq not in known:
+                # neighbours are often asked for together
+                span = 1
+                while span < _READ_GROUP and seq + span in seqs:
+                    span += 1
+                for n, payload in enumerate(await writer.payloads(seq, span)):
+                    known[seq + n] = payload
+            events.append(decode_event(book, known[seq], writer.state.table))
+        return events
+
+    async def transaction(self, txid: UUID, book: str | None = None) -> StoredTransaction | None:
+        names = sorted(self._books) if book is None else [book]
+        self._refuse_if_closed()
+        for name in names:
+            writer = self._find(name)
+            if writer is None:
+                continue
+            seq = await _found_in(writer.txids.find(txid.int))
+            if seq is not None and writer.state.txid_of(seq) == txid.int:
+                return await self._stored(writer, seq)
+        return None
+
+    async def by_key(self, book: str, key: str) -> StoredTransaction | None:
+        writer = self._find(book)
+        if writer is None:
+            return None
+        seq = await _found_in(writer.keys.find(key))
+        return await self._stored(writer, seq) if seq is not None else None
+
+    @staticmethod
+    async def _stored(writer: BookWriter, seq: int) -> StoredTransaction:
+        (payload,) = await writer.payloads(seq, 1)
+        sequenced = decode_event(writer.name, payload, writer.state.table)
+        assert isinstance(sequenced.event, TransactionPosted)
+        return StoredTransaction(transaction=sequenced.event.transaction, seq=seq, at=sequenced.at)
+
+    async def subscribe(self, book: str, from_seq: int = 1) -> AsyncGenerator[Sequenced, None]:
+        writer = self._find(book)
+        while writer is None:
+            await self._born.wait()
+            if self._closed:
+                return
+            writer = self._find(book)
+        next_seq = max(1, from_seq)
+        pace = Pace()
+        while True:
+            payloads = await writer.payloads(next_seq, _READ_GROUP)
+            for payload in payloads:
+                if pace.due:
+                    await pace.rest()
+                yield decode_event(book, payload, writer.state.table)
+            next_seq += len(payloads)
+            if payloads:
+                continue
+            if writer.error is not None:
+                raise writer.stopped_error()
+            if writer.closed:
+                return
+            await writer.news.wait()
+
+    def watch(self) -> AsyncGenerator[frozenset[str], None]:
+        self._refuse_if_closed()
+        return self._watchers.watch()
+
+    # ------------------------------------------------------------ registry and books
+
+    async def asset(self, id: str) -> AssetDef | None:
+        return self._system.state.assets.get(id)
+
+    async def assets(self) -> list[AssetDef]:
+        assets = self._system.state.assets
+        return [assets[id] for id in sorted(assets)]
+
+    async def books(self) -> list[BookInfo]:
+        self._refuse_if_closed()
+        infos = [
+            writer.info()
+            for name, writer in self._books.items()
+            if name != SYSTEM_BOOK and writer.state.last_seq
+        ]
+        infos += [_damaged_info(name, error) for name, error in self._damaged.items() if name != SYSTEM_BOOK]
+        return sorted(infos, key=lambda info: info.name)
+
+    async def book(self, name: str) -> BookInfo | None:
+        self._refuse_if_closed()
+        if name in self._damaged:
+            return _damaged_info(name, self._damaged[name])
+        writer = self._find(name)
+        return writer.info() if writer is not None and writer.state.last_seq else None
+
+    async def seq_at(self, book: str, t: datetime) -> int:
+        writer = self._find(book)
+        seq = self._seq_of(writer.state if writer is not None else None, t)
+        return seq or 0
+
+    # ------------------------------------------------------------ files
+
+    async def snapshot_now(self, book: str) -> None:
+        """Write a snapshot that covers at least what is applied now. Raises StoreIOError."""
+        writer = self._find(book)
+        if writer is None or (not writer.state.last_seq and book != SYSTEM_BOOK):
+            raise StoreIOError(f"Book {book!r} does not exist, so there is nothing to take a snapshot of.")
+        await writer.snapshot_now()
+
+    async def verify(
+        self, book: str, against: tuple[int, str] | None = None, progress: Progress | None = None
+    ) -> None:
+        """Read the whole log again and compare it with memory, and with a head noted earlier.
+
+        Raises CorruptLog, HeadMismatch, StoreIOError. An unknown book passes.
+        """
+        writer = self._find(book)
+        if writer is None:
+            if against is not None and against[0] > 0:
+                raise HeadMismatch(book, against[0], against[1], "")
+            return
+        task = self._shop.loop.create_task(
+            self._verify(writer, against, progress), name=f"talea-verify:{book}"
+        )
+        self._verifications.add(task)
+        task.add_done_callback(self._verifications.discard)
+        try:
+            await asyncio.shield(task)
+        except asyncio.CancelledError:
+            if self._closed and task.cancelled():
+                raise StoreClosed from None
+            task.cancel()
+            raise
+
+    async def _verify(
+        self, writer: BookWriter, against: tuple[int, str] | None, progress: Progress | None
+    ) -> None:
+        try:
+            async with writer.settled:
+                work = verify_book(
+                    self._shop.files, self._shop.reads, writer.state, writer.log, against, progress
+                )
+            await work
+        except CorruptLog as e:
+            writer.stop(e)
+            raise
+        except OSError as e:
+            raise StoreIOError(f"Book {writer.name!r} cannot be read: {e.strerror or e}.") from e
+
+
+def _prepare(files: Files, directory: Path) -> IO[str]:
+    """Make the directory if need be and take its lock. Blocks; raises StoreLocked, OSError."""
+    make_directories(files, directory)
+    path = directory / LOCK_NAME
+    new = not path.exists()
+    fd = os.open(path, os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0), 0o600)
+    lock = os.fdopen(fd, "r+", encoding="ascii", errors="replace")
+    try:
+        try:
+            portalocker.lock(lock, portalocker.LOCK_EX | portalocker.LOCK_NB)
+        except portalocker.LockException as e:
+            if isinstance(e.strerror, str) and not isinstance(e, portalocker.AlreadyLocked):
+                raise OSError(None, e.strerror) from e
+            raise StoreLocked(directory, _holder(lock)) from e
+        lock.seek(0)
+        lock.truncate()
+        lock.write(str(os.getpid()))
+        lock.flush()
+        if new:
+            files.sync_directory(directory)
+    except BaseException:
+        lock.close()
+        raise
+    return lock
+
+
+def _holder(lock: IO[str]) -> int | None:
+    try:
+        lock.seek(0)
+        return int(lock.read(20))
+    except (OSError, ValueError):
+        return None
+
+
+def _refuse_negative(what: str, value: int) -> None:
+    if value < 0:
+        raise ValueError(f"{what} is {value}, but cannot be negative")
+
+
+async def _found_in(lookup: Awaitable[int | None]) -> int | None:
+    try:
+        return await lookup
+    except (OSError, DamagedRun) as e:
+        raise StoreIOError(f"A run of keys cannot be read: {e}.") from e
+
+
+def _damaged_info(name: str, error: CorruptLog) -> BookInfo:
+    return BookInfo(
+        name=name,
+        last_seq=0,
+        head=(0, ""),
+        last_at=None,
+        accounts=0,
+        transactions=0,
+        bytes_on_disk=0,
+        segments=0,
+        snapshots=0,
+        runs=0,
+        repairs=(),
+        writer="damaged",
+        error=str(error),
+        queued=0,
+        batch_size=0.0,
+        sync_micros=0.0,
+    )

@@ -1,0 +1,423 @@
+"""Opening one book: its memory from the newest good snapshot and the log after it, and what must be mended first.
+
+`examine` reads only. What it wants changed on disk waits in `Examined.mend`, so that all books can be looked at
+before any is touched.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import NamedTuple
+
+from .codec import (
+    FORMAT_VERSION,
+    SegmentHeader,
+    decode_items_checked,
+    decode_segment_header,
+    encode_segment_header,
+    read_prefix,
+    salt_marks,
+)
+from .errors import CorruptLog, UnsupportedFormat
+from .files import TEMPORARY_SUFFIX, Entry, Files, read_all, write_all
+from .frames import FRAME_HEAD_BYTES, frame, read_frame
+from .idempotency import KEY_RUNS, TXID_RUNS, KeyIndex
+from .offload import Offload, Pace
+from .runs import run_name_pattern
+from .segments import SEGMENT_NAME, WINDOW_BYTES, Segment, frame_groups, new_salt, segment_name
+from .snapshots import CHUNK_NAME, SNAPSHOT_NAME, Snapshot, Unusable, load_snapshot
+from .state import CHUNK_EVENTS, BookState
+
+logger = logging.getLogger("store")
+
+Progress = Callable[[str, int, int], None]
+"""Told (book, seq, last seq as far as it can be guessed)."""
+
+_EVENT_STARTS = re.compile(rb"[\x80-\x97]\x48")
+
+
+class _Found(NamedTuple):
+    """What stands in a book's directory, by kind."""
+
+    entries: list[Entry]
+    segments: list[int]
+    snapshots: list[int]
+    temporary: list[str]
+
+
+class Examined:
+    """A book's memory, and what has to be done on disk before it may be used."""
+
+    def __init__(self, name: str, directory: Path, keys: KeyIndex[str], txids: KeyIndex[int]) -> None:
+        self.name, self.directory = name, directory
+        self.state = BookState(name)
+        self.segments: list[Segment] = []
+        self.keys, self.txids = keys, txids
+        self.snapshots: list[int] = []
+        """Last seqs of the snapshots that stay, ascending."""
+        self.sealed_chunks: set[int] = set()
+        self.repairs: list[str] = []
+        self.unchecked: list[Segment] = []
+        """Sealed segments that the snapshot covers and nobody has read."""
+        self.temporary: list[str] = []
+        self.cut: tuple[Segment, int] | None = None
+        """A final segment, and the size to cut it to."""
+        self.header_wanted: Segment | None = None
+        self.unproven_from: int | None = None
+        """Offset in the final segment from which no frame is known to have been synced."""
+
+    @classmethod
+    def blank(cls, files: Files, offload: Offload, directory: Path, name: str, hot_cap: int) -> Examined:
+        """A book that has no files yet."""
+        return cls(
+            name,
+            directory,
+            KeyIndex[str](files, offload, directory, name, KEY_RUNS, str.encode, hot_cap),
+            KeyIndex[int](files, offload, directory, name, TXID_RUNS, _txid_bytes, hot_cap),
+        )
+
+    async def mend(self, files: Files, offload: Offload) -> None:
+        """Do on disk what `examine` found necessary. Raises OSError."""
+        for name in self.temporary:
+            await offload.run(files.remove, self.directory / name)
+        await self.keys.remove_redundant()
+        await self.txids.remove_redundant()
+        if self.segments:
+            await offload.run(self._mend_final_segment, files)
+
+    def _mend_final_segment(self, files: Files) -> None:
+        final = self.segments[-1]
+        if self.header_wanted is None and self.cut is None and self.unproven_from is None:
+            return
+        fd = files.open(self.directory / segment_name(final.base_seq), write=True)
+        try:
+            if self.header_wanted is not None:
+                header = frame(encode_segment_header(self.name, final.base_seq, final.salt))
+                files.truncate(fd, 0)
+                write_all(files, fd, header, 0)
+                final.bytes = len(header)
+            elif self.cut is not None:
+                files.truncate(fd, self.cut[1])
+            if self.unproven_from is not None:
+                # the page cache may show what the disk never got: dirty those pages, then sync
+                data = read_all(files, fd, final.bytes - self.unproven_from, self.unproven_from)
+                write_all(files, fd, data, self.unproven_from)
+            files.sync(fd)
+        finally:
+            files.close(fd)
+        files.sync_directory(self.directory)
+
+
+async def examine(
+    files: Files,
+    offload: Offload,
+    directory: Path,
+    name: str,
+    hot_cap: int,
+    progress: Progress | None,
+) -> Examined | None:
+    """A book as its files tell it, or None when the directory holds no book.
+
+    Raises CorruptLog, UnsupportedFormat, OSError; nothing on disk is changed.
+    """
+    found = _classify(await offload.run(files.entries, directory), name)
+    book = Examined.blank(files, offload, directory, name, hot_cap)
+    book.temporary = found.temporary
+    if not found.segments:
+        beside = [e.name for e in found.entries if _claims_a_log(e.name)]
+        if beside:
+            raise CorruptLog(name, None, None, f"{beside[0]} stands there without a log")
+        return book if found.temporary else None
+    opening = _Opening(files, offload, book, found, progress)
+    try:
+        await opening.run()
+    finally:
+        opening.close()
+    return book
+
+
+def _txid_bytes(txid: int) -> bytes:
+    return txid.to_bytes(16, "big")
+
+
+def _claims_a_log(name: str) -> bool:
+    return SNAPSHOT_NAME.fullmatch(name) is not None or run_name_pattern(KEY_RUNS).fullmatch(name) is not None
+
+
+def _classify(entries: list[Entry], book: str) -> _Found:
+    found = _Found(entries, [], [], [])
+    known = (SEGMENT_NAME, SNAPSHOT_NAME, CHUNK_NAME, run_name_pattern(KEY_RUNS), run_name_pattern(TXID_RUNS))
+    for entry in entries:
+        match = next((m for pattern in known if (m := pattern.fullmatch(entry.name))), None)
+        if match is not None and (entry.is_link or entry.is_directory):
+            what = "a symbolic link" if entry.is_link else "a directory"
+            raise CorruptLog(book, entry.name, None, f"it is {what}, not a file of the ledger")
+        if match is None:
+            if entry.name.endswith(TEMPORARY_SUFFIX) and not entry.is_directory:
+                found.temporary.append(entry.name)
+            else:
+                logger.warning("Book %r: %r is no file of the ledger and is left alone", book, entry.name)
+        elif match.re is SEGMENT_NAME:
+            found.segments.append(int(match[1]))
+        elif match.re is SNAPSHOT_NAME:
+            found.snapshots.append(int(match[1]))
+    found.segments.sort()
+    found.snapshots.sort()
+    return found
+
+
+class _Opening:
+    """The work of `examine` on one book that has segments."""
+
+    def __init__(
+        self, files: Files, offload: Offload, book: Examined, found: _Found, progress: Progress | None
+    ) -> None:
+        self._files, self._offload, self._book, self._found = files, offload, book, found
+        self._progress = progress
+        self._pace = Pace()
+        self._fd: int | None = None
+        self._claimed = 0
+        """The last seq that a snapshot or run says was durable."""
+        self._proven = 0
+        """The last seq known to have been synced."""
+        self._read_bytes = 0
+        self._all_bytes = sum(e.bytes for e in found.entries if SEGMENT_NAME.fullmatch(e.name))
+
+    def close(self) -> None:
+        if self._fd is not None:
+            self._files.close(self._fd)
+            self._fd = None
+
+    async def run(self) -> None:
+        book = self._book
+        await book.keys.load(self._found.entries)
+        await book.txids.load(self._found.entries)
+        self._claimed = book.keys.persisted
+        snapshot = await self._newest_snapshot()
+        covered = 0
+        if snapshot is not None:
+            book.state = snapshot.state
+            covered = snapshot.state.last_seq
+            await self._add_txids(book.txids.persisted + 1, covered)
+        self._proven = self._claimed
+        bases = self._found.segments
+        if bases[0] != 1:
+            raise CorruptLog(book.name, segment_name(1), None, "the log's first segment is missing")
+        table = dict(snapshot.segments) if snapshot is not None else {}
+        growing = max(table, default=0)
+        next_seq = 1
+        for i, base in enumerate(bases):
+            final = i == len(bases) - 1
+            if base != next_seq:
+                last = book.segments[-1]
+                raise CorruptLog(
+                    book.name,
+                    segment_name(last.base_seq),
+                    last.bytes,
+                    f"seq {next_seq} is missing, the next segment begins at {base}",
+                )
+            segment = await self._open_segment(base, final)
+            if segment is None:
+                break
+            if base < growing and not final:
+                following = bases[i + 1]
+                if table.get(base) != segment.bytes or following not in table:
+                    raise CorruptLog(
+                        book.name,
+                        segment_name(base),
+                        segment.bytes,
+                        "its size is not what the snapshot knows",
+                    )
+                book.unchecked.append(segment)
+                next_seq = following
+                self._read_bytes += segment.bytes
+            else:
+                next_seq = await self._read_segment(segment, next_seq, covered, final)
+        await self._conclude(covered)
+
+    async def _newest_snapshot(self) -> Snapshot | None:
+        """The newest good snapshot whose keys are all in runs."""
+        book = self._book
+        good: Snapshot | None = None
+        for last_seq in reversed(self._found.snapshots):
+            path = f"snapshot-{last_seq:020}.snap"
+            try:
+                snapshot = await load_snapshot(self._files, self._offload, book.directory, path, book.name)
+                if snapshot.state.last_seq != last_seq or not snapshot.segments:
+                    raise Unusable(f"{path}: it is about another seq")
+            except (OSError, Unusable) as e:
+                logger.warning("Book %r: %s; the log is read instead", book.name, e)
+                continue
+            self._claimed = max(self._claimed, last_seq)
+            book.snapshots.insert(0, last_seq)
+            if good is None and last_seq <= book.keys.persisted:
+                good = snapshot
+            break
+        book.snapshots = [s for s in self._found.snapshots if s <= max(book.snapshots, default=0)]
+        if good is not None:
+            book.sealed_chunks = {k * CHUNK_EVENTS + 1 for k in range(good.state.last_seq // CHUNK_EVENTS)}
+        return good
+
+    async def _open_segment(self, base: int, final: bool) -> Segment | None:
+        """The segment with its header checked; None when it is final and has none, to be written anew."""
+        book, files = self._book, self._files
+        self.close()
+        name = segment_name(base)
+        self._fd = await self._offload.run(files.open, book.directory / name)
+        size = files.size(self._fd)
+        data: bytes = await self._offload.run(read_all, files, self._fd, 4096, 0)
+        payload = read_frame(data, 0)
+        header = decode_segment_header(payload) if payload is not None else None
+        if header is not None and header.version != FORMAT_VERSION:
+            raise UnsupportedFormat(book.directory.parent.parent, header.version)
+        if header is not None and payload is not None:
+            self._check_header(header, base, name)
+            segment = Segment(base, size, header.salt)
+            book.segments.append(segment)
+            self._header_bytes = FRAME_HEAD_BYTES + len(payload)
+            return segment
+        if not final or base <= self._claimed:
+            raise CorruptLog(book.name, name, 0, "its header is damaged")
+        await self._refuse_if_frames_follow(name, size)
+        segment = Segment(base, 0, new_salt())
+        book.segments.append(segment)
+        book.header_wanted = segment
+        book.repairs.append(f"{name}: a torn header of {size} bytes was written anew, after seq {base - 1}")
+        return None
+
+    def _check_header(self, header: SegmentHeader, base: int, name: str) -> None:
+        if header.book != self._book.name:
+            raise CorruptLog(self._book.name, name, 0, f"it belongs to book {header.book!r}")
+        if header.base_seq != base:
+            raise CorruptLog(
+                self._book.name, name, 0, f"its header says that it begins at seq {header.base_seq}"
+            )
+
+    async def _refuse_if_frames_follow(self, name: str, size: int) -> None:
+        """A header is synced no later than the frames after it: where one is whole, this was no tear."""
+        assert self._fd is not None
+        offset = 0
+        while offset < size:
+            data: bytes = await self._offload.run(read_all, self._files, self._fd, 17 * WINDOW_BYTES, offset)
+            for match in _EVENT_STARTS.finditer(data):
+                start = match.start() - FRAME_HEAD_BYTES
+                if start > WINDOW_BYTES:
+                    break
+                if start >= 0:
+                    payload = read_frame(data, start)
+                    if payload is not None and read_prefix(payload) is not None:
+                        raise CorruptLog(
+                            self._book.name, name, 0, "its header is damaged, and frames follow it"
+                        )
+                if self._pace.due:
+                    await self._pace.rest()
+            offset += WINDOW_BYTES
+
+    async def _read_segment(self, segment: Segment, next_seq: int, covered: int, final: bool) -> int:
+        """Check every byte, fold what the snapshot does not cover; the seq after the segment's last."""
+        assert self._fd is not None
+        book, state, salt = self._book, self._book.state, segment.salt
+        name = segment_name(segment.base_seq)
+        add_key, add_txid = book.keys.add, book.txids.add
+        keys_from, txids_from = book.keys.persisted, book.txids.persisted
+        size, end = segment.bytes, self._header_bytes
+        async for start, payloads in frame_groups(self._files, self._offload, self._fd, end, size):
+            offset = start
+            sound = bool(payloads)
+            for payload in payloads:
+                prefix = read_prefix(payload)
+                if prefix is None or prefix.salt != salt:
+                    sound = False
+                    break
+                if prefix.seq != next_seq:
+                    raise CorruptLog(
+                        book.name, name, offset, f"seq {prefix.seq} stands where seq {next_seq} belongs"
+                    )
+                if prefix.synced > self._proven:
+                    self._proven = prefix.synced
+                if next_seq > covered:
+                    try:
+                        named = state.fold(decode_items_checked(payload), payload, offset)
+                    except (ValueError, TypeError, IndexError, KeyError, OverflowError) as e:
+                        raise CorruptLog(book.name, name, offset, f"a frame is no event: {e}") from e
+                    if named is not None:
+                        if next_seq > keys_from:
+                            add_key(named[0], next_seq)
+                        if next_seq > txids_from:
+                            add_txid(named[1], next_seq)
+                offset += FRAME_HEAD_BYTES + len(payload)
+                next_seq += 1
+            end = offset
+            if not sound:
+                if not final:
+                    raise CorruptLog(book.name, name, offset, "a frame is damaged")
+                await self._refuse_if_synced(segment, offset, size, next_seq)
+                book.cut = (segment, offset)
+                book.repairs.append(f"{name}: {size - offset} torn bytes were cut after seq {next_seq - 1}")
+                break
+            if self._pace.due:
+                self._tell(next_seq - 1, self._read_bytes + end)
+                await self._pace.rest()
+        segment.bytes = end
+        self._read_bytes += size
+        if final:
+            proven = max(self._proven, segment.base_seq - 1)
+            if proven < next_seq - 1:
+                book.unproven_from = state.offset_of(proven + 1)
+        return next_seq
+
+    async def _refuse_if_synced(self, segment: Segment, offset: int, size: int, seq: int) -> None:
+        """A bad frame is a tear unless something later shows that its seq had been synced."""
+        assert self._fd is not None
+        name = segment_name(segment.base_seq)
+        refusal = CorruptLog(
+            self._book.name, name, offset, f"the frame of seq {seq}, which had been synced, is damaged"
+        )
+        if seq <= self._claimed:
+            raise refusal
+        marks = salt_marks(segment.salt)
+        while offset < size:
+            data: bytes = await self._offload.run(read_all, self._files, self._fd, 17 * WINDOW_BYTES, offset)
+            for mark in marks:
+                at = data.find(mark)
+                while 0 <= at < WINDOW_BYTES + FRAME_HEAD_BYTES:
+                    payload = read_frame(data, at - FRAME_HEAD_BYTES) if at >= FRAME_HEAD_BYTES else None
+                    prefix = read_prefix(payload) if payload is not None else None
+                    if prefix is not None and prefix.synced >= seq:
+                        raise refusal
+                    at = data.find(mark, at + 1)
+            offset += WINDOW_BYTES
+            await self._pace.rest()
+
+    async def _conclude(self, covered: int) -> None:
+        book, state = self._book, self._book.state
+        last = book.segments[-1]
+        if state.last_seq < self._claimed or state.last_seq < covered:
+            raise CorruptLog(
+                book.name,
+                segment_name(last.base_seq),
+                last.bytes,
+                f"the log ends at seq {state.last_seq}, but seq {max(self._claimed, covered)} had been durable",
+            )
+        if book.txids.persisted > state.last_seq:
+            # derived, and about another history: made anew from the columns
+            book.txids.discard()
+            await self._add_txids(1, state.last_seq)
+        self._tell(state.last_seq, self._all_bytes)
+
+    async def _add_txids(self, first_seq: int, last_seq: int) -> None:
+        """Index transaction ids from the columns."""
+        state, add = self._book.state, self._book.txids.add
+        for seq in range(first_seq, last_seq + 1):
+            if state.is_transaction(seq):
+                add(state.txid_of(seq), seq)
+            if seq % 256 == 0 and self._pace.due:
+                await self._pace.rest()
+
+    def _tell(self, seq: int, read_bytes: int) -> None:
+        if self._progress is not None:
+            guess = seq * self._all_bytes // max(1, read_bytes)
+            self._progress(self._book.name, seq, max(seq, guess))

@@ -1,0 +1,315 @@
+"""Sorted runs: files that map 16-byte digests to seqs, searched by reading one page.
+
+A run is a sequence of frames: header, pages, Bloom filter, end. A page holds `PAGE_RECORDS` records (the last may
+hold fewer) of 24 bytes, `digest | u64-BE seq`, in the order of their bytes. A run covers the events of a stretch
+of seqs; runs of one family cover a book from seq 1 on without a gap.
+"""
+
+from __future__ import annotations
+
+import re
+from array import array
+from bisect import bisect_left, bisect_right
+from collections.abc import AsyncGenerator, Iterable
+from hashlib import blake2b
+from operator import index as as_int
+from pathlib import Path
+from typing import Any
+
+import cbor2
+from rbloom import Bloom
+
+from .codec import decode_items
+from .files import DurableFile, Files, read_all
+from .frames import FRAME_HEAD_BYTES, frame, read_frame
+from .offload import Offload, Pace
+
+DIGEST_BYTES = 16
+RECORD_BYTES = DIGEST_BYTES + 8
+PAGE_RECORDS = 256
+_PAGE_BYTES = FRAME_HEAD_BYTES + PAGE_RECORDS * RECORD_BYTES
+_MAGIC, _VERSION, _END = "talea run", 1, "end"
+_BLOOM_FALSE_POSITIVES = 0.01
+_BLOOM_PIECE_BYTES = 2**20
+_WINDOW_BYTES = 2**20
+
+
+def digest_of(name: bytes) -> bytes:
+    return blake2b(name, digest_size=DIGEST_BYTES).digest()
+
+
+def bloom_number(digest: bytes) -> int:
+    """What the Bloom filter is asked for: the same in every process, unlike Python's hash."""
+    return int.from_bytes(digest, "big", signed=True)
+
+
+class DamagedRun(Exception):
+    """A run whose bytes are not what was written."""
+
+
+class Run:
+    """A run on disk, with its fence keys and its Bloom filter in memory. Immutable."""
+
+    def __init__(self, path: Path, first_seq: int, last_seq: int, count: int, pages_at: int) -> None:
+        self.path, self.first_seq, self.last_seq, self.count = path, first_seq, last_seq, count
+        self.bytes = 0
+        self._pages_at = pages_at
+        self._fences = array("Q")
+        """The first 8 bytes of each page's first digest."""
+        self._bloom: Bloom = _new_bloom(0)
+
+    @property
+    def pages(self) -> int:
+        return -(-self.count // PAGE_RECORDS)
+
+    def may_hold(self, number: int) -> bool:
+        """False when the digest with this `bloom_number` is surely not here."""
+        return number in self._bloom
+
+    def find(self, files: Files, digest: bytes) -> int | None:
+        """The seq of a digest. Blocks; raises OSError, DamagedRun."""
+        head = int.from_bytes(digest[:8], "big")
+        first = max(0, bisect_left(self._fences, head) - 1)
+        last = bisect_right(self._fences, head) - 1
+        fd = files.open(self.path)
+        try:
+            for page in range(first, last + 1):
+                records = self.read_page(files, fd, page)
+                at = records.find(digest)
+                while at >= 0:
+                    if at % RECORD_BYTES == 0:
+                        return int.from_bytes(records[at + DIGEST_BYTES : at + RECORD_BYTES], "big")
+                    at = records.find(digest, at + 1)
+        finally:
+            files.close(fd)
+        return None
+
+    def read_page(self, files: Files, fd: int, page: int) -> bytes:
+        """The records of a page. Blocks; raises OSError, DamagedRun."""
+        records = min(PAGE_RECORDS, self.count - page * PAGE_RECORDS)
+        size = FRAME_HEAD_BYTES + records * RECORD_BYTES
+        data = read_all(files, fd, size, self._pages_at + page * _PAGE_BYTES)
+        payload = read_frame(data, 0)
+        if payload is None or len(payload) != records * RECORD_BYTES:
+            raise DamagedRun(f"{self.path.name}: page {page} is damaged")
+        return payload
+
+    def add_page(self, records: bytes) -> None:
+        self._fences.append(int.from_bytes(records[:8], "big"))
+
+
+def _new_bloom(count: int) -> Bloom:
+    return Bloom(max(64, count), _BLOOM_FALSE_POSITIVES, as_int)
+
+
+class RunWriter:
+    """Writes a run from records that come in order. `finish` or `abandon` ends it."""
+
+    def __init__(
+        self, files: Files, offload: Offload, path: Path, book: str, first_seq: int, last_seq: int, count: int
+    ) -> None:
+        self._files, self._offload, self._path = files, offload, path
+        header = frame(cbor2.dumps([_MAGIC, _VERSION, book, first_seq, last_seq, count]))
+        self._run = Run(path, first_seq, last_seq, count, len(header))
+        self._bloom = _new_bloom(count)
+        self._frames = [header]
+        self._pending: list[bytes] = []
+        self._written = 0
+        self._file: DurableFile | None = None
+        self._pace = Pace()
+
+    async def add(self, records: Iterable[bytes]) -> None:
+        """Records of 24 bytes, above all that came before."""
+        self._pending += records
+        while len(self._pending) >= PAGE_RECORDS:
+            self._page(self._pending[:PAGE_RECORDS])
+            del self._pending[:PAGE_RECORDS]
+            if self._pace.due:
+                await self._pace.rest()
+        if len(self._frames) * _PAGE_BYTES > _WINDOW_BYTES:
+            await self._flush()
+
+    def _page(self, records: list[bytes]) -> None:
+        add, page = self._bloom.add, b"".join(records)
+        for record in records:
+            add(bloom_number(record[:DIGEST_BYTES]))
+        self._run.add_page(page)
+        self._frames.append(frame(page))
+        self._written += len(records)
+
+    async def _flush(self) -> None:
+        data = b"".join(self._frames)
+        self._frames.clear()
+        if self._file is None:
+            self._file = await self._offload.run(DurableFile, self._files, self._path)
+        await self._offload.run(self._file.write, data)
+
+    async def finish(self) -> Run:
+        """The run, durable. Raises OSError."""
+        if self._pending:
+            self._page(self._pending)
+        assert self._written == self._run.count
+        bloom = self._bloom.save_bytes()
+        pieces = [bloom[i : i + _BLOOM_PIECE_BYTES] for i in range(0, len(bloom), _BLOOM_PIECE_BYTES)]
+        self._frames += map(frame, pieces)
+        self._frames.append(frame(cbor2.dumps([_END, len(pieces)])))
+        await self._flush()
+        assert self._file is not None
+        await self._offload.run(self._file.commit)
+        self._run._bloom, self._run.bytes = self._bloom, self._file.bytes
+        return self._run
+
+    async def abandon(self) -> None:
+        if self._file is not None:
+            await self._offload.run(self._file.abandon)
+
+
+async def load_run(files: Files, offload: Offload, path: Path, book: str) -> Run:
+    """A run whose every byte was checked. Raises OSError, DamagedRun."""
+    reader = _FrameReader(files, offload, path)
+    try:
+        header = decode_items(await reader.next())
+        if (
+            header is None
+            or header[:3] != [_MAGIC, _VERSION, book]
+            or [type(x) for x in header[3:]] != [int, int, int]
+            or not (0 < header[3] <= header[4] and header[5] >= 0)
+        ):
+            raise DamagedRun(f"{path.name}: no header")
+        run = Run(path, header[3], header[4], header[5], reader.offset)
+        pace, last = Pace(), b""
+        for page in range(run.pages):
+            records = await reader.next()
+            expected = min(PAGE_RECORDS, run.count - page * PAGE_RECORDS) * RECORD_BYTES
+            if len(records) != expected or records[:DIGEST_BYTES] < last:
+                raise DamagedRun(f"{path.name}: page {page} is out of order")
+            last = records[-RECORD_BYTES:-8]
+            run.add_page(records)
+            if pace.due:
+                await pace.rest()
+        pieces: list[bytes] = []
+        while True:
+            piece = await reader.next()
+            # a piece of the filter is never mistaken for the end: the end is the last frame of the file
+            if reader.at_end:
+                if decode_items(piece) != [_END, len(pieces)]:
+                    raise DamagedRun(f"{path.name}: no end")
+                break
+            pieces.append(piece)
+        try:
+            run._bloom = Bloom.load_bytes(b"".join(pieces), as_int)
+        except (ValueError, OSError, OverflowError) as e:
+            raise DamagedRun(f"{path.name}: its filter is unreadable") from e
+        run.bytes = reader.offset
+        return run
+    finally:
+        await reader.close()
+
+
+class _FrameReader:
+    """The frames of a file, one after another."""
+
+    def __init__(self, files: Files, offload: Offload, path: Path) -> None:
+        self._files, self._offload, self._path = files, offload, path
+        self._fd: int | None = None
+        self._buffer, self._at = b"", 0
+        self._size = 0
+        self.offset = 0
+        """Where the next frame begins."""
+
+    @property
+    def at_end(self) -> bool:
+        return self.offset >= self._size
+
+    async def next(self) -> bytes:
+        if self._fd is None:
+            self._fd = await self._offload.run(self._files.open, self._path)
+            self._size = self._files.size(self._fd)
+        payload = read_frame(self._buffer, self._at)
+        if payload is None:
+            data: bytes = await self._offload.run(
+                read_all, self._files, self._fd, 17 * _WINDOW_BYTES, self.offset
+            )
+            self._buffer, self._at = data, 0
+            payload = read_frame(self._buffer, 0)
+            if payload is None:
+                raise DamagedRun(f"{self._path.name}: byte {self.offset} is damaged")
+        self._at += FRAME_HEAD_BYTES + len(payload)
+        self.offset += FRAME_HEAD_BYTES + len(payload)
+        return payload
+
+    async def close(self) -> None:
+        if self._fd is not None:
+            self._files.close(self._fd)
+
+
+async def sorted_pages(records: list[bytes]) -> AsyncGenerator[list[bytes], None]:
+    """`records` in order, a few hundred to thousand at a time; consumes the list. No step takes long."""
+    pace = Pace()
+    buckets: list[list[bytes]] = [[] for _ in range(256)]
+    while records:
+        for record in records[-1024:]:
+            buckets[record[0]].append(record)
+        del records[-1024:]
+        if pace.due:
+            await pace.rest()
+    for i, bucket in enumerate(buckets):
+        if len(bucket) > 4096:
+            # digests are uniform, so this is a run of more than a million
+            async for part in _sorted_bucket(bucket):
+                yield part
+        elif bucket:
+            bucket.sort()
+            yield bucket
+        buckets[i] = []
+        if pace.due:
+            await pace.rest()
+
+
+async def _sorted_bucket(bucket: list[bytes]) -> AsyncGenerator[list[bytes], None]:
+    pace = Pace()
+    parts: list[list[bytes]] = [[] for _ in range(256)]
+    for n, record in enumerate(bucket):
+        parts[record[1]].append(record)
+        if n % 1024 == 0 and pace.due:
+            await pace.rest()
+    for part in parts:
+        part.sort()
+        yield part
+
+
+async def merged_pages(
+    files: Files, offload: Offload, runs: tuple[Run, Run]
+) -> AsyncGenerator[list[bytes], None]:
+    """The records of two runs in order. Raises OSError, DamagedRun."""
+    fds = [await offload.run(files.open, run.path) for run in runs]
+    try:
+        pages: list[int] = [0, 0]
+        rest: list[list[bytes]] = [[], []]
+        while True:
+            for k, run in enumerate(runs):
+                if not rest[k] and pages[k] < run.pages:
+                    data: Any = await offload.run(run.read_page, files, fds[k], pages[k])
+                    rest[k] = [data[i : i + RECORD_BYTES] for i in range(0, len(data), RECORD_BYTES)]
+                    pages[k] += 1
+            if not rest[0] or not rest[1]:
+                if not rest[0] and not rest[1]:
+                    return
+                k = 0 if rest[0] else 1
+                out, rest[k] = rest[k], []
+                yield out
+                continue
+            bound = min(rest[0][-1], rest[1][-1])
+            cuts = [bisect_right(rest[k], bound) for k in (0, 1)]
+            out = rest[0][: cuts[0]] + rest[1][: cuts[1]]
+            out.sort()
+            for k in (0, 1):
+                del rest[k][: cuts[k]]
+            yield out
+    finally:
+        for fd in fds:
+            files.close(fd)
+
+
+def run_name_pattern(prefix: str) -> re.Pattern[str]:
+    return re.compile(re.escape(prefix) + r"(\d{6,})\.run")

@@ -1,0 +1,215 @@
+"""One book's log files: append, sync, rotate, read at a seq. How they are opened and mended is in recovery.py."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+from bisect import bisect_right
+from collections.abc import AsyncGenerator
+from pathlib import Path
+
+from .codec import SALT_BYTES, encode_segment_header
+from .errors import CorruptLog
+from .files import FULL, Files, make_directories, read_all, write_all
+from .frames import FRAME_HEAD_BYTES, frame, frame_bytes_wanted, read_frame
+from .offload import Offload
+
+SEGMENT_NAME = re.compile(r"segment-(\d{20})\.log")
+
+
+def segment_name(base_seq: int) -> str:
+    return f"segment-{base_seq:020}.log"
+
+
+def new_salt() -> bytes:
+    return os.urandom(SALT_BYTES)
+
+
+READ_BYTES = 64 * 1024
+WINDOW_BYTES = 2**20
+GROUP_FRAMES = 64
+
+
+class DiskFull(Exception):
+    """Nothing of a batch was kept; once there is room the same writer goes on."""
+
+    def __init__(self, error: OSError) -> None:
+        self.error = error
+        super().__init__(str(error))
+
+
+class Segment:
+    """`bytes` counts what is durable."""
+
+    __slots__ = ("base_seq", "bytes", "salt")
+
+    def __init__(self, base_seq: int, size: int, salt: bytes) -> None:
+        self.base_seq, self.bytes, self.salt = base_seq, size, salt
+
+
+class SegmentLog:
+    """The log of one book. Calls that block say so."""
+
+    def __init__(
+        self, files: Files, directory: Path, book: str, segment_max: int, segments: list[Segment]
+    ) -> None:
+        self._files, self.directory, self._book, self._segment_max = files, directory, book, segment_max
+        self.segments = segments
+        self._bases = [segment.base_seq for segment in segments]
+        self._fd: int | None = None
+        self._new_salt: bytes | None = None
+        self.bytes = sum(segment.bytes for segment in segments)
+
+    def salt_for_next(self) -> bytes:
+        """The salt that the next batch is to carry; decides whether it begins a new segment."""
+        if not self.segments or self.segments[-1].bytes >= self._segment_max:
+            if self._new_salt is None:
+                self._new_salt = new_salt()
+            return self._new_salt
+        return self.segments[-1].salt
+
+    def append(self, data: bytes, first_seq: int) -> int:
+        """Write and sync whole frames; the offset of the first in its segment. Blocks.
+
+        Raises DiskFull when nothing was kept; any other OSError is fatal.
+        """
+        if self._new_salt is not None:
+            return self._append_to_new(data, first_seq, self._new_salt)
+        segment = self.segments[-1]
+        if self._fd is None:
+            self._fd = self._files.open(self._path(segment), write=True)
+        try:
+            write_all(self._files, self._fd, data, segment.bytes)
+        except OSError as e:
+            self._files.truncate(self._fd, segment.bytes)
+            if e.errno in FULL:
+                raise DiskFull(e) from e
+            raise
+        self._sync(self._fd, segment.bytes)
+        offset = segment.bytes
+        segment.bytes += len(data)
+        self.bytes += len(data)
+        return offset
+
+    def _append_to_new(self, data: bytes, first_seq: int, salt: bytes) -> int:
+        header = frame(encode_segment_header(self._book, first_seq, salt))
+        path = self.directory / segment_name(first_seq)
+        first_of_book = not self.segments
+        fd: int | None = None
+        try:
+            if first_of_book:
+                make_directories(self._files, self.directory)
+            fd = self._files.create(path)
+            write_all(self._files, fd, header + data, 0)
+        except OSError as e:
+            self._remove_new(path, fd, first_of_book)
+            if e.errno in FULL:
+                raise DiskFull(e) from e
+            raise
+        self._sync(fd, 0)
+        self._files.sync_directory(self.directory)
+        if self._fd is not None:
+            self._files.close(self._fd)
+        self._fd, self._new_salt = fd, None
+        self.segments.append(Segment(first_seq, len(header) + len(data), salt))
+        self._bases.append(first_seq)
+        self.bytes += len(header) + len(data)
+        return len(header)
+
+    def _remove_new(self, path: Path, fd: int | None, first_of_book: bool) -> None:
+        if fd is not None:
+            self._files.close(fd)
+            self._files.remove(path)
+        if first_of_book:
+            with contextlib.suppress(OSError):  # not empty, or never made
+                self._files.remove_directory(self.directory)
+
+    def _sync(self, fd: int, durable: int) -> None:
+        try:
+            self._files.sync(fd)
+        except OSError:
+            # what a failed sync left in the page cache may never reach the disk: best not to find it there
+            with contextlib.suppress(OSError):
+                self._files.truncate(fd, durable)
+            raise
+
+    def close(self) -> None:
+        if self._fd is not None:
+            self._files.close(self._fd)
+            self._fd = None
+
+    # ------------------------------------------------------------ reading
+
+    def segment_of(self, seq: int) -> Segment:
+        return self.segments[bisect_right(self._bases, seq) - 1]
+
+    def last_seq_of(self, segment: Segment, last_seq: int) -> int:
+        """The last seq in a segment of a log that ends at `last_seq`."""
+        i = bisect_right(self._bases, segment.base_seq)
+        return self._bases[i] - 1 if i < len(self._bases) else last_seq
+
+    def _path(self, segment: Segment) -> Path:
+        return self.directory / segment_name(segment.base_seq)
+
+    def read(self, segment: Segment, offset: int, count: int, stop: int) -> list[bytes]:
+        """The payloads of up to `count` frames from `offset`, of frames that end by `stop`. Blocks.
+
+        Raises OSError, CorruptLog.
+        """
+        fd = self._files.open(self._path(segment))
+        payloads: list[bytes] = []
+        try:
+            data, start = b"", offset
+            at = 0
+            while len(payloads) < count and start + at < stop:
+                payload = read_frame(data, at)
+                if payload is None:
+                    start, at = start + at, 0
+                    data = read_all(self._files, fd, min(READ_BYTES, stop - start), start)
+                    wanted = min(frame_bytes_wanted(data, 0), stop - start)
+                    if wanted > len(data):
+                        data += read_all(self._files, fd, wanted - len(data), start + len(data))
+                    payload = read_frame(data, 0)
+                    if payload is None or payload.find(segment.salt, 0, 16) != 2:
+                        raise CorruptLog(
+                            self._book,
+                            segment_name(segment.base_seq),
+                            start,
+                            "a frame is not what was written",
+                        )
+                payloads.append(payload)
+                at += FRAME_HEAD_BYTES + len(payload)
+        finally:
+            self._files.close(fd)
+        return payloads
+
+
+async def frame_groups(
+    files: Files, offload: Offload, fd: int, start: int, stop: int
+) -> AsyncGenerator[tuple[int, list[bytes]], None]:
+    """(offset of the first, payloads) of consecutive frames; (offset, []) last where a frame is torn or damaged."""
+    offset = start
+    window_bytes = WINDOW_BYTES
+    while offset < stop:
+        window = await offload.run(read_all, files, fd, min(window_bytes, stop - offset), offset)
+        at = 0
+        payloads: list[bytes] = []
+        first = 0
+        while (payload := read_frame(window, at)) is not None:
+            payloads.append(payload)
+            at += FRAME_HEAD_BYTES + len(payload)
+            if len(payloads) == GROUP_FRAMES:
+                yield offset + first, payloads
+                payloads, first = [], at
+        if payloads:
+            yield offset + first, payloads
+        if at == 0:
+            wanted = frame_bytes_wanted(window, 0)
+            if not len(window) < wanted <= stop - offset or window_bytes >= wanted:
+                yield offset, []
+                return
+            window_bytes = wanted
+        else:
+            window_bytes = WINDOW_BYTES
+        offset += at

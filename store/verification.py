@@ -1,0 +1,167 @@
+"""Reading a book's log again, byte by byte: `verify` and the background scrub."""
+
+from __future__ import annotations
+
+import asyncio
+from array import array
+from hashlib import sha256
+from typing import Any
+
+from .codec import (
+    KIND_TRANSACTION,
+    Malformed,
+    decode_event,
+    decode_items_checked,
+    read_prefix,
+    transaction_fields_fault,
+)
+from .errors import CorruptLog, HeadMismatch
+from .files import Files
+from .frames import FRAME_HEAD_BYTES, frame
+from .codec import encode_segment_header
+from .offload import Offload, Pace
+from .recovery import Progress
+from .segments import Segment, SegmentLog, frame_groups, segment_name
+from .state import BookState
+
+
+async def check_segment(
+    files: Files,
+    offload: Offload,
+    log: SegmentLog,
+    book: str,
+    segment: Segment,
+    stop: int,
+    seq: int,
+    each: Any,
+) -> int:
+    """Read a segment's frames up to byte `stop`, the first being `seq`; the seq after the last.
+
+    `each(payload, offset, seq)` is told of every event. Raises CorruptLog, OSError.
+    """
+    name = segment_name(segment.base_seq)
+    fd = await offload.run(files.open, log.directory / name)
+    pace = Pace()
+    try:
+        header = frame(encode_segment_header(book, segment.base_seq, segment.salt))
+        found = await offload.run(files.read, fd, len(header), 0)
+        if found != header:
+            raise CorruptLog(book, name, 0, "its header is damaged")
+        end = len(header)
+        async for start, payloads in frame_groups(files, offload, fd, end, stop):
+            offset = start
+            for payload in payloads:
+                prefix = read_prefix(payload)
+                if prefix is None or prefix.salt != segment.salt or prefix.seq != seq:
+                    raise CorruptLog(book, name, offset, f"seq {seq} is not what stands there")
+                if each is not None:
+                    each(payload, offset, seq)
+                offset += FRAME_HEAD_BYTES + len(payload)
+                seq += 1
+            end = offset
+            if not payloads:
+                raise CorruptLog(book, name, offset, "a frame is damaged")
+            if pace.due:
+                await pace.rest()
+        if end != stop:
+            raise CorruptLog(book, name, end, "bytes are missing")
+    finally:
+        files.close(fd)
+    return seq
+
+
+class _Sums:
+    """Balances, turnover and head as the log itself gives them."""
+
+    def __init__(self, state: BookState, segment: str, note_head_at: int | None) -> None:
+        self._state, self.segment, self._note_head_at = state, segment, note_head_at
+        self.head = sha256(state.name.encode()).digest()
+        self.noted: bytes | None = self.head if note_head_at == 0 else None
+        self.net: list[int] = []
+        self.debits: list[int] = []
+        self.rows = array("Q")
+        self._table = state.table
+
+    def take(self, payload: bytes, offset: int, seq: int) -> None:
+        self.head = sha256(self.head + payload).digest()
+        if seq == self._note_head_at:
+            self.noted = self.head
+        try:
+            items = decode_items_checked(payload)
+            if items[4] == KIND_TRANSACTION:
+                fault = transaction_fields_fault(items, len(self.net))
+                if fault is not None:
+                    raise Malformed(fault)
+                flat, net, debits, rows = items[9], self.net, self.debits, self.rows
+                for i in range(0, len(flat), 2):
+                    index, signed = flat[i], flat[i + 1]
+                    net[index] += signed
+                    rows[index] += 1
+                    if signed > 0:
+                        debits[index] += signed
+            else:
+                event = decode_event(self._state.name, payload, self._table).event
+                if hasattr(event, "definition"):
+                    self.net.append(0)
+                    self.debits.append(0)
+                    self.rows.append(0)
+        except (ValueError, TypeError, OverflowError) as e:
+            raise CorruptLog(self._state.name, self.segment, offset, f"a frame is no event: {e}") from e
+
+
+async def verify_book(
+    files: Files,
+    offload: Offload,
+    state: BookState,
+    log: SegmentLog,
+    against: tuple[int, str] | None,
+    progress: Progress | None,
+) -> None:
+    """Check every frame up to what is durable now, then every balance against memory, then the head.
+
+    Raises CorruptLog, HeadMismatch, OSError.
+    """
+    name, last_seq, head = state.name, state.head_seq, state.head
+    plan = [(segment, segment.bytes) for segment in log.segments]
+    sums = _Sums(state, "", against[0] if against is not None else None)
+    seq = 1
+
+    def each(payload: bytes, offset: int, seq: int) -> None:
+        sums.take(payload, offset, seq)
+        if progress is not None and seq % 1024 == 0:
+            progress(name, seq, last_seq)
+
+    for segment, stop in plan:
+        sums.segment = segment_name(segment.base_seq)
+        seq = await check_segment(files, offload, log, name, segment, stop, seq, each)
+    if seq != last_seq + 1:
+        raise CorruptLog(name, None, None, f"it holds {seq - 1} events, {last_seq} were durable")
+    if sums.head != head:
+        raise CorruptLog(name, None, None, "its head digest is not the one in memory")
+    pace = Pace()
+    for account, net, debits, rows in zip(state.by_index, sums.net, sums.debits, sums.rows, strict=False):
+        if state.standing_at(account, last_seq)[:3] != (rows, net, debits):
+            path = account.definition.id.path
+            raise CorruptLog(name, None, None, f"the log does not give the balance of {path!r}")
+        if pace.due:
+            await pace.rest()
+    if against is not None:
+        found = sums.noted.hex() if sums.noted is not None else ""
+        if found != against[1].lower():
+            raise HeadMismatch(name, against[0], against[1], found)
+    if progress is not None:
+        progress(name, last_seq, last_seq)
+
+
+SCRUB_REST_SECONDS = 0.002
+
+
+async def scrub(
+    files: Files, offload: Offload, state: BookState, log: SegmentLog, segments: list[Segment]
+) -> None:
+    """Check sealed segments that opening did not read, unhurriedly. Raises CorruptLog, OSError."""
+    while segments:
+        segment = segments[0]
+        await check_segment(files, offload, log, state.name, segment, segment.bytes, segment.base_seq, None)
+        segments.pop(0)
+        await asyncio.sleep(SCRUB_REST_SECONDS)

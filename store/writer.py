@@ -1,0 +1,499 @@
+"""One writer per book: drain, decide, append, sync, apply, answer.
+
+Strictly one batch after the other: what is being written is never decided upon again, and nothing is answered or
+readable before its bytes are synced. Decisions and answers are given in slices, so that the loop stays free.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import deque
+from collections.abc import Callable, Coroutine
+from time import perf_counter
+from typing import Any, TypeAlias
+
+from .clock import Clock
+from .codec import Request, from_micros
+from .errors import CorruptLog, StoreClosed, StoreError, StoreIOError, WriterStopped
+from .files import Files
+from .frames import frame
+from .idempotency import KeyIndex
+from .model import AccountCfg, AccountDef, AssetDef, BookInfo, Committed
+from .offload import Offload, Pace
+from .options import LogStoreOptions
+from .recovery import Examined
+from .runs import DamagedRun
+from .segments import DiskFull, Segment, SegmentLog
+from .snapshots import KEPT, Image, snapshot_name, write_snapshot
+from .state import Accepted, BookState, Known
+from .subscriptions import Ring, Signal
+
+logger = logging.getLogger("store")
+
+QUEUE_MAX = 16_384
+"""How many jobs wait in a book's queue; further callers wait for room."""
+APPLY_SLICE = 128
+"""How many events are applied and answered in one turn of the loop."""
+_FIGURES_KEPT = 64
+
+
+class Batch:
+    """Answers of one `commit_batch`, each in its place."""
+
+    __slots__ = ("_left", "done", "results")
+
+    def __init__(self, size: int, done: asyncio.Future[None]) -> None:
+        self.results: list[Any] = [None] * size
+        self._left = size
+        self.done = done
+
+    def put(self, place: int, answer: Committed | StoreError) -> None:
+        self.results[place] = answer
+        self._left -= 1
+        if not self._left and not self.done.done():
+            self.done.set_result(None)
+
+
+Wanted: TypeAlias = Request | AssetDef | tuple[AccountDef, AccountCfg]
+Job: TypeAlias = tuple[Wanted, Any, int]
+"""What is wanted, and who waits for the answer: a Future and -1, or a Batch and the place in it."""
+
+
+class Workshop:
+    """What all books of a store share."""
+
+    def __init__(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        files: Files,
+        clock: Clock,
+        options: LogStoreOptions,
+        changed: Callable[[str], None],
+    ) -> None:
+        self.loop, self.files, self.clock, self.options, self.changed = loop, files, clock, options, changed
+        self.writes = Offload(loop, 4, "talea-write")
+        self.reads = Offload(loop, 2, "talea-read")
+
+    def close(self) -> None:
+        self.writes.close()
+        self.reads.close()
+
+
+class BookWriter:
+    """A book: its state in memory, its log, its indexes, and the task that alone changes them."""
+
+    def __init__(self, shop: Workshop, opened: Examined) -> None:
+        self._shop, self.directory, self.name = shop, opened.directory, opened.name
+        name = self.name
+        options = shop.options
+        self.state: BookState = opened.state
+        self.keys: KeyIndex[str] = opened.keys
+        self.txids: KeyIndex[int] = opened.txids
+        self.keys.offload = self.txids.offload = shop.writes
+        self.log = SegmentLog(shop.files, self.directory, name, options.segment_max, opened.segments)
+        self.repairs = tuple(opened.repairs)
+        self.unchecked: list[Segment] = opened.unchecked
+        self._snapshots = opened.snapshots
+        self._sealed_chunks = opened.sealed_chunks
+        self._tried_snapshot_at = max(opened.snapshots, default=0)
+        self._side_bytes = 0
+        """What snapshots, runs and index files take."""
+        self.ring = Ring(self.state.last_seq)
+        self.news = Signal()
+        """Fires when events were applied, and when the book stops."""
+        self.error: StoreIOError | None = None
+        """Why this book takes nothing more."""
+        self._queue: deque[Job] = deque()
+        self._room = Signal()
+        self._work = Signal()
+        self._closing = False
+        self.closed = False
+        self.settled = asyncio.Lock()
+        self._housekeeping = asyncio.Lock()
+        self._house_tasks: set[asyncio.Task[None]] = set()
+        self._figures: deque[tuple[int, float]] = deque(maxlen=_FIGURES_KEPT)
+        self._task: asyncio.Task[None] | None = None
+
+    # ------------------------------------------------------------ callers
+
+    def start(self) -> None:
+        self._task = self._shop.loop.create_task(self._run(), name=f"talea-writer:{self.name}")
+        self._task.add_done_callback(self._ended)
+
+    def refuse_if_stopped(self) -> None:
+        """Raises WriterStopped, CorruptLog."""
+        if self.error is not None:
+            raise self.stopped_error()
+
+    def stopped_error(self) -> StoreIOError:
+        return WriterStopped(self.name, self.error or "it was closed")
+
+    async def submit(self, wanted: Wanted) -> Any:
+        """Queue a job, wait for its answer. A caller that is cancelled harms nobody."""
+        if len(self._queue) >= QUEUE_MAX:
+            await self._wait_for_room()
+        self.refuse_if_stopped()
+        future: asyncio.Future[Any] = self._shop.loop.create_future()
+        self._queue.append((wanted, future, -1))
+        self._work.fire()
+        return await future
+
+    async def submit_many(self, jobs: list[Job]) -> None:
+        """Queue many jobs in order; each answer goes to its job's place."""
+        fault: StoreIOError | None = None
+        for job in jobs:
+            if fault is None and len(self._queue) >= QUEUE_MAX:
+                try:
+                    await self._wait_for_room()
+                except StoreClosed as e:
+                    fault = e
+            if fault is None and self.error is not None:
+                fault = self.stopped_error()
+            if fault is not None:
+                self._answer(job, fault)
+            else:
+                self._queue.append(job)
+                self._work.fire()
+
+    async def _wait_for_room(self) -> None:
+        while len(self._queue) >= QUEUE_MAX and self.error is None:
+            if self._closing:
+                raise StoreClosed
+            await self._room.wait()
+        if self._closing:
+            raise StoreClosed
+
+    # ------------------------------------------------------------ the task
+
+    async def _run(self) -> None:
+        while self.error is None:
+            if not self._queue:
+                if self._closing:
+                    return
+                await self._work.wait()
+                continue
+            jobs = self._drain()
+            if jobs:
+                await self._batch(jobs)
+                await asyncio.sleep(0)  # let answered callers submit again before the next drain
+
+    def _drain(self) -> list[Job]:
+        queue = self._queue
+        was_full = len(queue) >= QUEUE_MAX
+        jobs = []
+        for _ in range(min(len(queue), self._shop.options.batch_max)):
+            job = queue.popleft()
+            if job[2] >= 0 or not job[1].done():  # whoever was cancelled while queued is left out
+                jobs.append(job)
+        if was_full:
+            self._room.fire()
+        return jobs
+
+    async def _batch(self, jobs: list[Job]) -> None:
+        state = self.state
+        state.begin_batch(self.log.salt_for_next(), self._shop.clock())
+        accepted: list[Accepted] = []
+        frames: list[bytes] = []
+        waiting: list[tuple[Job, Accepted, bool]] = []
+        """(job, its event, whether the event came earlier in this batch)"""
+        last_seq = state.last_seq
+        pace = Pace()
+        for n, job in enumerate(jobs):
+            try:
+                if self.keys.runs or self.txids.runs:
+                    decided = await self._decide_cold(job[0])
+                else:
+                    decided = self._decide(job[0])
+            except StoreError as e:
+                self._answer(job, e)
+            except (OSError, DamagedRun) as e:
+                self._answer(
+                    job, StoreIOError(f"Book {self.name!r}: its spilled keys cannot be read ({e}); retry.")
+                )
+            else:
+                if type(decided) is Accepted:
+                    repeats = decided.seq <= last_seq
+                    if not repeats:
+                        last_seq = decided.seq
+                        accepted.append(decided)
+                        frames.append(frame(decided.payload))
+                    waiting.append((job, decided, repeats))
+                else:
+                    self._answer(job, decided)
+            if n % 16 == 15 and pace.due:
+                await pace.rest()
+        if accepted:
+            await self._write(accepted, frames, waiting)
+
+    async def _write(
+        self, accepted: list[Accepted], frames: list[bytes], waiting: list[tuple[Job, Accepted, bool]]
+    ) -> None:
+        try:
+            offset, seconds = await self._shop.writes.run(self._append, frames, accepted[0].seq)
+        except DiskFull as e:
+            self.state.forget_batch(accepted)
+            for job, _, _ in waiting:
+                self._answer(job, self._failure("nothing was posted", e.error))
+            return
+        except OSError as e:
+            self._stop(self._failure("its storage failed", e))
+            for job, _, _ in waiting:
+                self._answer(
+                    job, self._failure("whether this was posted shows when the ledger is reopened", e)
+                )
+            self._refuse_queue()
+            return
+        self._figures.append((len(accepted), seconds))
+        async with self.settled:
+            await self._apply(accepted, waiting, offset)
+        self._keep_house()
+
+    def _append(self, frames: list[bytes], first_seq: int) -> tuple[int, float]:
+        started = perf_counter()
+        offset = self.log.append(b"".join(frames), first_seq)
+        return offset, perf_counter() - started
+
+    def _decide(self, wanted: Wanted, known: Known | None = None, id_used: bool = False) -> Any:
+        """An Accepted, or an answer to give at once. Raises StoreError."""
+        state = self.state
+        if type(wanted) is Request:
+            if known is None:
+                seq = self.keys.hot(wanted.transaction.idempotency_key)
+                known = state.known(seq) if seq is not None else None
+            id_used = id_used or self.txids.hot(wanted.transaction.id.int) is not None
+            decided = state.decide_transaction(wanted, known, id_used)
+            return state.receipt(decided.seq) if type(decided) is Known else decided
+        if type(wanted) is AssetDef:
+            return state.decide_asset(wanted)
+        assert type(wanted) is tuple
+        return state.decide_account(wanted[0], wanted[1])
+
+    async def _decide_cold(self, wanted: Wanted) -> Any:
+        """As `_decide`, when some names are only in runs. Raises OSError, DamagedRun too."""
+        if type(wanted) is not Request:
+            return self._decide(wanted)
+        known: Known | None = None
+        key, txid = wanted.transaction.idempotency_key, wanted.transaction.id.int
+        if self.keys.hot(key) is None and self.keys.may_be_cold(key):
+            seq = await self.keys.cold(key)
+            known = self.state.known(seq) if seq is not None else None
+        id_used = False
+        if self.txids.hot(txid) is None and self.txids.may_be_cold(txid):
+            id_used = await self.txids.cold(txid) is not None
+        return self._decide(wanted, known, id_used)
+
+    async def _apply(
+        self, accepted: list[Accepted], waiting: list[tuple[Job, Accepted, bool]], offset: int
+    ) -> None:
+        """Make a durable batch readable, slice by slice, and answer whoever asked for it."""
+        state, add_to_ring = self.state, self.ring.add
+        at_micros = state.batch_at
+        at = from_micros(at_micros)
+        add_key, add_txid = self.keys.add, self.txids.add
+        answered = 0
+        for start in range(0, len(accepted), APPLY_SLICE):
+            if start:
+                await asyncio.sleep(0)
+            part = accepted[start : start + APPLY_SLICE]
+            for event in part:
+                state.apply(event, offset, at_micros)
+                offset += event.frame_bytes
+                if event.event is None:
+                    add_key(event.key, event.seq)
+                    add_txid(event.txid, event.seq)
+                add_to_ring(event.payload)
+            last_seq = part[-1].seq
+            if last_seq == accepted[-1].seq:
+                state.end_batch()
+            # answers stand in the order of their events; one that repeats an event stands after it
+            while answered < len(waiting) and waiting[answered][1].seq <= last_seq:
+                job, event, repeats = waiting[answered]
+                answered += 1
+                if event.event is not None:
+                    self._answer(job, None)
+                elif repeats:
+                    self._answer(job, state.receipt(event.seq))
+                else:
+                    self._answer(job, Committed(job[0].transaction.id, event.seq, at))  # type: ignore[union-attr]
+            self.news.fire()
+        self._shop.changed(self.name)
+
+    @staticmethod
+    def _answer(job: Job, answer: Any) -> None:
+        _, sink, place = job
+        if place >= 0:
+            sink.put(place, answer)
+        elif not sink.done():
+            if isinstance(answer, StoreError):
+                sink.set_exception(answer)
+            else:
+                sink.set_result(answer)
+
+    def _failure(self, outcome: str, e: OSError) -> StoreIOError:
+        error = StoreIOError(f"Book {self.name!r}: {e.strerror or e}; {outcome}.")
+        error.__cause__ = e
+        return error
+
+    # ------------------------------------------------------------ stopping
+
+    def stop(self, error: StoreIOError) -> None:
+        """Take nothing more: the book is not what it should be. Reads go on."""
+        self._stop(error)
+        self._refuse_queue()
+
+    def _stop(self, error: StoreIOError) -> None:
+        if self.error is None:
+            self.error = error
+            logger.error("%s", error)
+        self._work.fire()
+        self._room.fire()
+        self.news.fire()
+        self._shop.changed(self.name)
+
+    def _refuse_queue(self) -> None:
+        while self._queue:
+            self._answer(self._queue.popleft(), self.stopped_error())
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        """A writer that ends by a fault of the program still answers everyone."""
+        if not task.cancelled() and (fault := task.exception()) is not None:
+            logger.error("The writer of book %r ended", self.name, exc_info=fault)
+            self.stop(
+                StoreIOError(f"Book {self.name!r}: its writer ended by a fault of the program ({fault!r}).")
+            )
+
+    async def close(self) -> None:
+        """Answer what was accepted, let housekeeping that has begun finish, and end the task."""
+        self._closing = True
+        self._work.fire()
+        self._room.fire()
+        if self._task is not None:
+            await asyncio.wait([self._task])
+        if self._house_tasks:
+            await asyncio.wait(self._house_tasks)
+        await self._shop.writes.run(self.log.close)
+        self.closed = True
+        self.news.fire()
+
+    # ------------------------------------------------------------ housekeeping
+
+    def _keep_house(self) -> None:
+        """Begin what is due: snapshots and spills, off the path of commits."""
+        every = self._shop.options.snapshot_every
+        if every and self.state.last_seq - self._tried_snapshot_at >= every:
+            self._tried_snapshot_at = self.state.last_seq
+            self._in_background(self.snapshot(), "snapshot")
+        elif self.keys.spill_due or self.txids.spill_due:
+            self._in_background(self._spill(), "spill")
+
+    def _in_background(self, work: Coroutine[Any, Any, None], what: str) -> None:
+        if self._housekeeping.locked() or self._closing:
+            work.close()
+            return
+        task = self._shop.loop.create_task(self._warned(work, what), name=f"talea-{what}:{self.name}")
+        self._house_tasks.add(task)
+        task.add_done_callback(self._house_tasks.discard)
+
+    async def _warned(self, work: Coroutine[Any, Any, None], what: str) -> None:
+        try:
+            await work
+        except (OSError, DamagedRun, StoreIOError) as e:
+            logger.warning(
+                "Book %r: %s failed (%s); nothing is lost, it is tried again later", self.name, what, e
+            )
+
+    async def _spill(self) -> None:
+        async with self._housekeeping:
+            await self.keys.spill()
+            await self.txids.spill()
+            await self.measure()
+
+    async def snapshot_now(self) -> None:
+        """As `snapshot`, finished even if the caller goes away. Raises StoreIOError."""
+        task = self._shop.loop.create_task(self.snapshot(), name=f"talea-snapshot:{self.name}")
+        self._house_tasks.add(task)
+        task.add_done_callback(self._house_tasks.discard)
+        await asyncio.shield(task)
+
+    async def snapshot(self) -> None:
+        """Write a snapshot of at least what is applied now. Raises StoreIOError."""
+        async with self._housekeeping:
+            async with self.settled:
+                if not self.state.last_seq or self.state.last_seq in self._snapshots[-1:]:
+                    return
+                image = Image(self.state, self.log.segments)
+            try:
+                # a snapshot stands on runs that hold every key up to its seq
+                await self.keys.persist(image.last_seq)
+                await self.txids.persist(image.last_seq)
+                await write_snapshot(
+                    self._shop.files, self._shop.writes, self.directory, image, self._sealed_chunks
+                )
+                self._snapshots.append(image.last_seq)
+                while len(self._snapshots) > KEPT:
+                    path = self.directory / snapshot_name(self._snapshots[0])
+                    await self._shop.writes.run(self._shop.files.remove, path)
+                    del self._snapshots[0]
+                await self.keys.spill()
+                await self.txids.spill()
+                await self.measure()
+            except OSError as e:
+                raise self._failure("its snapshot was not finished, but nothing is lost", e) from e
+            except DamagedRun as e:
+                raise StoreIOError(f"Book {self.name!r}: {e}; reopen the ledger to rebuild it.") from e
+            finally:
+                self._tried_snapshot_at = max(self._tried_snapshot_at, image.last_seq)
+
+    async def measure(self) -> None:
+        """Learn what the files beside the log take."""
+        entries = await self._shop.writes.run(self._shop.files.entries, self.directory)
+        self._side_bytes = sum(e.bytes for e in entries) - self.log.bytes
+
+    # ------------------------------------------------------------ reading
+
+    async def payloads(self, from_seq: int, count: int) -> list[bytes]:
+        """Up to `count` durable payloads from `from_seq`, at least one if there is any. Raises CorruptLog, StoreIOError."""
+        state = self.state
+        recent = self.ring.take(from_seq, count)
+        if recent:
+            return list(recent)
+        if from_seq > state.last_seq:
+            return []
+        segment = self.log.segment_of(from_seq)
+        last = min(from_seq + count - 1, self.log.last_seq_of(segment, state.last_seq))
+        offset, stop = state.offset_of(from_seq), segment.bytes
+        try:
+            return await self._shop.reads.run(self.log.read, segment, offset, last - from_seq + 1, stop)
+        except CorruptLog as e:
+            self.stop(e)
+            raise
+        except OSError as e:
+            raise StoreIOError(f"Book {self.name!r} cannot be read: {e.strerror or e}.") from e
+
+    def info(self) -> BookInfo:
+        state, log = self.state, self.log
+        figures = self._figures
+        count = max(1, len(figures))
+        return BookInfo(
+            name=self.name,
+            last_seq=state.last_seq,
+            head=(state.head_seq, state.head.hex()),
+            last_at=from_micros(state.last_at) if state.last_seq else None,
+            accounts=len(state.by_index),
+            transactions=state.transactions,
+            bytes_on_disk=log.bytes + self._side_bytes,
+            segments=len(log.segments),
+            snapshots=len(self._snapshots),
+            runs=len(self.keys.runs),
+            repairs=self.repairs,
+            writer="running"
+            if self.error is None
+            else "damaged"
+            if type(self.error) is CorruptLog
+            else "stopped",
+            error=str(self.error) if self.error is not None else None,
+            queued=len(self._queue),
+            batch_size=sum(size for size, _ in figures) / count,
+            sync_micros=sum(seconds for _, seconds in figures) * 1e6 / count,
+        )
