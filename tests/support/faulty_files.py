@@ -40,6 +40,9 @@ class Node:
             data = applied(data, write)
         return data
 
+    def flush(self) -> None:
+        self.synced, self.pending = self.shown(), []
+
     def mixed(self, random: Random) -> bytes:
         """Any of the unsynced writes in any order, some of them in part."""
         data = self.synced
@@ -73,7 +76,7 @@ def every(name: str, code: int = errno.EIO, after: int = 0) -> Fails:
 
 
 class FaultyFiles(Files):
-    """`fails(name, number)` gives the error a call raises instead of doing anything, or None.
+    """`fails(name, number)` gives the error a call raises instead of doing anything, or None; it may block.
 
     A sync that fails leaves what it should have written for ever unsynced, as kernels do.
     """
@@ -105,26 +108,26 @@ class FaultyFiles(Files):
     # The seam.
 
     def entries(self, directory: Path) -> list[Entry]:
+        self._call("entries")
         with self._lock:
-            self._call("entries")
             return super().entries(directory)
 
     def make_directory(self, path: Path) -> None:
+        self._call("make_directory")
         with self._lock:
-            self._call("make_directory")
             super().make_directory(path)
             self._names[path] = DIRECTORY
 
     def create(self, path: Path) -> int:
+        self._call("create")
         with self._lock:
-            self._call("create")
             fd = super().create(path)
             self._names[path] = self._nodes[fd] = Node()
             return fd
 
     def open(self, path: Path, write: bool = False) -> int:
+        self._call("open")
         with self._lock:
-            self._call("open")
             fd = super().open(path, write)
             if path not in self._names:
                 self._names[path] = Node(path.read_bytes())
@@ -132,36 +135,37 @@ class FaultyFiles(Files):
             return fd
 
     def size(self, fd: int) -> int:
+        self._call("size")
         with self._lock:
-            self._call("size")
             return super().size(fd)
 
     def read(self, fd: int, count: int, offset: int) -> bytes:
+        self._call("read")
         with self._lock:
-            self._call("read")
             return super().read(fd, count, offset)
 
     def write(self, fd: int, data: bytes | memoryview, offset: int) -> int:
+        self._call("write")
         with self._lock:
-            self._call("write")
             part = bytes(data[: self.longest_write])
             written = super().write(fd, part, offset)
             self._nodes[fd].pending.append((offset, part[:written]))
             return written
 
     def truncate(self, fd: int, size: int) -> None:
+        self._call("truncate")
         with self._lock:
-            self._call("truncate")
             super().truncate(fd, size)
             self._nodes[fd].pending.append((size, None))
 
     def sync(self, fd: int) -> None:
-        with self._lock:
-            node = self._nodes[fd]
-            pending, node.pending = node.pending, []
+        try:
             self._call("sync")
-            for write in pending:
-                node.synced = applied(node.synced, write)
+        except OSError:
+            self._nodes[fd].pending = []
+            raise
+        with self._lock:
+            self._nodes[fd].flush()
 
     def close(self, fd: int) -> None:
         with self._lock:
@@ -169,26 +173,26 @@ class FaultyFiles(Files):
             super().close(fd)
 
     def rename(self, source: Path, target: Path) -> None:
+        self._call("rename")
         with self._lock:
-            self._call("rename")
             super().rename(source, target)
             self._names[target] = self._names.pop(source)
 
     def remove(self, path: Path) -> None:
+        self._call("remove")
         with self._lock:
-            self._call("remove")
             super().remove(path)
             self._names.pop(path, None)
 
     def remove_directory(self, path: Path) -> None:
+        self._call("remove_directory")
         with self._lock:
-            self._call("remove_directory")
             super().remove_directory(path)
             self._names.pop(path, None)
 
     def sync_directory(self, path: Path) -> None:
+        self._call("sync_directory")
         with self._lock:
-            self._call("sync_directory")
             super().sync_directory(path)
             for name in [name for name in self._synced_names if name.parent == path]:
                 del self._synced_names[name]
