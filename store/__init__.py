@@ -35,6 +35,9 @@ from .errors import (
 )
 from .log_store import LogTaleaStore
 from .model import (
+    AMOUNT_LIMIT,
+    NAME_MAX_BYTES,
+    PRECISION_MAX,
     AccountCfg,
     AccountDef,
     AccountId,
@@ -67,6 +70,9 @@ from .options import LogStoreOptions
 from .protocol import AsOf, Store
 
 __all__ = [
+    "AMOUNT_LIMIT",
+    "NAME_MAX_BYTES",
+    "PRECISION_MAX",
     "AccountCfg",
     "AccountDef",
     "AccountId",
