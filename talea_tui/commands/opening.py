@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import replace
 from pathlib import Path
+
+from msgspec.structs import replace
 
 from store import BookInfo, LogStoreOptions, LogTaleaStore
 
@@ -22,7 +23,10 @@ async def opened(
         raise Refused(
             f"There is no ledger at {directory}; import something there or name another with --dir."
         )
-    options = replace(LogStoreOptions.from_env(), skip_damaged=skip_damaged)
+    try:
+        options = replace(LogStoreOptions.from_env(), skip_damaged=skip_damaged)
+    except ValueError as error:
+        raise Refused(f"{error}.") from error
     store = await LogTaleaStore.open_with(directory, options, progress.replay)
     try:
         yield store

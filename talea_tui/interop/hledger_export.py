@@ -10,14 +10,11 @@ import json
 import re
 from collections.abc import AsyncIterator, Iterable
 from datetime import date
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from store import AccountKind, AccountOpened, Direction, Transaction, TransactionPosted
+from store import AccountKind, AccountOpened, Direction, Store, Transaction, TransactionPosted
 
 from ..formatting import format_amount_plain
-
-if TYPE_CHECKING:
-    from store import Store
 
 _EVENTS_PAGE = 1_000
 

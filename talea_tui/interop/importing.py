@@ -14,7 +14,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, time
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 
 from store import (
     AccountCfg,
@@ -28,6 +28,7 @@ from store import (
     Direction,
     IdempotencyConflict,
     Posting,
+    Store,
     StoreError,
     Transaction,
     TransactionPosted,
@@ -35,9 +36,6 @@ from store import (
 
 from .journal import Journal, JournalTransaction
 from .mapping import CONVERSION, KEY_PREFIX, Mapped, Paths, Rules, asset_definitions, kind_of, map_transaction
-
-if TYPE_CHECKING:
-    from store import Store
 
 _Item = TypeVar("_Item")
 

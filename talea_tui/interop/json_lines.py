@@ -11,7 +11,7 @@ from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from uuid import UUID
 
 from store import (
@@ -31,15 +31,13 @@ from store import (
     Fiat,
     Posting,
     Sequenced,
+    Store,
     Transaction,
 )
 
 from ..events.jsonl import event_json
 from .importing import ImportReport, Progress
 from .journal import JournalError
-
-if TYPE_CHECKING:
-    from store import Store
 
 _SLICE = 1_000
 _SYSTEM = "_system"

@@ -1,0 +1,266 @@
+"""The plain commands as a shell sees them: stdout, stderr, exit codes."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from talea_tui.cli import COMMANDS
+
+from .support import DATA, HACKERSPACE, hledger_balances, needs_hledger, talea
+
+REPOSITORY = Path(__file__).parents[2]
+
+
+@pytest.fixture(scope="module")
+def ledger(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A ledger with the book `hackerspace`, made without any accounting program."""
+    directory = tmp_path_factory.mktemp("ledger") / "books-of-2024"
+    done = talea("import", HACKERSPACE / "fy2024.jsonl", "--book", "hackerspace", "--dir", directory)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "268 transactions posted, 0 were there already" in done.stdout
+    return directory
+
+
+def refused(done: subprocess.CompletedProcess[str]) -> str:
+    """The one sentence of a refusal."""
+    assert done.returncode == 1, done
+    assert "Traceback" not in done.stderr
+    assert done.stderr.startswith("talea-tui: ")
+    return done.stderr
+
+
+@pytest.mark.parametrize("command", ["", *COMMANDS])
+def test_every_command_has_help(command: str) -> None:
+    done = talea(*command.split(), "--help")
+    assert done.returncode == 0
+    assert done.stdout.startswith("usage: talea-tui")
+
+
+def test_wrong_usage_exits_with_2() -> None:
+    for words in (["import"], ["tail"], ["--nonsense"], ["import", "x", "--book", "b", "--kind", "a=gold"]):
+        assert talea(*words).returncode == 2
+
+
+@needs_hledger
+def test_a_journal_comes_in_and_goes_out_with_the_balances_that_hledger_tells(tmp_path: Path) -> None:
+    directory = tmp_path / "ledger"
+    for year in ("fy2021", "fy2024"):
+        path = HACKERSPACE / f"{year}.journal"
+        words = ("import", path, "--book", year, "--dir", directory)
+        first, again = talea(*words), talea(*words)
+        assert (first.returncode, first.stderr) == (0, "")
+        assert "asset $: fiat, 2 decimals" in first.stdout or year == "fy2024"
+        assert "  0 transactions posted" in again.stdout
+        out = tmp_path / f"{year}.out.journal"
+        out.write_text(talea("export", "--book", year, "--dir", directory).stdout, encoding="utf-8")
+        assert hledger_balances(out) == hledger_balances(path)
+
+
+@needs_hledger
+def test_the_summary_tells_what_was_mapped_and_what_was_dropped(tmp_path: Path) -> None:
+    done = talea("import", DATA / "everything.journal", "--book", "b", "--dir", tmp_path / "ledger")
+    assert (done.returncode, done.stderr) == (0, "")
+    for line in (
+        "  11 transactions posted, 0 were there already",
+        "  asset BTC: crypto, 8 decimals",
+        "    assets:broker in BTC → assets:broker:BTC",
+        "    budget:v",
+        "  3 virtual postings posted like any other",
+        "  not carried over: 1 zero posting, 1 balance assertion, 1 market price, 1 periodic rule",
+    ):
+        assert line in done.stdout.splitlines()
+
+
+@needs_hledger
+def test_what_is_held_back_is_told_on_stderr_and_exits_with_1(tmp_path: Path) -> None:
+    path = tmp_path / "a.journal"
+    words = ("import", path, "--book", "b", "--dir", tmp_path / "ledger")
+    path.write_text("2024-01-01 \x1b[31mcoffee\n  expenses  $3\n  assets\n")
+    assert talea(*words).returncode == 0
+    path.write_text("2024-01-01 \x1b[31mcoffee\n  expenses  $4\n  assets\n")
+    done = talea(*words)
+    assert done.returncode == 1
+    assert "1 transaction look like edited versions" in done.stderr.replace("looks", "look")
+    assert "␛[31mcoffee (a.journal:1)" in done.stderr
+    assert talea(*words, "--post-edited").returncode == 0
+
+
+def test_json_lines_go_round_through_another_ledger(ledger: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out.jsonl"
+    out.write_text(
+        talea("export", "--book", "hackerspace", "--format", "json", "--dir", ledger).stdout, "utf-8"
+    )
+    words = ("import", out, "--book", "copy", "--dir", tmp_path / "other")
+    assert "268 transactions posted" in talea(*words).stdout
+    assert "  0 transactions posted, 268 were there already" in talea(*words).stdout
+
+
+def test_verify_tells_each_book_and_its_head_and_proves_an_earlier_one(ledger: Path) -> None:
+    done = talea("verify", "--dir", ledger)
+    assert (done.returncode, done.stderr) == (0, "")
+    lines = done.stdout.splitlines()
+    assert [line.split()[:2] for line in lines] == [["ok", "'_system'"], ["ok", "'hackerspace'"]]
+    head = lines[1].split()[-1]
+    assert talea("verify", "--book", "hackerspace", "--against", head, "--dir", ledger).returncode == 0
+    other = head.partition(":")[0] + ":" + "0" * 64
+    done = talea("verify", "--book", "hackerspace", "--against", other, "--dir", ledger)
+    assert done.returncode == 1
+    assert "has changed" in done.stderr
+
+
+def test_a_damaged_book_is_told_by_verify_and_the_others_are_still_checked(tmp_path: Path) -> None:
+    directory = tmp_path / "ledger"
+    for book in ("bad", "good"):
+        talea("import", HACKERSPACE / "fy2024.jsonl", "--book", book, "--dir", directory)
+    (segment,) = (directory / "books" / "bad").glob("segment-*.log")
+    content = bytearray(segment.read_bytes())
+    content[1_000] ^= 0xFF  # among the accounts, which later frames prove to have been synced
+    segment.write_bytes(content)
+    done = talea("verify", "--dir", directory)
+    assert done.returncode == 1
+    assert "'bad' is damaged" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert "ok  'good'" in done.stdout
+    assert "'bad' is damaged" in refused(talea("export", "--book", "bad", "--dir", directory))
+
+
+def test_tail_prints_the_last_events_or_from_a_seq_or_a_time(ledger: Path) -> None:
+    words = ("tail", "--book", "hackerspace", "--dir", ledger)
+    assert len(talea(*words).stdout.splitlines()) == 10
+    from_one = [json.loads(line) for line in talea(*words, "--from", "1", "--json").stdout.splitlines()]
+    assert [one["seq"] for one in from_one] == list(range(1, len(from_one) + 1))
+    assert len(talea(*words, "--from", str(len(from_one))).stdout.splitlines()) == 1
+    assert len(talea(*words, "--from", "1970-01-01").stdout.splitlines()) == len(from_one)
+    filtered = talea(*words, "--from", "1", "--filter", "account:*Rent kind:tx").stdout.splitlines()
+    assert len(filtered) == 12
+    assert "amount" in refused(talea(*words, "--filter", "amount>x"))
+
+
+def test_stats_and_paths_print_json(ledger: Path) -> None:
+    (book,) = json.loads(talea("stats", "--json", "--dir", ledger).stdout)
+    assert (book["name"], book["transactions"], book["writer"]) == ("hackerspace", 268, "running")
+    assert "hackerspace" in talea("stats", "--dir", ledger).stdout
+    assert json.loads(talea("paths", "--json", TALEA_DIR=str(ledger)).stdout)["ledger"] == str(ledger)
+
+
+def test_a_locked_ledger_is_refused_with_one_sentence_that_says_by_whom(ledger: Path) -> None:
+    with subprocess.Popen(
+        [
+            sys.executable,
+            "-m",
+            "talea_tui",
+            "tail",
+            "--book",
+            "hackerspace",
+            "--follow",
+            "--dir",
+            str(ledger),
+        ],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=os.environ | {"PYTHONPATH": str(REPOSITORY)},
+    ) as follower:
+        assert follower.stdout is not None
+        assert follower.stderr is not None
+        follower.stdout.readline()
+        sentence = refused(talea("stats", "--dir", ledger))
+        assert f"process {follower.pid}" in sentence
+        follower.send_signal(signal.SIGINT)
+        assert follower.wait(timeout=30) == 130
+        assert follower.stderr.read() == ""
+
+
+def test_a_closed_pipe_is_quiet(ledger: Path) -> None:
+    command = (
+        f"{sys.executable} -m talea_tui tail --book hackerspace --from 1 --json --dir '{ledger}' | head -n 1"
+    )
+    done = subprocess.run(
+        command,
+        shell=True,
+        capture_output=True,
+        text=True,
+        check=False,
+        env=os.environ | {"PYTHONPATH": str(REPOSITORY)},
+    )
+    assert done.stderr == ""
+    assert len(done.stdout.splitlines()) == 1
+
+
+def test_what_is_not_there_is_refused_by_name(ledger: Path, tmp_path: Path) -> None:
+    assert "There is no ledger at" in refused(talea("stats", "--dir", tmp_path / "none"))
+    assert not (tmp_path / "none").exists()
+    sentence = refused(talea("export", "--book", "nope", "--dir", ledger))
+    assert "no book 'nope'" in sentence
+    assert "'hackerspace'" in sentence
+    sentence = refused(talea("import", tmp_path / "nope.jsonl", "--book", "b", "--dir", tmp_path / "none"))
+    assert "There is no file" in sentence
+    assert not (tmp_path / "none").exists()
+    file = tmp_path / "file"
+    file.write_text("")
+    refused(talea("import", HACKERSPACE / "fy2024.jsonl", "--book", "b", "--dir", file))
+
+
+def test_an_unsafe_book_name_is_refused(ledger: Path) -> None:
+    for name in ("../x", "_system", "a/b", ""):
+        refused(talea("import", HACKERSPACE / "fy2024.jsonl", "--book", name, "--dir", ledger))
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no /dev/full")
+def test_a_full_disk_behind_stdout_is_told_in_a_sentence(ledger: Path) -> None:
+    command = [sys.executable, "-m", "talea_tui", "export", "--book", "hackerspace", "--dir", str(ledger)]
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            command,
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+            env=os.environ | {"PYTHONPATH": str(REPOSITORY)},
+        )
+    assert "No space left" in refused(subprocess.CompletedProcess(command, done.returncode, "", done.stderr))
+
+
+@pytest.mark.parametrize("words", [["keys"], ["paths"], ["stats"], ["verify"], ["tail"], ["export"]])
+def test_plain_commands_load_no_terminal_library(ledger: Path, words: list[str]) -> None:
+    book = ["--book", "hackerspace"] if words[0] in ("tail", "export") else []
+    directory = [] if words == ["keys"] else ["--dir", str(ledger)]
+    program = (
+        "import sys; from talea_tui.cli import main; code = main(sys.argv[1:])\n"
+        "loaded = {name.partition('.')[0] for name in sys.modules} & {'textual', 'rich'}\n"
+        "print(code, sorted(loaded), file=sys.stderr)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program, *words, *book, *directory],
+        capture_output=True,
+        text=True,
+        check=False,
+        env=os.environ | {"PYTHONPATH": str(REPOSITORY)},
+    )
+    assert done.stderr == "0 []\n"
+
+
+def test_version_and_help_load_neither_the_store_nor_a_terminal_library() -> None:
+    program = (
+        "import sys\nfrom talea_tui.cli import main\n"
+        "try:\n    main([sys.argv[1]])\nexcept SystemExit:\n    pass\n"
+        "loaded = {name.partition('.')[0] for name in sys.modules}\n"
+        "heavy = {'asyncio', 'textual', 'rich', 'store', 'msgspec', 'platformdirs'}\n"
+        "print(sorted(loaded & heavy), file=sys.stderr)"
+    )
+    for option in ("--version", "--help"):
+        done = subprocess.run(
+            [sys.executable, "-c", program, option],
+            capture_output=True,
+            text=True,
+            check=True,
+            env=os.environ | {"PYTHONPATH": str(REPOSITORY)},
+        )
+        assert done.stderr == "[]\n"
