@@ -234,7 +234,58 @@ TRANSACTION: tuple[Action, ...] = (
     Action("transaction.copy_all", ("C",), "Copy all", "Copy the whole transaction as text.", "copy_all"),
 )
 
-POST: tuple[Action, ...] = ()
+POST: tuple[Action, ...] = (
+    Action(
+        "post.post",
+        ("enter", "ctrl+s"),
+        "Post",
+        "Post the entry, or go to what it still lacks.",
+        "post",
+        footer=True,
+    ),
+    Action(
+        "post.accept",
+        ("tab",),
+        "Take",
+        "Take what is offered, else go to the next field.",
+        "accept",
+        footer=True,
+    ),
+    Action(
+        "post.fill", ("equals_sign",), "Missing", "Put the missing amount into the row.", "fill", footer=True
+    ),
+    Action("post.up", ("up",), "Up", "The offer or the row above.", "step(-1)", palette=False),
+    Action("post.down", ("down",), "Down", "The offer or the row below.", "step(1)", palette=False),
+    Action(
+        "post.another",
+        ("ctrl+n", "n"),
+        "Another",
+        "Begin another entry; this one is kept and comes back.",
+        "another",
+        footer=True,
+    ),
+    Action(
+        "post.discard",
+        ("ctrl+t", "D"),
+        "Throw away",
+        "Throw the entry away; nothing is posted.",
+        "discard",
+        footer=True,
+    ),
+)
+
+CHOICE: tuple[Action, ...] = (
+    Action("choice.previous", ("left",), "Previous", "The word before.", "step(-1)", palette=False),
+    Action(
+        "choice.next",
+        ("right", "space"),
+        "Next",
+        "The word after; a letter goes to its word.",
+        "step(1)",
+        palette=False,
+    ),
+    Action("choice.submit", ("enter",), "Done", "Take it.", "submit", palette=False),
+)
 
 EVENTS: tuple[Action, ...] = (
     Action("events.up", ("up", "k"), "Up", "One event back; stops following.", "cursor_up", palette=False),
@@ -324,7 +375,24 @@ EVENT: tuple[Action, ...] = (
     Action("event.copy_json", ("C",), "Copy JSON", "Copy the event as JSON.", "copy_json", footer=True),
 )
 
-TRIAL_BALANCE: tuple[Action, ...] = ()
+TRIAL_BALANCE: tuple[Action, ...] = (
+    Action(
+        "trial_balance.view",
+        ("v",),
+        "View",
+        "Trial balance, balance sheet, income statement.",
+        "next_view",
+        footer=True,
+    ),
+    Action(
+        "trial_balance.empty",
+        ("z",),
+        "Empty",
+        "Show or hide accounts without a balance.",
+        "toggle_empty",
+        footer=True,
+    ),
+)
 
 STORAGE: tuple[Action, ...] = (
     Action(
@@ -351,7 +419,9 @@ STORAGE: tuple[Action, ...] = (
     ),
 )
 
-ASSETS: tuple[Action, ...] = ()
+ASSETS: tuple[Action, ...] = (
+    Action("assets.register", ("n",), "New asset", "Register an asset.", "register", footer=True),
+)
 
 DIALOG: tuple[Action, ...] = (
     Action("dialog.cancel", ("escape",), "Cancel", "Close without an answer.", "cancel", palette=False),
@@ -398,6 +468,7 @@ REGISTRY: tuple[tuple[Action, ...], ...] = (
     ACCOUNT_TREE,
     TRANSACTION,
     POST,
+    CHOICE,
     EVENTS,
     TAIL,
     EVENT,
@@ -418,6 +489,7 @@ SCOPE_NAMES = {
     "account_tree": "In the chart of accounts",
     "transaction": "Transaction",
     "post": "Posting form",
+    "choice": "In a choice",
     "events": "In the stream of events",
     "tail": "Tail",
     "event": "Event",

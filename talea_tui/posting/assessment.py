@@ -76,9 +76,13 @@ class Difference:
     asset: str
     minor: int
     precision: int
+    begun: bool = True
+    """Whether any row of the asset has an amount yet."""
 
     @property
     def sentence(self) -> str:
+        if not self.begun:
+            return f"{printable(self.asset)}  no amount yet"
         if self.minor == 0:
             return f"{printable(self.asset)}  balanced ✓"
         side = "credit" if self.minor > 0 else "debit"
@@ -219,13 +223,14 @@ def opposite(side: Direction) -> Direction:
 
 def _differences(readings: list[RowReading]) -> tuple[Difference, ...]:
     """One for each asset of the form, in order of appearance."""
-    sums: dict[str, list[int]] = {}
+    sums: dict[str, Difference] = {}
     for reading in readings:
         if reading.asset is not None:
-            entry = sums.setdefault(reading.asset, [0, reading.precision])
+            known = sums.setdefault(reading.asset, Difference(reading.asset, 0, reading.precision, False))
             if reading.minor is not None:
-                entry[0] += reading.minor if reading.side is Direction.DEBIT else -reading.minor
-    return tuple(Difference(asset, minor, precision) for asset, (minor, precision) in sums.items())
+                signed = reading.minor if reading.side is Direction.DEBIT else -reading.minor
+                sums[reading.asset] = replace(known, minor=known.minor + signed, begun=True)
+    return tuple(sums.values())
 
 
 def _minimum_sentence(reading: RowReading) -> str:

@@ -40,14 +40,19 @@ class DraftShelf:
             return []
         return [draft for draft in drafts if draft.book == self._book and draft.key]
 
-    def save(self, drafts: list[Draft]) -> None:
-        """Keep the latest of `drafts` that hold anything; without any, remove the file. Raises OSError."""
+    def prepare(self, drafts: list[Draft]) -> str | None:
+        """The file's text for the latest of `drafts` that hold anything; None when none does."""
         kept = [draft.to_json() for draft in drafts if not draft.blank][-DRAFTS_MAX:]
-        if not kept:
+        return (
+            json.dumps({"version": _VERSION, "book": self._book, "drafts": kept}, indent=1) if kept else None
+        )
+
+    def write(self, text: str | None) -> None:
+        """Replace the file in one step; None removes it. Raises OSError. May run in a thread."""
+        if text is None:
             self._path.unlink(missing_ok=True)
             return
         self._path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        text = json.dumps({"version": _VERSION, "book": self._book, "drafts": kept}, indent=1)
         temporary = self._path.with_suffix(f".{os.getpid()}.tmp")
         descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
         with os.fdopen(descriptor, "w", encoding="utf-8") as file:
@@ -55,3 +60,6 @@ class DraftShelf:
             file.flush()
             os.fsync(file.fileno())
         os.replace(temporary, self._path)
+
+    def save(self, drafts: list[Draft]) -> None:
+        self.write(self.prepare(drafts))

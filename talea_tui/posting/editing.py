@@ -110,7 +110,7 @@ def guess_kind(path: str) -> AccountKind:
     for segment in path.casefold().split(":"):
         for word in (segment, *segment.replace("-", " ").replace("_", " ").split()):
             for kind, words in _KIND_WORDS.items():
-                if word in words:
+                if word in words or (len(word) >= 3 and words[0].startswith(word)):
                     return kind
     return AccountKind.ASSET
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime, tzinfo
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from textual.app import App
@@ -33,6 +34,8 @@ class Instant:
 class Shell(App[int]):
     """The application as screens see it; `TaleaApp` is the one that runs."""
 
+    directory: Path | None = None
+    """Where the ledger is; None for a store that is not a directory."""
     book: str | None = None
     """The book the user works in."""
     instant: Instant | None = None

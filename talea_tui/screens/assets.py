@@ -1,0 +1,189 @@
+"""Assets: what is registered, and the form that registers more."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from textual import on
+from textual.app import ComposeResult
+from textual.widget import Widget
+from textual.widgets import Input
+
+from store import (
+    AlreadyExists,
+    AssetClass,
+    AssetDef,
+    Commodity,
+    Crypto,
+    Fiat,
+    InvalidDefinition,
+    StoreError,
+)
+
+from ..formatting import format_amount, printable
+from ..widgets.choice import Choice
+from ..widgets.entry_field import EntryField
+from ..widgets.keys import bindings_for
+from ..widgets.pane_title import PaneTitle
+from ..widgets.virtual_table import Cell, Column, Row, VirtualTable
+from .base import TaleaScreen
+from .form import FormDialog
+
+COLUMNS = (
+    Column("id", "asset", min_width=6, max_width=40, flex=1),
+    Column("class", "class", min_width=6, max_width=10),
+    Column("network", "network", min_width=7, max_width=60, drop=2),
+    Column("precision", "decimals", align="right", min_width=8, max_width=8),
+    Column("unit", "smallest unit", align="right", min_width=13, max_width=34, drop=1),
+    Column("name", "name", min_width=8, max_width=60, flex=2),
+)
+CLASSES = ("fiat", "crypto", "commodity")
+EMPTY = "No asset is registered yet. Press n to register one, such as USD with 2 decimals."
+_USUAL_PRECISION = {
+    "JPY": 0, "KRW": 0, "CLP": 0, "VND": 0, "KWD": 3, "BHD": 3, "TND": 3, "BTC": 8, "ETH": 18, "SOL": 9,
+}  # fmt: skip
+_CRYPTO = {"BTC": ("bitcoin", "Bitcoin"), "ETH": ("ethereum", "Ether"), "SOL": ("solana", "Solana")}
+
+
+def class_words(asset_class: AssetClass) -> tuple[str, str]:
+    """The class in a word, and where a token lives."""
+    match asset_class:
+        case Fiat():
+            return "fiat", ""
+        case Crypto(network=network, native_id=native_id):
+            return "crypto", network if native_id is None else f"{network} {native_id}"
+        case Commodity():
+            return "commodity", ""
+
+
+class AssetsScreen(TaleaScreen):
+    SCOPE = "assets"
+    BINDINGS = bindings_for("assets")
+    TITLE = "Assets"
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.shown: list[AssetDef] = []
+
+    def compose_body(self) -> ComposeResult:
+        yield PaneTitle("Assets", id="assets-title", lit_by="assets")
+        yield VirtualTable(COLUMNS, id="assets", empty=EMPTY, follow=False)
+
+    @property
+    def table(self) -> VirtualTable:
+        return self.query_one("#assets", VirtualTable)
+
+    async def refresh_data(self, changed: frozenset[str] | None) -> None:
+        if changed is not None and "_system" not in changed and self.shown:
+            return
+        self.shown = await self.app.store.assets()
+        count = len(self.shown)
+        self.query_one(PaneTitle).show("Assets", f"{count:,} registered")
+        self.table.export_name = "assets"
+        self.table.set_rows([self._row(asset) for asset in self.shown])
+
+    def _row(self, asset: AssetDef) -> Row:
+        word, network = class_words(asset.asset_class)
+        return [
+            Cell(printable(asset.id, 200), "strong", asset.id),
+            word,
+            Cell(printable(network, 200), "dim", network),
+            str(asset.precision),
+            Cell(format_amount(1, asset.precision), "dim"),
+            Cell(printable(asset.name, 500), "", asset.name),
+        ]
+
+    def action_register(self) -> None:
+        self.run_worker(self._register(), group="question", exclusive=True)
+
+    async def _register(self) -> None:
+        why = self.app.why_read_only("")
+        if why is not None:
+            self.app.refuse(why)
+            return
+        registered = await self.app.push_screen_wait(RegisterAssetScreen())
+        if registered is not None:
+            self.refresh_now()
+
+    @on(VirtualTable.Opened)
+    def copy_id(self, event: VirtualTable.Opened) -> None:
+        if event.row < len(self.shown):
+            self.app.copy(self.shown[event.row].id, "asset")
+
+
+class RegisterAssetScreen(FormDialog):
+    """Answers with the asset's id, or None."""
+
+    QUESTION = "Register an asset"
+
+    def __init__(self, id: str = "") -> None:
+        super().__init__()
+        self.asset_id = id
+        self._precision_touched = False
+
+    def fields(self) -> Iterator[tuple[str, str, Widget]]:
+        known = self.asset_id.upper()
+        yield "id", "asset", EntryField(self.asset_id, name="id", placeholder="USD")
+        yield "class", "class", Choice(CLASSES, "crypto" if known in _CRYPTO else "fiat")
+        yield "precision", "decimals", EntryField(self._usual(known), name="precision", placeholder="0 to 30")
+        yield (
+            "name",
+            "name",
+            EntryField(_CRYPTO.get(known, ("", ""))[1], name="name", placeholder="US dollar"),
+        )
+        network = _CRYPTO.get(known, ("", ""))[0]
+        yield "network", "network", EntryField(network, name="network", placeholder="for crypto: ethereum")
+        yield (
+            "native",
+            "token id",
+            EntryField("", name="native", placeholder="for a token: its address there"),
+        )
+
+    def _usual(self, id: str) -> str:
+        return str(_USUAL_PRECISION.get(id.upper(), 2))
+
+    @on(Input.Changed)
+    def follow_id(self, event: Input.Changed) -> None:
+        precision = self.query_one("#form-precision", EntryField)
+        if event.input.name == "id" and not self._precision_touched:
+            precision.put(self._usual(self.text("id")))
+        elif event.input.name == "precision" and precision.value != self._usual(self.text("id")):
+            self._precision_touched = True
+
+    def about(self) -> str:
+        precision = self.text("precision")
+        if not precision.isascii() or not precision.isdigit() or len(precision) > 2 or int(precision) > 30:
+            return "Decimals are 0 to 30, and fixed for ever."
+        return f"The smallest unit is {format_amount(1, int(precision))}; decimals are fixed for ever."
+
+    async def submit(self) -> None:
+        if not self.text("id"):
+            self.refuse("id", "An asset needs an id, such as USD.")
+            return
+        precision = self.text("precision")
+        if not precision.isascii() or not precision.isdigit() or len(precision) > 2 or int(precision) > 30:
+            self.refuse("precision", "Decimals are a whole number from 0 to 30.")
+            return
+        word, asset_class = self.text("class"), Fiat()
+        chosen: AssetClass = asset_class
+        if word == "crypto":
+            if not self.text("network"):
+                self.refuse("network", "A crypto asset lives on a network: name it, such as ethereum.")
+                return
+            chosen = Crypto(network=self.text("network"), native_id=self.text("native") or None)
+        elif word == "commodity":
+            chosen = Commodity()
+        id = self.text("id")
+        asset = AssetDef(id=id, asset_class=chosen, precision=int(precision), name=self.text("name") or id)
+        try:
+            await self.app.store.register_asset(asset)
+        except AlreadyExists:
+            self.refuse(
+                "id", f"{printable(id, 40)} is registered already, with another class, decimals or name."
+            )
+        except (InvalidDefinition, StoreError) as refusal:
+            self.refuse("id", str(refusal))
+        else:
+            self.app.assets[id] = asset
+            self.app.tell(f"Registered {printable(id, 40)} with {precision} decimals.")
+            self.dismiss(id)

@@ -1,0 +1,108 @@
+"""A dialog with named fields, one under the other, and one sentence at the field that was refused."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import ClassVar
+
+from textual import on
+from textual.app import ComposeResult
+from textual.containers import Horizontal, Vertical
+from textual.content import Content
+from textual.widget import Widget
+from textual.widgets import Input, Label
+
+from ..formatting import printable
+from ..widgets.choice import Choice
+from ..widgets.entry_field import EntryField
+from ..widgets.keys import bindings_for
+from .base import Dialog
+
+
+class FormDialog(Dialog):
+    """Enter goes from field to field and submits on the last; `escape` answers None.
+
+    A subclass says `QUESTION`, yields (name, label, widget) in `fields` and does the work in `submit`.
+    """
+
+    BINDINGS = bindings_for("dialog")
+    QUESTION: ClassVar[str] = ""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._names: list[str] = []
+
+    def fields(self) -> Iterator[tuple[str, str, Widget]]:
+        yield from ()
+
+    async def submit(self) -> None:
+        """Do it and `dismiss`, or `refuse` at a field."""
+
+    def about(self) -> str:
+        """A line under the fields that follows from what is in them."""
+        return ""
+
+    def compose(self) -> ComposeResult:
+        with Vertical(classes="dialog"):
+            yield Label(Content(printable(self.QUESTION, 300)), classes="dialog--question")
+            for name, label, widget in self.fields():
+                self._names.append(name)
+                widget.id = f"form-{name}"
+                with Horizontal(classes="form--line"):
+                    yield Label(label, classes="form--name")
+                    yield widget
+                problem = Label("", id=f"form-{name}-problem", classes="form--problem", markup=False)
+                problem.display = False
+                yield problem
+            yield Label("", id="form-about", classes="form--aside", markup=False)
+
+    def on_mount(self) -> None:
+        self.show_about()
+
+    def field(self, name: str) -> Widget:
+        return self.query_one(f"#form-{name}")
+
+    def text(self, name: str) -> str:
+        """What a field holds, without the blanks around it."""
+        widget = self.field(name)
+        return widget.value.strip() if isinstance(widget, EntryField | Choice) else ""
+
+    def refuse(self, name: str, sentence: str) -> None:
+        """Say a sentence at a field and go there."""
+        self.forgive()
+        problem = self.query_one(f"#form-{name}-problem", Label)
+        problem.update(Content(f"  ✗ {printable(sentence, 500)}"))
+        problem.display = True
+        self.field(name).focus()
+
+    def forgive(self) -> None:
+        for problem in self.query(".form--problem"):
+            problem.display = False
+
+    def show_about(self) -> None:
+        self.query_one("#form-about", Label).update(Content(printable(self.about(), 500)))
+
+    @on(Input.Changed)
+    @on(Choice.Changed)
+    def follow_typing(self) -> None:
+        self.forgive()
+        self.show_about()
+
+    @on(Input.Submitted)
+    async def next_after_input(self, event: Input.Submitted) -> None:
+        await self._next(event.input)
+
+    @on(Choice.Submitted)
+    async def next_after_choice(self, event: Choice.Submitted) -> None:
+        await self._next(event.choice)
+
+    async def _next(self, widget: Widget) -> None:
+        name = (widget.id or "").removeprefix("form-")
+        place = self._names.index(name)
+        if place + 1 < len(self._names):
+            self.field(self._names[place + 1]).focus()
+        else:
+            await self.submit()
+
+    def action_cancel(self) -> None:
+        self.dismiss(None)

@@ -1,0 +1,189 @@
+"""The preview of a reversal: the opposite postings, and what they leave, before anything is posted."""
+
+from __future__ import annotations
+
+from datetime import date
+
+from textual import on
+from textual.app import ComposeResult
+from textual.containers import Vertical
+from textual.content import Content
+from textual.widgets import Label
+
+from store import (
+    AccountInfo,
+    ConstraintViolation,
+    Direction,
+    IdempotencyConflict,
+    StoredTransaction,
+    StoreError,
+    Transaction,
+)
+
+from ..formatting import format_amount, format_date, printable
+from ..posting.correction import balance_changes, correction_of, reversal_key, reversal_of
+from ..posting.usage import description_of
+from ..widgets.keys import bindings_for
+from ..widgets.virtual_table import Cell, Column, VirtualTable
+from .base import Dialog
+
+COLUMNS = (
+    Column("account", "account", min_width=16, max_width=200, flex=1),
+    Column("change", "change", align="right", min_width=10, max_width=46),
+    Column("before", "before", align="right", min_width=10, max_width=46, drop=1),
+    Column("after", "after", align="right", min_width=10, max_width=46),
+    Column("asset", "", min_width=3, max_width=14),
+)
+
+
+class ReverseScreen(Dialog):
+    """Enter posts the opposite of `stored`; with `correct` the form then opens with its contents. Esc does
+    nothing.
+
+    The key is made from the original's id, so the store itself reverses it once; a second time is told.
+    """
+
+    BINDINGS = bindings_for("dialog")
+    AUTO_FOCUS = "#reverse-changes"
+
+    def __init__(self, stored: StoredTransaction, *, correct: bool = False) -> None:
+        super().__init__()
+        self.stored, self.correct = stored, correct
+        self.posting = False
+        self.reversed_before = False
+
+    @property
+    def today(self) -> date:
+        return self.app.now().astimezone(self.app.zone).date()
+
+    def compose(self) -> ComposeResult:
+        original = self.stored.transaction
+        words = printable(description_of(original) or original.idempotency_key, 120)
+        verb = "Correct" if self.correct else "Reverse"
+        with Vertical(classes="dialog -large", id="reverse"):
+            yield Label(
+                Content(f"{verb} seq {self.stored.seq:,} · {format_date(original.occurred_at)} · {words}"),
+                classes="dialog--question",
+            )
+            yield VirtualTable(COLUMNS, id="reverse-changes", follow=False)
+            yield Label("", id="reverse-problem", classes="form--problem", markup=False)
+            yield Label("", id="reverse-hint", classes="dialog--hint", markup=False)
+
+    async def on_mount(self) -> None:
+        self.query_one("#reverse-problem").display = False
+        original = self.stored.transaction
+        try:
+            earlier = await self.app.store.by_key(original.book, reversal_key(original.id))
+            await self._preview()
+        except StoreError as error:
+            self._refuse(str(error))
+            return
+        if earlier is not None:
+            self._refuse(f"It was reversed already, by seq {earlier.seq:,}; nothing more can be taken back.")
+            self.reversed_before = True
+        self._hint()
+
+    async def _preview(self) -> None:
+        reversal = reversal_of(self.stored, self.today)
+        accounts: dict[str, AccountInfo] = {}
+        for posting in reversal.postings:
+            info = await self.app.store.account(posting.account)
+            if info is not None:
+                accounts[posting.account.path] = info
+        rows = []
+        for change in balance_changes(reversal, accounts):
+            asset = change.account.definition.asset
+            precision = self.app.precision(asset)
+            flip = -1 if self._reads_negative(change.account) else 1
+            before, after = change.before * flip, change.after * flip
+            rows.append(
+                [
+                    Cell(printable(change.account.definition.id.path, 500)),
+                    Cell(format_amount(after - before, precision, sign="plus")),
+                    Cell(format_amount(before, precision), "dim"),
+                    Cell(
+                        format_amount(after, precision) + (" ▼" if change.below_minimum else ""),
+                        "warning" if change.below_minimum else "strong",
+                    ),
+                    Cell(printable(asset, 40), "dim"),
+                ]
+            )
+            if change.below_minimum:
+                minimum = format_amount(change.account.config.min_balance or 0, precision)
+                path = printable(change.account.definition.id.path, 80)
+                self._refuse(
+                    f"▼ {path} would fall below its minimum of {minimum}: the ledger will refuse this."
+                )
+        table = self.query_one("#reverse-changes", VirtualTable)
+        table.set_rows(rows)
+        table.styles.max_height = len(rows) + 1
+
+    def _reads_negative(self, account: AccountInfo) -> bool:
+        return not self.app.natural_signs and account.config.normal_side is Direction.CREDIT
+
+    def _hint(self) -> None:
+        if self.reversed_before:
+            hint = "enter opens the form with its contents   esc close" if self.correct else "esc close"
+        elif self.correct:
+            hint = "enter posts the reversal and opens the form with its contents   esc nothing happens"
+        else:
+            hint = "enter posts the reversal   esc nothing happens"
+        self.query_one("#reverse-hint", Label).update(Content(hint))
+
+    def _refuse(self, sentence: str) -> None:
+        problem = self.query_one("#reverse-problem", Label)
+        problem.update(Content(printable(sentence, 500)))
+        problem.display = True
+
+    @on(VirtualTable.Opened)
+    def accept(self, event: VirtualTable.Opened) -> None:
+        event.stop()
+        if self.posting:
+            return
+        if self.reversed_before:
+            if self.correct:
+                self.posting = True
+                self.run_worker(self._open_form(), group="post")
+            return
+        if self.app.may_write(self.stored.transaction.book):
+            self.posting = True
+            self.run_worker(self._post(), group="post")
+
+    async def _post(self) -> None:
+        reversal: Transaction = reversal_of(self.stored, self.today)
+        try:
+            committed = await self.app.store.commit(reversal)
+        except ConstraintViolation as error:
+            precision = self.app.precision(
+                next(p.amount.asset for p in reversal.postings if p.account == error.account)
+            )
+            self._refuse(
+                f"Refused: {printable(error.account.path, 80)} would stand at "
+                f"{format_amount(error.would_be, precision)}, below its minimum of "
+                f"{format_amount(error.min_balance, precision)}."
+            )
+            self.posting = False
+        except IdempotencyConflict as error:
+            self._refuse(f"It was reversed already, by seq {error.seq:,}, in another way.")
+            self.posting = False
+        except StoreError as error:
+            self._refuse(f"{error} Enter tries again; it is posted once at most.")
+            self.posting = False
+        else:
+            before = " before" if committed.deduplicated else ""
+            self.app.tell(f"Seq {self.stored.seq:,} was reversed{before} by seq {committed.seq:,}.")
+            if self.correct:
+                await self._open_form()
+            else:
+                self.dismiss(committed)
+
+    async def _open_form(self) -> None:
+        app, original = self.app, self.stored.transaction
+        draft = correction_of(original, {id: asset.precision for id, asset in app.assets.items()})
+        self.dismiss(None)
+        app.choose_book(original.book)
+        await app.go("post", draft=draft)
+
+    def action_cancel(self) -> None:
+        if not self.posting:
+            self.dismiss(None)

@@ -1,0 +1,94 @@
+"""A row of the posting form: account, debit, credit, the balance it leaves, and what is wrong with it."""
+
+from __future__ import annotations
+
+from rich.cells import cell_len, set_cell_size
+from rich.segment import Segment
+from textual.app import ComposeResult
+from textual.containers import Horizontal, Vertical
+from textual.content import Content
+from textual.strip import Strip
+from textual.widgets import Label
+
+from ..formatting import ELLIPSIS, align_point, fit_amount, printable
+from .entry_field import AmountField, EntryField
+
+
+class AccountField(EntryField):
+    """While it has not the focus, the end of a long path is shown: that is what tells accounts apart."""
+
+    def render_line(self, y: int) -> Strip:
+        width = self.size.width
+        if self.has_focus or y or cell_len(self.value) <= width:
+            return super().render_line(y)
+        text = printable(self.value)
+        while text and cell_len(text) > width - 1:
+            text = text[max(1, (cell_len(text) - width) // 2) :]
+        return Strip([Segment(set_cell_size(ELLIPSIS + text, width), self.rich_style)], width)
+
+
+class MoneyField(AmountField):
+    """While it has not the focus, the amount stands right, its point under the others'."""
+
+    point_room = 0
+    """Cells from the decimal point to the end, of the widest amount of the form."""
+
+    def render_line(self, y: int) -> Strip:
+        width = self.size.width
+        if self.has_focus or y or width < 3:
+            return super().render_line(y)
+        text, style = printable(self.value, 200).strip(), self.rich_style
+        if not text:
+            text = self.placeholder
+            style += self.get_component_rich_style("input--placeholder", partial=True)
+        shown = align_point(text, self.point_room) if text else ""
+        if cell_len(shown) > width - 1:
+            shown = fit_amount(text, width - 1)
+        padding = " " * max(0, width - 1 - cell_len(shown))
+        return Strip([Segment(padding + shown + " ", style)]).adjust_cell_length(width, style)
+
+
+class EntryRow(Vertical):
+    """`number` is the row of the draft that it shows."""
+
+    DEFAULT_CSS = """
+    EntryRow { height: auto; }
+    EntryRow Horizontal { height: 1; }
+    """
+
+    def __init__(self, number: int) -> None:
+        super().__init__()
+        self.number = number
+        self.account = AccountField(name="account", row=number, classes="entry--account")
+        self.debit = MoneyField(name="debit", row=number, classes="entry--amount")
+        self.credit = MoneyField(name="credit", row=number, classes="entry--amount")
+        self.balance = Label("", classes="entry--balance", markup=False)
+        self.problem = Label("", classes="entry--problem", markup=False)
+        self.problem.display = False
+
+    def compose(self) -> ComposeResult:
+        with Horizontal():
+            yield self.account
+            yield self.debit
+            yield self.credit
+            yield self.balance
+        yield self.problem
+
+    def field(self, name: str) -> EntryField:
+        return {"account": self.account, "debit": self.debit, "credit": self.credit}[name]
+
+    def show_problem(self, sentence: str) -> None:
+        """Under the row; an empty sentence takes it away."""
+        self.problem.update(Content(f"  ✗ {printable(sentence, 500)}" if sentence else ""))
+        self.problem.display = bool(sentence)
+
+    def show_balance(self, text: str, *, warning: bool) -> None:
+        self.balance.update(Content(text))
+        self.balance.set_class(warning, "-warning")
+
+    def set_amount_room(self, width: int, point_room: int) -> None:
+        for field in (self.debit, self.credit):
+            field.styles.width = width
+            if field.point_room != point_room:
+                field.point_room = point_room
+                field.refresh()
