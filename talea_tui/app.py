@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import importlib
 import logging
+import signal
 import time
 from collections.abc import Awaitable, Callable
 from contextlib import aclosing
@@ -74,9 +75,10 @@ def _first_screen(mode: str) -> Screen[Any]:
 class TaleaApp(Shell):
     """The terminal application over one ledger.
 
-    `store` is an open one; else `store_factory` opens it (default: `LogTaleaStore` at `directory`). The factory
-    is told a progress callback (book, seq, last seq) and may raise StoreError, which is shown and can be tried
-    again. The application shuts the store down when it ends. `clock` and `zone` are handed in by tests and pictures.
+    `store` is an open one; else `store_factory` opens it (default: `LogTaleaStore` at `directory`). The
+    factory is told a progress callback (book, seq, last seq) and may raise StoreError, which is shown and
+    can be tried again. The application shuts the store down when it ends. `clock` and `zone` are handed in
+    by tests and pictures.
     """
 
     TITLE = "talea"
@@ -158,8 +160,8 @@ class TaleaApp(Shell):
         if isinstance(as_of, datetime):
             return await self.store.seq_at(book, as_of)
         info = await self.store.book(book)
-        last: int = info.last_seq if info is not None else 0
-        return last if as_of is None else min(as_of, last)
+        last = info.last_seq if info is not None else 0
+        return min(as_of, last) if isinstance(as_of, int) else last
 
     def tell(self, text: str) -> None:
         self.notify(printable(text, 500), markup=False, timeout=4)
@@ -186,10 +188,35 @@ class TaleaApp(Shell):
     # Opening, following, closing
 
     async def on_mount(self) -> None:
+        self._leave_on_signals()
+        self._wait_for_minute()
         if self._given_store is not None:
             await self.use_store(self._given_store)
         else:
             self.open_ledger()
+
+    def _leave_on_signals(self) -> None:
+        """Close the ledger too when the terminal goes away or the process is told to end."""
+        if self.is_headless:
+            return
+        loop = asyncio.get_running_loop()
+        for name in ("SIGTERM", "SIGHUP"):
+            number = getattr(signal, name, None)
+            if number is not None:
+                try:
+                    loop.add_signal_handler(number, self.exit, 0)
+                except NotImplementedError:
+                    return
+
+    def _wait_for_minute(self) -> None:
+        self.set_timer(60.0 - self.now().second, self._minute)
+
+    def _minute(self) -> None:
+        self._wait_for_minute()
+        for screen in self.screen_stack:
+            if isinstance(screen, TaleaScreen) and screen.is_seen:
+                screen.minute_passed()
+                screen.refresh_chrome()
 
     def open_ledger(self) -> None:
         """Begin to open the store, in the background; the opening screen shows how far it has come."""

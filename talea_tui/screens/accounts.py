@@ -11,7 +11,7 @@ from textual.app import ComposeResult
 from textual.containers import Container, Vertical
 from textual.widgets import Input
 
-from store import AccountId, AccountInfo
+from store import AccountId, AccountInfo, StoreClosed, StoreError
 
 from ..formatting import format_amount, format_count, printable
 from ..widgets.account_tree import AccountTree
@@ -46,6 +46,8 @@ class AccountsScreen(TaleaScreen):
         super().__init__()
         self._shown_book: str | None = None
         self._chart_due = 0.0
+        self._account_due = False
+        self._account_busy = False
 
     def compose_body(self) -> ComposeResult:
         with Container(id="accounts"):
@@ -130,6 +132,27 @@ class AccountsScreen(TaleaScreen):
             self.register.show(info, natural=self.app.natural_signs)
             self._show_titles(info)
 
+    def _account_soon(self) -> None:
+        """Show the register of where the cursor came to; while one is being fetched, of where it came to
+        last.
+        """
+        self._account_due = True
+        if not self._account_busy:
+            self._account_busy = True
+            self.run_worker(self._show_accounts_due(), group="refresh")
+
+    async def _show_accounts_due(self) -> None:
+        try:
+            while self._account_due:
+                self._account_due = False
+                await self._show_account()
+        except StoreClosed:
+            return
+        except StoreError as error:
+            self.app.refuse(error)
+        finally:
+            self._account_busy = False
+
     def _show_titles(self, info: AccountInfo | None = None) -> None:
         tree = self.tree_view
         parts = [f"{format_count(tree.chart.accounts)} accounts", "flat" if tree.view.flat else "tree"]
@@ -160,7 +183,8 @@ class AccountsScreen(TaleaScreen):
         detail.display = len(totals) > 1
         if node is not None and len(totals) > 1:
             figures = (
-                f"{format_amount(tree.as_shown(node, minor), self.app.precision(asset))} {printable(asset, 40)}"
+                format_amount(tree.as_shown(node, minor), self.app.precision(asset))
+                + f" {printable(asset, 40)}"
                 for asset, minor in totals
             )
             detail.show(" · ".join(figures))
@@ -171,7 +195,7 @@ class AccountsScreen(TaleaScreen):
     def show_register(self) -> None:
         if self.app.is_open:
             self._show_titles()
-            self.run_worker(self._show_account(), group="register", exclusive=True)
+            self._account_soon()
         self.refresh_chrome()
 
     @on(VirtualTable.Highlighted, "#register")

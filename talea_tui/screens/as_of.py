@@ -46,7 +46,8 @@ async def ask_instant(app: Shell) -> None:
 async def instant_of(app: Shell, text: str) -> Instant:
     """The instant that `text` names. Raises ParseError, StoreError.
 
-    A moment still to come is cut to now, so that what is shown stands still; a seq beyond the last is the last.
+    A moment still to come is cut to now, so that what is shown stands still; a seq beyond the last is the
+    last.
     """
     asked = parse_as_of(text, app.now(), app.zone)
     if isinstance(asked, datetime):

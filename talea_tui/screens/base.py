@@ -15,20 +15,21 @@ A screen is one file with one subclass of `TaleaScreen`::
 
 - *Registered* in `app.py`: one line in `SCREENS` (mode -> "module:Class"), which `go('mode')` shows.
   A dialog or a deeper screen needs no line: `self.app.push_screen(...)`; `escape` and `left` pop it.
-- *Actions*: add them to the scope's tuple in `actions.py` (id "tail.follow", keys, label, help, run "follow") and
-  write `action_follow`. Nothing else makes bindings, so footer, palette, help and `talea-tui keys` agree.
-- *Store*: `self.app.store`, the async API, awaited on this loop. `refresh_data` runs only when the store is open
-  and the screen is to be seen; a StoreError raised in it is shown as a refusal. Elsewhere catch StoreError and
-  `self.app.refuse(error)`.
+- *Actions*: add them to the scope's tuple in `actions.py` (id "tail.follow", keys, label, help, run
+  "follow") and write `action_follow`. Nothing else makes bindings, so footer, palette, help and `talea-tui
+  keys` agree.
+- *Store*: `self.app.store`, the async API, awaited on this loop. `refresh_data` runs only when the store is
+  open and the screen is to be seen; a StoreError raised in it is shown as a refusal. Elsewhere catch
+  StoreError and `self.app.refuse(error)`.
 - *Changes*: `refresh_data(None)` means everything (first showing; another book, another instant). Otherwise
-  `changed` are the names of the books that changed, coalesced, at most ten times a second, never twice at once;
-  a screen that was not to be seen gets them when it comes back. Refetch only what is shown.
+  `changed` are the names of the books that changed, coalesced, at most ten times a second, never twice at
+  once; a screen that was not to be seen gets them when it comes back. Refetch only what is shown.
 - *Book and instant*: `self.app.book` (None in an empty ledger), `self.app.as_of(book)` to hand to the store,
   `self.app.instant` (None when live). `self.app.choose_book(name)` makes another book current.
 - *Known without asking*: `self.app.assets[id]`, `self.app.precision(asset)`, `self.app.books[name]`.
 - *Writing*: `if not self.app.may_write(): return` says why not (as of, writer stopped) and is False then.
-- *Telling*: `self.app.tell(text)`, `self.app.refuse(text or StoreError)`: plain text, never markup. User text in
-  labels and titles goes through `formatting.printable` and `Text`/`Content` or `markup=False`.
+- *Telling*: `self.app.tell(text)`, `self.app.refuse(text or StoreError)`: plain text, never markup. User
+  text in labels and titles goes through `formatting.printable` and `Text`/`Content` or `markup=False`.
 - *Moving*: `await self.app.go("post", like=stored)` calls `arrive(like=stored)` of that mode's first
   screen. `await self.app.open_transaction(book, seq)`, `await self.app.open_register(account_id)` go deeper.
 - *Coming back*: `escape` and `left` first ask `go_back()`: return True when the screen did something instead.
@@ -48,7 +49,9 @@ from typing import Any, ClassVar
 from textual import events, getters, on
 from textual.app import ComposeResult
 from textual.containers import Container
+from textual.content import Content
 from textual.screen import ModalScreen, Screen
+from textual.widget import Widget
 
 from store import StoreClosed, StoreError
 
@@ -56,6 +59,17 @@ from ..widgets.footer import Footer
 from ..widgets.header import Header
 from ..widgets.shell import Shell
 from ..widgets.virtual_table import VirtualTable
+
+LEAST_WIDTH, LEAST_HEIGHT = 60, 20
+
+
+class TooSmall(Widget):
+    """Covers a screen that would not be readable."""
+
+    def render(self) -> Content:
+        size = self.app.size
+        wanted = f"{LEAST_WIDTH} × {LEAST_HEIGHT}"
+        return Content(f"talea needs {wanted} characters; this terminal has {size.width} × {size.height}.")
 
 
 class TaleaScreen(Screen[None]):
@@ -83,6 +97,7 @@ class TaleaScreen(Screen[None]):
         with Container(id="body"):
             yield from self.compose_body()
         yield Footer()
+        yield TooSmall()
 
     def compose_body(self) -> ComposeResult:
         """What stands between header and footer."""
@@ -105,6 +120,12 @@ class TaleaScreen(Screen[None]):
     def go_back(self) -> bool:
         """Step back inside this screen; False when there is nothing to step back from."""
         return False
+
+    def on_resize(self, event: events.Resize) -> None:
+        self.set_class(event.size.width < LEAST_WIDTH or event.size.height < LEAST_HEIGHT, "-too-small")
+
+    def minute_passed(self) -> None:
+        """Called once a minute while the screen is to be seen, for what tells ages."""
 
     def note_changes(self, changed: frozenset[str] | None) -> None:
         """Remember what changed and refresh as soon as the screen is to be seen."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 from textual import on
 from textual.app import ComposeResult
 
@@ -22,7 +24,7 @@ COLUMNS = (
     Column("writer", "writer", min_width=7, max_width=9),
 )
 ACTIVITY_BARS = 20
-EMPTY = "This ledger is empty. Press n to begin a book, or import a journal with talea-tui import FILE --book NAME."
+EMPTY = "This ledger is empty. Press n to begin a book, or talea-tui import FILE --book NAME."
 
 
 class BooksScreen(TaleaScreen):
@@ -57,6 +59,9 @@ class BooksScreen(TaleaScreen):
                 self.activity[info.name] = info.last_seq, await self._activity(info)
                 table.set_rows([self._row(info) for info in self.infos])
 
+    def minute_passed(self) -> None:
+        self.table.set_rows([self._row(info) for info in self.infos])
+
     async def _activity(self, info: BookInfo) -> str:
         """How commits are spread over the book's life, in equal spans of time."""
         if info.last_at is None or info.last_seq < 2:
@@ -69,7 +74,7 @@ class BooksScreen(TaleaScreen):
             await self.app.store.seq_at(info.name, begin + step * bar) for bar in range(1, ACTIVITY_BARS)
         ]
         reached = [0, *reached, info.last_seq]
-        return sparkline([float(after - before) for before, after in zip(reached, reached[1:], strict=False)])
+        return sparkline([float(after - before) for before, after in pairwise(reached)])
 
     def _row(self, info: BookInfo) -> Row:
         last = format_age(info.last_at, self.app.now()) if info.last_at is not None else ""

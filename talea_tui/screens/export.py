@@ -1,4 +1,4 @@
-"""Writing what a table shows to a CSV file, whole or not at all."""
+"""Writing what is shown to a file, whole or not at all."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import io
 import os
 import re
 import tempfile
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
 from store import StoreError
@@ -28,6 +29,41 @@ def file_name(name: str) -> str:
 async def ask_export(app: Shell, table: VirtualTable) -> None:
     """Ask where to, and write there."""
     default = Path.cwd() / f"{file_name(table.export_name)}.csv"
+    rows = format_count(table.count)
+    path = await _ask_path(app, "Export what is shown to a CSV file", f"{rows} rows", default)
+    if path is None:
+        return
+    try:
+        written = await export(table, path)
+    except (OSError, StoreError) as error:
+        app.refuse(f"Nothing was exported to {path}: {error}")
+    else:
+        app.tell(f"Exported {format_count(written)} rows to {path}")
+
+
+async def ask_lines_export(
+    app: Shell, name: str, hint: str, lines: Callable[[], AsyncIterator[list[str]]]
+) -> None:
+    """Ask where to, and write lines there; `lines` gives them some at a time."""
+    default = Path.cwd() / f"{file_name(name)}.jsonl"
+    path = await _ask_path(app, "Export what is shown as JSON lines", hint, default)
+    if path is None:
+        return
+
+    async def pieces() -> AsyncIterator[tuple[str, int]]:
+        async for some in lines():
+            yield "".join(f"{line}\n" for line in some), len(some)
+
+    try:
+        written = await write_whole(path, pieces())
+    except (OSError, StoreError) as error:
+        app.refuse(f"Nothing was exported to {path}: {error}")
+    else:
+        app.tell(f"Exported {format_count(written)} events to {path}")
+
+
+async def _ask_path(app: Shell, question: str, hint: str, default: Path) -> Path | None:
+    """A file to write to, which may be replaced; None when there is to be none."""
 
     def check(answer: str) -> str | None:
         path = Path(answer).expanduser()
@@ -37,13 +73,10 @@ async def ask_export(app: Shell, table: VirtualTable) -> None:
             return f"There is no directory {path.absolute().parent}."
         return None
 
-    rows = format_count(table.count)
-    answer = await app.push_screen_wait(
-        Ask("Export what is shown to a CSV file", hint=f"{rows} rows", value=str(default), check=check)
-    )
+    answer = await app.push_screen_wait(Ask(question, hint=hint, value=str(default), check=check))
     if answer is None:
-        return
-    path = Path(answer).expanduser().absolute()
+        return None
+    path = Path(answer).expanduser().absolute()  # noqa: ASYNC240
     if path.exists():
         again = await app.push_screen_wait(
             Ask(
@@ -53,13 +86,8 @@ async def ask_export(app: Shell, table: VirtualTable) -> None:
             )
         )
         if again is None:
-            return
-    try:
-        written = await export(table, path)
-    except (OSError, StoreError) as error:
-        app.refuse(f"Nothing was exported to {path}: {error}")
-    else:
-        app.tell(f"Exported {format_count(written)} rows to {path}")
+            return None
+    return path
 
 
 def _check_yes(answer: str) -> str | None:
@@ -67,19 +95,32 @@ def _check_yes(answer: str) -> str | None:
 
 
 async def export(table: VirtualTable, path: Path) -> int:
-    """Write every row of `table` to `path` in one step; the number of rows. Cancelled, it leaves no file behind."""
+    """Write every row of `table` to `path` in one step; the number of rows. Cancelled, it leaves no file
+    behind.
+    """
+
+    async def pieces() -> AsyncIterator[tuple[str, int]]:
+        yield _csv([[column.title or column.id for column in table.columns]]), 0
+        written = 0
+        while written < table.count:
+            rows = await table.fetch_rows(written, min(ROWS_AT_A_TIME, table.count - written))
+            if not rows:
+                break
+            yield _csv([[value_of(cell) for cell in row] for row in rows]), len(rows)
+            written += len(rows)
+
+    return await write_whole(path, pieces())
+
+
+async def write_whole(path: Path, pieces: AsyncIterator[tuple[str, int]]) -> int:
+    """Write pieces of text to `path`, all or nothing; the sum of what they count for."""
     handle, temporary = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".tmp", dir=path.parent)
     try:
         written = 0
         with os.fdopen(handle, "w", encoding="utf-8", newline="") as file:
-            file.write(_csv([[column.title or column.id for column in table.columns]]))
-            while written < table.count:
-                rows = await table.fetch_rows(written, min(ROWS_AT_A_TIME, table.count - written))
-                if not rows:
-                    break
-                text = _csv([[value_of(cell) for cell in row] for row in rows])
+            async for text, count in pieces:
                 await asyncio.to_thread(file.write, text)
-                written += len(rows)
+                written += count
             file.flush()
             await asyncio.to_thread(os.fsync, file.fileno())
         os.replace(temporary, path)

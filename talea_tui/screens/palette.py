@@ -86,7 +86,7 @@ class Palette(Dialog):
             self.offers.append(Offer(action.label, action.help, keys, partial(self._act, action.run), text))
 
     async def _act(self, run: str) -> None:
-        """Run an action as its key would: for the focused widget, or what it stands in, or the application."""
+        """Run an action as its key would: for the focused widget, what it stands in, or the application."""
         node: Any = self.over.focused or self.over
         name = run.partition("(")[0].rpartition(".")[2]
         while node is not None and not hasattr(node, f"action_{name}"):

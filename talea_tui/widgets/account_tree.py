@@ -8,7 +8,7 @@ from typing import ClassVar, cast
 
 from store import AccountId, Direction
 
-from ..formatting import format_amount_plain, format_amount, printable
+from ..formatting import format_amount, format_amount_plain, printable
 from .chart import Chart, Node, View, shown_totals, visible_nodes
 from .keys import bindings_for
 from .register import money
@@ -16,7 +16,7 @@ from .shell import Shell
 from .virtual_table import Cell, Column, Row, VirtualTable
 
 COLUMNS = (
-    Column("account", "account", min_width=14, max_width=400, flex=1),
+    Column("account", "account", min_width=14, max_width=400, flex=1, want=30),
     Column("kind", "kind", min_width=6, max_width=9, drop=3),
     Column("headroom", "headroom", align="right", min_width=8, max_width=17, drop=5, number=True),
     Column("balance", "balance", align="right", min_width=8, max_width=17, number=True),

@@ -19,7 +19,8 @@ _ACCOUNTS_AT_A_TIME = 1_000
 class Node:
     """An account, or a path that only has accounts under it (`info` None).
 
-    `totals` are debit-positive minor units by asset, its own and those below; `kind` is None where they differ.
+    `totals` are debit-positive minor units by asset, its own and those below; `kind` is None where they
+    differ.
     """
 
     path: str

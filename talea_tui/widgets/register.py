@@ -24,7 +24,7 @@ from .virtual_table import Cell, Column, VirtualTable
 
 COLUMNS = (
     Column("date", "date", min_width=10, max_width=10),
-    Column("description", "description", min_width=10, max_width=400, flex=3),
+    Column("description", "description", min_width=10, max_width=400, flex=3, want=20),
     Column("with", "with", min_width=8, max_width=400, flex=2, drop=4),
     Column("amount", "amount", align="right", min_width=8, max_width=28, number=True),
     Column("balance", "balance", align="right", min_width=8, max_width=28, drop=1, number=True),

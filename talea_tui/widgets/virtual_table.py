@@ -6,7 +6,8 @@ What arrives below moves neither cursor nor scroll, unless the cursor stands on 
 
     table = VirtualTable([Column("date", "date", min_width=10), Column("amount", "amount", align="right")])
     table.set_source(source, count)        # source: async fetch(start, limit) -> list of rows
-    on VirtualTable.Highlighted / VirtualTable.Opened: event.row is a row's number, table.row_at(row) its cells
+    on VirtualTable.Highlighted / VirtualTable.Opened: event.row is a row's number, table.row_at(row) its
+    cells
 """
 
 from __future__ import annotations
@@ -40,7 +41,9 @@ _CELL_CHARACTERS = 1_000
 
 
 class Cell(NamedTuple):
-    """`tone` is one of dim, strong, negative, positive, accent, warning; `plain` is what copy and export take."""
+    """`tone` is one of dim, strong, negative, positive, accent, warning; `plain` is what copy and export
+    take.
+    """
 
     text: str
     tone: str = ""
@@ -60,6 +63,7 @@ class Column:
 
     `flex` is the share of the room that is left over; `drop` says which column gives way first where there is
     too little room (the highest first, 0 never). Of a `number` decimals are cut, never a whole digit.
+    A flexible column gets up to `want` cells, as far as its rows need them, before others are kept.
     """
 
     id: str
@@ -70,6 +74,7 @@ class Column:
     flex: int = 0
     drop: int = 0
     number: bool = False
+    want: int = 0
 
 
 class RowSource(Protocol):
@@ -382,8 +387,7 @@ class VirtualTable(ScrollView, can_focus=True):
 
         def least() -> int:
             return sum(
-                (self.columns[at].min_width if self.columns[at].flex else width) + GAP
-                for at, width in widths.items()
+                (self._wanted(at) if self.columns[at].flex else width) + GAP for at, width in widths.items()
             )
 
         for at in sorted(range(len(self.columns)), key=lambda at: -self.columns[at].drop):
@@ -410,6 +414,14 @@ class VirtualTable(ScrollView, can_focus=True):
         self._layout = sorted(widths.items())
         self._layout_for = key
         return self._layout
+
+    def _wanted(self, at: int) -> int:
+        column = self.columns[at]
+        return max(column.min_width, min(column.want, self._seen_widths[at]))
+
+    def watch_show_vertical_scrollbar(self) -> None:
+        if self.show_vertical_scrollbar:
+            self.vertical_scrollbar.position = self.scroll_y
 
     def render_line(self, y: int) -> Strip:
         width = self.scrollable_content_region.width

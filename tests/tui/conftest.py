@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import pytest
+from textual.app import App
 from textual.pilot import Pilot
 
 from talea_tui.app import TaleaApp
@@ -45,9 +46,18 @@ async def settle(pilot: Pilot[int]) -> None:
     await pilot.pause()
 
 
-def screen_text(app: TaleaApp) -> str:
+async def until(pilot: Pilot[int], holds: Callable[[], bool]) -> None:
+    """Wait until something holds on the screen; what never does fails."""
+    for _ in range(500):
+        if holds():
+            return
+        await pilot.pause(0.01)
+    raise AssertionError(screen_text(pilot.app))
+
+
+def screen_text(app: App[int]) -> str:
     """What the terminal shows, as lines of text."""
-    width, height = app.size
+    height = app.size.height
     lines = app.screen._compositor.render_strips()
     return "\n".join("".join(segment.text for segment in line).rstrip() for line in lines[:height])
 

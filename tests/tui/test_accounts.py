@@ -1,0 +1,238 @@
+"""The chart of accounts: rolled-up balances, signs, folding, filters."""
+
+from __future__ import annotations
+
+import random
+
+import pytest
+from textual.widgets import Input
+
+from store import AccountCfg, AccountInfo, AccountKind, BalanceSnapshot, Direction
+from store import Amount as Money
+from talea_tui.widgets.account_tree import AccountTree
+from talea_tui.widgets.chart import View, build_chart, shown_totals, visible_nodes
+from tests.support.build import BOOK, account, asset, definition, household, open_accounts, posted, transfer
+from tests.support.build import credit as credited
+from tests.support.build import debit as debited
+from tests.support.memory_store import MemoryStore
+from tests.tui.conftest import OpenApp, screen_text, settle, until
+
+K = AccountKind
+
+
+def info(
+    path: str, minor: int, kind: AccountKind = K.ASSET, held: str = "EUR", side: Direction | None = None
+):
+    """An account whose effective balance is `minor`."""
+    return AccountInfo(
+        definition=definition(path, kind, held),
+        config=AccountCfg(normal_side=side or kind.normal_side),
+        balance=BalanceSnapshot(amount=Money(minor=minor, asset=held), updated_seq=1),
+        postings=1,
+        debits=0,
+        credits=0,
+    )
+
+
+async def test_parents_sum_their_accounts_per_asset_debit_positive():
+    chart = await build_chart(
+        [
+            info("assets:bank", 100),
+            info("assets:bank:sub", 20),
+            info("assets:card", 30, K.LIABILITY),
+            info("assets:usd", 7, held="USD"),
+            info("income:fees", 55, K.INCOME),
+        ]
+    )
+    assert chart.nodes["assets"].totals == {"EUR": 100 + 20 - 30, "USD": 7}
+    assert chart.nodes["assets:bank"].totals == {"EUR": 120}
+    assert chart.nodes["income"].totals == {"EUR": -55}
+    assert chart.nodes["assets"].mixed
+    assert chart.nodes["income"].kind is K.INCOME
+    assert chart.main_asset == "EUR"
+
+
+async def test_a_contra_account_counts_on_its_own_side():
+    chart = await build_chart(
+        [info("assets:van", 900), info("assets:depreciation", 200, side=Direction.CREDIT)]
+    )
+    assert chart.nodes["assets"].totals == {"EUR": 700}
+
+
+async def test_the_main_asset_comes_first_and_zeros_only_when_alone():
+    chart = await build_chart(
+        [
+            info("a:x", 5, held="USD"),
+            info("a:y", 1),
+            info("a:z", 2),
+            info("b:x", 0),
+            info("b:y", 3, held="USD"),
+        ]
+    )
+    assert shown_totals(chart.nodes["a"], chart.main_asset) == [("EUR", 3), ("USD", 5)]
+    assert shown_totals(chart.nodes["b"], chart.main_asset) == [("USD", 3)]
+    assert shown_totals(chart.nodes["b:x"], chart.main_asset) == [("EUR", 0)]
+
+
+async def test_odd_paths_make_nodes_of_their_own():
+    paths = ["a", "a:", ":", "::a", "a:b", "a b:c", "A:b", "[/]:x"]
+    chart = await build_chart([info(path, 1) for path in paths])
+    assert [chart.nodes[path].info is not None for path in paths] == [True] * len(paths)
+    assert {node.path for node in visible_nodes(chart, View(flat=True))} == set(paths)
+
+
+async def test_folded_filtered_and_zero_accounts_are_out_of_sight():
+    chart = await build_chart([info("a:b:c", 1), info("a:b:d", 0), info("a:e", 2), info("f", 0)])
+
+    def paths(**view: object) -> list[str]:
+        return [node.path for node in visible_nodes(chart, View(**view))]  # type: ignore[arg-type]
+
+    assert paths() == ["a", "a:b", "a:b:c", "a:b:d", "a:e", "f"]
+    assert paths(folded=frozenset({"a:b"})) == ["a", "a:b", "a:e", "f"]
+    assert paths(wanted="B:D") == ["a", "a:b", "a:b:d"]
+    assert paths(wanted="b:d", folded=frozenset({"a"})) == ["a", "a:b", "a:b:d"]
+    assert paths(hide_zero=True) == ["a", "a:b", "a:b:c", "a:e"]
+    assert paths(flat=True, hide_zero=True) == ["a:b:c", "a:e"]
+    assert paths(wanted="nowhere") == []
+
+
+async def test_the_whole_chart_sums_to_zero_whatever_is_posted():
+    store = MemoryStore()
+    await household(store)
+    chance = random.Random(7)
+    paths = ["assets:cash", "assets:bank", "liabilities:card", "income:salary", "expenses:food", "clearing"]
+    for _ in range(200):
+        to, source = chance.sample(paths, 2)
+        await store.commit(transfer(to, source, chance.randint(1, 10_000)))
+    chart = await build_chart(await store.accounts(BOOK))
+    assert sum(root.totals["EUR"] for root in chart.roots) == 0
+
+
+@pytest.fixture
+async def store() -> MemoryStore:
+    store = MemoryStore()
+    await household(store)
+    await store.commit(transfer("assets:bank", "income:salary", 300_000, metadata={"description": "Pay"}))
+    await store.commit(
+        transfer("expenses:food", "liabilities:card", 4_550, metadata={"description": "Market"})
+    )
+    return store
+
+
+def tree_of(pilot) -> AccountTree:  # type: ignore[no-untyped-def]
+    return pilot.app.screen.query_one("#tree", AccountTree)
+
+
+async def test_the_tree_shows_debits_positive_and_one_key_shows_normal_sides(store, open_app: OpenApp):
+    async with open_app(store, size=(120, 30)) as pilot:
+        await pilot.press("2")
+        await settle(pilot)
+        assert "−3,000.00" in screen_text(pilot.app)
+        await pilot.press("i")
+        await settle(pilot)
+        assert "−3,000.00" not in screen_text(pilot.app)
+        assert "−45.50" not in screen_text(pilot.app)
+
+
+async def test_typing_a_filter_narrows_and_escape_gives_everything_back(store, open_app: OpenApp):
+    async with open_app(store) as pilot:
+        await pilot.press("2", "slash", *"food")
+        await settle(pilot)
+        assert [node.path for node in tree_of(pilot).nodes] == ["expenses", "expenses:food"]
+        await pilot.press("enter")
+        assert tree_of(pilot).has_focus
+        await pilot.press("escape")
+        await settle(pilot)
+        assert len(tree_of(pilot).nodes) > 7
+        assert pilot.app.current_mode == "accounts"
+
+
+async def test_a_filter_survives_a_look_at_a_transaction(store, open_app: OpenApp):
+    async with open_app(store) as pilot:
+        await pilot.press("2", "slash", *"food", "enter", "down", "enter", "enter")
+        await settle(pilot)
+        assert "Market" in screen_text(pilot.app)
+        assert type(pilot.app.screen).__name__ == "TransactionScreen"
+        await pilot.press("escape")
+        await settle(pilot)
+        assert pilot.app.screen.query_one("#filter", Input).value == "food"
+        assert tree_of(pilot).path_under_cursor() == "expenses:food"
+
+
+async def test_folding_flat_and_hiding_zeros_keep_the_cursor_on_its_account(store, open_app: OpenApp):
+    async with open_app(store) as pilot:
+        await pilot.press("2")
+        await settle(pilot)
+        tree_of(pilot).go_to("expenses:food")
+        for key in ("t", "t", "z", "z"):
+            await pilot.press(key)
+            await settle(pilot)
+            assert tree_of(pilot).path_under_cursor() == "expenses:food"
+        await pilot.press("minus")
+        assert tree_of(pilot).path_under_cursor() == "expenses"
+        await pilot.press("plus")
+        assert "expenses:food" in {node.path for node in tree_of(pilot).nodes}
+        await pilot.press("underscore")
+        assert all(node.depth == 0 for node in tree_of(pilot).nodes)
+        await pilot.press("asterisk")
+        assert "expenses:food" in {node.path for node in tree_of(pilot).nodes}
+
+
+async def test_headroom_is_what_is_left_above_the_minimum(open_app: OpenApp):
+    store = MemoryStore()
+    await household(store)
+    await open_accounts(store, {"assets:safe": K.ASSET}, min_balance=10_000)
+    await store.commit(transfer("assets:safe", "equity:opening", 12_345))
+    async with open_app(store, size=(100, 30)) as pilot:
+        await pilot.press("2")
+        await settle(pilot)
+        line = next(line for line in screen_text(pilot.app).splitlines() if "safe" in line)
+        assert "23.45" in line.split()
+
+
+async def test_several_assets_show_as_more_with_every_figure_below(open_app: OpenApp):
+    store = MemoryStore()
+    await household(store)
+    await store.register_asset(asset("ETH", 18))
+    await open_accounts(store, {"assets:wallet": K.ASSET, "equity:eth": K.EQUITY}, asset="ETH")
+    await store.commit(
+        posted(debited("assets:wallet", 10**18 + 1, "ETH"), credited("equity:eth", 10**18 + 1, "ETH"))
+    )
+    await store.commit(transfer("assets:bank", "equity:opening", 500))
+    async with open_app(store) as pilot:
+        await pilot.press("2")
+        await settle(pilot)
+        text = screen_text(pilot.app)
+        assert "EUR +1" in text
+        assert "5.00 EUR · 1.000000000000000001 ETH" in text
+
+
+async def test_a_new_account_shows_and_the_cursor_stays(store, open_app: OpenApp):
+    async with open_app(store, size=(120, 40)) as pilot:
+        await pilot.press("2")
+        await settle(pilot)
+        tree_of(pilot).go_to("expenses:food")
+        await open_accounts(store, {"assets:aaa": K.ASSET, "expenses:zzz": K.EXPENSE})
+        await until(pilot, lambda: "zzz" in screen_text(pilot.app))
+        assert tree_of(pilot).path_under_cursor() == "expenses:food"
+
+
+async def test_arriving_with_an_account_opens_its_register(store, open_app: OpenApp):
+    async with open_app(store) as pilot:
+        await pilot.app.go("accounts", account=account("liabilities:card"))
+        await settle(pilot)
+        assert tree_of(pilot).path_under_cursor() == "liabilities:card"
+        assert "Market" in screen_text(pilot.app)
+
+
+async def test_a_large_chart_opens_folded_and_its_rows_are_made_as_they_are_seen(open_app: OpenApp):
+    store = MemoryStore()
+    await household(store)
+    await open_accounts(store, {f"clients:c{number % 40}:n{number}": K.ASSET for number in range(2_000)})
+    async with open_app(store) as pilot:
+        await pilot.press("2")
+        await settle(pilot)
+        assert tree_of(pilot).count < 100
+        await pilot.press("asterisk", "end")
+        await settle(pilot)
+        assert tree_of(pilot).count > 2_000
