@@ -114,7 +114,7 @@ def _dropped(report: ImportReport, journal: Journal) -> list[str]:
         plural(count, noun)
         for count, noun in (
             (report.zero_postings, "zero posting"),
-            (report.empty, "transaction without any amount"),
+            (report.empty, "empty transaction"),
             (report.assertions, "balance assertion"),
         )
         if count

@@ -38,8 +38,7 @@ class ProgressLine:
         if not self._shown or (self._terminal and now < self._next):
             return
         self._next = now + _REDRAW_SECONDS
-        share = f" {100 * done // total:3d} %" if total else ""
-        line = f"{what} {done:,} of {total:,}{share}"
+        line = f"{what} {done:,} of {total:,} {100 * done // total:3d} %" if total else what
         sys.stderr.write(f"\r\x1b[K{line}" if self._terminal else f"{line}\n")
         sys.stderr.flush()
         self._drawn = True
