@@ -29,10 +29,10 @@ class Original:
     """The last seq that a frame on disk says was synced."""
 
 
-async def written(directory: Path, snapshot: bool) -> Original:
+async def written(directory: Path, snapshot: bool, hot_keys: int = 4) -> Original:
     """Several segments, commits one by one, and at the end a batch of three that nothing says was synced."""
     prefixes = {}
-    options = {"segment_max": 900, "snapshot_every": 0, "idem_hot_cap": 4}
+    options = {"segment_max": 450, "snapshot_every": 0, "idem_hot_cap": hot_keys}
     async with opened(directory, **options) as store:
         await household(store)
         await pay(store, 8)
@@ -142,7 +142,7 @@ async def test_every_flipped_byte_of_the_asset_book_is_found(tmp_path: Path) -> 
 
 async def test_every_cut_of_the_final_segment_keeps_a_prefix_or_is_found(tmp_path: Path) -> None:
     directory = tmp_path / "ledger"
-    original = await written(directory, snapshot=False)
+    original = await written(directory, snapshot=False, hot_keys=100)
     path = segments(directory, BOOK)[-1]
     whole = path.read_bytes()
     ends = [frame.end for frame in frames(whole)]

@@ -187,6 +187,36 @@ async def test_a_final_segment_with_only_a_header_is_used(tmp_path: Path) -> Non
     assert len(segments(directory, BOOK)) == 13
 
 
+@pytest.mark.parametrize("lost", ["header", "header and first frame", "first bytes"])
+async def test_a_first_batch_whose_header_never_reached_the_disk_is_a_tear(tmp_path: Path, lost: str) -> None:
+    """Header and first batch are synced together, so that after a power cut any part of them may be missing."""
+    directory = await written(tmp_path / "ledger", segment_max=1)
+    before = await seen(directory)
+    async with opened(directory, segment_max=1) as store:
+        batch = [transfer("assets:cash", "income:salary", n, key=f"batch {n}") for n in (1, 2, 3)]
+        await store.commit_batch(batch)
+    segment = segments(directory, BOOK)[-1]
+    whole = segment.read_bytes()
+    header, first, *_ = frames(whole)
+    size = {"header": header.end, "header and first frame": first.end, "first bytes": 5}[lost]
+    segment.write_bytes(bytes(size) + whole[size:])
+    async with opened(directory, segment_max=1) as store:
+        assert differences(await observe(store, [BOOK], every_instant=False), before) == {}
+        assert len((await store.book(BOOK)).repairs) == 1
+        results = await store.commit_batch(batch)
+        assert [result.seq for result in results] == [14, 15, 16]
+    assert await last_seq(directory) == 16
+
+
+async def test_a_lost_header_before_frames_that_say_they_were_synced_is_damage(tmp_path: Path) -> None:
+    directory = await written(tmp_path / "ledger")
+    segment = segments(directory, BOOK)[-1]
+    whole = segment.read_bytes()
+    size = frames(whole)[0].end
+    segment.write_bytes(bytes(size) + whole[size:])
+    assert (await refused(directory)).segment == segment.name
+
+
 async def test_a_book_whose_first_segment_is_empty_can_be_begun_again(tmp_path: Path) -> None:
     directory = await written(tmp_path / "ledger")
     new = book_directory(directory, "company")
