@@ -76,6 +76,11 @@ def _run_plain(command: str, words: list[str]) -> int:
 
 def _run_application(words: list[str]) -> int:
     arguments = _application_parser().parse_args(words)
+    # Textual draws on stderr and reads stdin; a driver named in the environment brings its own.
+    if "TEXTUAL_DRIVER" not in os.environ and not all(
+        stream is not None and stream.isatty() for stream in (sys.stdin, sys.stdout, sys.stderr)
+    ):
+        return _refuse("the application needs a terminal; for pipes use import, export, tail or stats.")
     from .app import TaleaApp
     from .paths import state_directory
     from .settings import Settings

@@ -88,8 +88,13 @@ def _mapped(report: ImportReport) -> list[str]:
         moved = [f"    {account} in {asset} → {path}" for account, asset, path in report.moved]
         lines += some([printable(line) for line in moved])
     if report.unknown_kinds:
-        lines.append("  opened as clearing, since the name tells no kind (--kind PREFIX=asset says it):")
+        lines.append(
+            "  opened as clearing, since the name tells no kind (--kind PREFIX=asset says it, in a new book):"
+        )
         lines += some([printable(f"    {account}") for account in report.unknown_kinds])
+    if report.kept_kinds:
+        lines.append("  already open, so the kind stays what it is:")
+        lines += some([printable(f"    {account}") for account in report.kept_kinds])
     if report.with_residual:
         lines.append(
             f"  {plural(report.with_residual, 'transaction')} did not balance in each commodity (costs, "

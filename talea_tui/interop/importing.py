@@ -60,6 +60,7 @@ class ImportReport:
     new_accounts: list[AccountDef] = field(default_factory=list)
     moved: list[tuple[str, str, str]] = field(default_factory=list)
     unknown_kinds: list[str] = field(default_factory=list)
+    kept_kinds: list[str] = field(default_factory=list)
     with_residual: int = 0
     zero_postings: int = 0
     empty: int = 0
@@ -187,20 +188,26 @@ def _new_accounts(
 ) -> list[AccountDef]:
     definitions: dict[str, AccountDef] = {}
     unknown: dict[str, None] = {}
+    kept: dict[str, None] = {}
     for one in mapped:
         details = one.metadata.get("postings", [])
         for place, entry in enumerate(one.entries):
-            if entry.path in definitions or entry.path in earlier.accounts:
+            if entry.path in definitions:
                 continue
             detail = details[place] if place < len(details) else {}
             account = CONVERSION if detail.get("residual") else detail.get("account", entry.path)
+            existing = earlier.accounts.get(entry.path)
+            if existing is not None:
+                if rules.kind(account) not in (None, existing.kind):
+                    kept[f"{entry.path} ({existing.kind.value})"] = None
+                continue
             kind = kind_of(account, journal.types, rules)
             if kind is None:
                 unknown[account] = None
                 kind = AccountKind.CLEARING
             id_ = AccountId(book=book, path=entry.path)
             definitions[entry.path] = AccountDef(id=id_, asset=entry.asset, kind=kind)
-    report.unknown_kinds = list(unknown)
+    report.unknown_kinds, report.kept_kinds = list(unknown), list(kept)
     return list(definitions.values())
 
 

@@ -1,7 +1,8 @@
-"""Journals through `ledger xml`."""
+"""Journals through `ledger xml`; how many decimals they show, which that drops, `ledger reg` tells."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 from xml.etree import ElementTree
@@ -24,7 +25,29 @@ def read(path: Path) -> Journal:
         transactions = tuple(_transaction(element, accounts) for element in found)
     except (ElementTree.ParseError, ValueError) as error:
         raise JournalError(f"ledger's answer is not understood ({error}).") from error
-    return Journal(path, "ledger", transactions, {})
+    shown = _shown_places(path)
+    return Journal(path, "ledger", tuple(_showing(one, shown) for one in transactions), {})
+
+
+def _shown_places(path: Path) -> dict[str, int]:
+    """The decimals with which ledger displays each commodity: as many as the journal ever writes."""
+    amount = "scrub(amount)"
+    form = f"%(commodity({amount}))\\t%(quantity({amount}))\\t%({amount})\\n"
+    shown: dict[str, int] = {}
+    for line in run("ledger", "--args-only", "-f", str(path), "reg", "--format", form).decode().splitlines():
+        symbol, quantity, displayed = line.split("\t")
+        whole = quantity.partition(".")[0].lstrip("-")
+        digits = sum(map(str.isdigit, displayed.replace(symbol, "", 1)))
+        shown[_bare(symbol)] = max(shown.get(_bare(symbol), 0), digits - len(whole))
+    return shown
+
+
+def _showing(transaction: JournalTransaction, shown: dict[str, int]) -> JournalTransaction:
+    postings = (
+        replace(posting, shown_places=max(posting.shown_places, shown.get(posting.commodity, 0)))
+        for posting in transaction.postings
+    )
+    return replace(transaction, postings=tuple(postings))
 
 
 def _transaction(element: Element, accounts: dict[str, str]) -> JournalTransaction:
@@ -69,9 +92,11 @@ def _posting(element: Element, accounts: dict[str, str], priced: bool) -> Journa
 
 def _amount(element: Element) -> tuple[str, Quantity]:
     symbol = _text(element, "./commodity/symbol") or _text(element, "symbol")
-    if len(symbol) > 1 and symbol[0] == symbol[-1] == '"':
-        symbol = symbol[1:-1]
-    return symbol, Quantity.parse(_text(element, "quantity"))
+    return _bare(symbol), Quantity.parse(_text(element, "quantity"))
+
+
+def _bare(symbol: str) -> str:
+    return symbol[1:-1] if len(symbol) > 1 and symbol[0] == symbol[-1] == '"' else symbol
 
 
 def _tags(element: Element) -> dict[str, str | list[str]]:

@@ -79,6 +79,12 @@ class Rules:
     def asset(self, commodity: str) -> str:
         return self.assets.get(commodity, commodity or UNNAMED_ASSET)
 
+    def kind(self, account: str) -> AccountKind | None:
+        """By the longest prefix of whole segments; None where nothing was said."""
+        segments = account.split(":")
+        prefixes = (":".join(segments[:length]) for length in range(len(segments), 0, -1))
+        return next((self.kinds[prefix] for prefix in prefixes if prefix in self.kinds), None)
+
 
 def asset_definitions(
     journal: Journal, rules: Rules, registered: Mapping[str, AssetDef]
@@ -117,15 +123,11 @@ def asset_definitions(
 
 def kind_of(account: str, types: Mapping[str, str], rules: Rules) -> AccountKind | None:
     """By the user's rule for the longest prefix, the program's type, the usual English name; else None."""
-    segments = account.split(":")
-    for length in range(len(segments), 0, -1):
-        chosen = rules.kinds.get(":".join(segments[:length]))
-        if chosen is not None:
-            return chosen
-    told = _HLEDGER_KINDS.get(types.get(account, ""))
-    if told is not None:
-        return told
-    return _NAMED_KINDS.get(segments[0].strip().lower())
+    return (
+        rules.kind(account)
+        or _HLEDGER_KINDS.get(types.get(account, ""))
+        or _NAMED_KINDS.get(account.partition(":")[0].strip().lower())
+    )
 
 
 class Paths:

@@ -208,6 +208,10 @@ def test_what_is_not_there_is_refused_by_name(ledger: Path, tmp_path: Path) -> N
     refused(talea("import", HACKERSPACE / "fy2024.jsonl", "--book", "b", "--dir", file))
 
 
+def test_without_a_terminal_the_application_is_refused(ledger: Path) -> None:
+    assert "needs a terminal" in refused(talea(ledger))
+
+
 def test_an_unsafe_book_name_is_refused(ledger: Path) -> None:
     for name in ("../x", "_system", "a/b", ""):
         refused(talea("import", HACKERSPACE / "fy2024.jsonl", "--book", name, "--dir", ledger))

@@ -78,6 +78,15 @@ async def test_ledger_alone_gives_the_same_balances(store: MemoryStore) -> None:
     assert (await import_file(store, path, "with-hledger", program="ledger")).posted == 0
 
 
+@needs_ledger
+async def test_through_ledger_too_no_decimal_that_the_journal_shows_is_lost(
+    store: MemoryStore, tmp_path: Path
+) -> None:
+    path = journal(tmp_path, '2024-01-01 x\n  a  5.20 FOO\n  b\n\n2024-01-02 y\n  a  1000 "B 3"\n  b\n')
+    await import_file(store, path, "b", program="ledger")
+    assert {asset.id: asset.precision for asset in await store.assets()} == {"FOO": 2, "B 3": 0}
+
+
 @needs_hledger
 async def test_importing_the_same_file_again_posts_nothing(store: MemoryStore) -> None:
     for path, count in ((HACKERSPACE / "fy2021.journal", 219), (DATA / "everything.journal", 11)):
@@ -221,6 +230,9 @@ async def test_kinds_come_from_account_types_from_usual_names_and_from_the_user(
     assert kinds["a:c"] is AccountKind.EQUITY
     assert kinds["budget:v"] is AccountKind.CLEARING
     assert report.unknown_kinds == ["budget:v"]
+    later = Rules(assets={}, kinds={"budget": AccountKind.EQUITY, "a:c": AccountKind.EQUITY}, precisions={})
+    report = await import_file(store, DATA / "everything.journal", "b", later)
+    assert report.kept_kinds == ["budget:v (clearing)"]
 
 
 @needs_hledger
