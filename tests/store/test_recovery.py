@@ -189,7 +189,7 @@ async def test_a_final_segment_with_only_a_header_is_used(tmp_path: Path) -> Non
 
 @pytest.mark.parametrize("lost", ["header", "header and first frame", "first bytes"])
 async def test_a_first_batch_whose_header_never_reached_the_disk_is_a_tear(tmp_path: Path, lost: str) -> None:
-    """Header and first batch are synced together, so that after a power cut any part of them may be missing."""
+    """Header and first batch are synced together: after a power cut any part of them may be missing."""
     directory = await written(tmp_path / "ledger", segment_max=1)
     before = await seen(directory)
     async with opened(directory, segment_max=1) as store:

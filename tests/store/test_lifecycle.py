@@ -1,0 +1,372 @@
+"""Opening, locking, options, verifying and closing a ledger."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import hashlib
+import os
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+
+from store import (
+    Committed,
+    CorruptLog,
+    HeadMismatch,
+    InvalidBook,
+    LogStoreOptions,
+    LogTaleaStore,
+    StoreClosed,
+    StoreIOError,
+    StoreLocked,
+)
+from tests.support.build import BOOK, household, transfer
+from tests.support.disk import flip, frames, segments, snapshots
+from tests.support.ledgers import CASH, last_seq, opened, pay, written
+from tests.support.subjects import open_log_store
+
+# Options.
+
+
+def test_options_have_their_documented_defaults() -> None:
+    options = LogStoreOptions()
+    assert (options.idem_hot_cap, options.snapshot_every, options.segment_max) == (
+        1_000_000,
+        100_000,
+        128 * 2**20,
+    )
+    assert (options.batch_max, options.skip_damaged) == (1024, False)
+
+
+def test_options_come_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("IDEM_HOT_CAP", "SNAPSHOT_EVERY", "SEGMENT_MAX"):
+        monkeypatch.delenv(f"TALEA_LOG_{name}", raising=False)
+    assert LogStoreOptions.from_env() == LogStoreOptions()
+    monkeypatch.setenv("TALEA_LOG_IDEM_HOT_CAP", "2")
+    monkeypatch.setenv("TALEA_LOG_SNAPSHOT_EVERY", "0")
+    monkeypatch.setenv("TALEA_LOG_SEGMENT_MAX", "1")
+    assert LogStoreOptions.from_env() == LogStoreOptions(idem_hot_cap=2, snapshot_every=0, segment_max=1)
+
+
+@pytest.mark.parametrize("text", ["many", "1.5", "-1", "1e6"])
+def test_an_option_that_is_no_number_is_named(monkeypatch: pytest.MonkeyPatch, text: str) -> None:
+    monkeypatch.setenv("TALEA_LOG_SNAPSHOT_EVERY", text)
+    with pytest.raises(ValueError, match=r"(?i)snapshot_every"):
+        LogStoreOptions.from_env()
+
+
+async def test_a_snapshot_interval_of_0_takes_none(tmp_path: Path) -> None:
+    directory = await written(tmp_path / "ledger", count=30, snapshot_every=0)
+    assert snapshots(directory, BOOK) == []
+
+
+async def test_snapshots_are_taken_by_themselves_but_not_at_shutdown(tmp_path: Path) -> None:
+    directory = tmp_path / "ledger"
+    async with opened(directory, snapshot_every=10) as store:
+        await household(store)
+        await pay(store, 2)
+        assert (await store.book(BOOK)).snapshots == 0
+    assert snapshots(directory, BOOK) == []
+    async with opened(directory, snapshot_every=10) as store:
+        await pay(store, 20, start=2)
+    assert snapshots(directory, BOOK)
+
+
+# The lock.
+
+
+async def test_a_second_store_is_refused_the_directory(tmp_path: Path) -> None:
+    async with opened(tmp_path / "ledger"):
+        for _ in range(2):
+            with pytest.raises(StoreLocked) as caught:
+                await open_log_store(tmp_path / "ledger")
+            assert caught.value.holder == os.getpid()
+    async with opened(tmp_path / "ledger"):
+        pass
+
+
+async def test_another_process_is_refused_the_directory_and_told_who_has_it(tmp_path: Path) -> None:
+    code = (
+        "import asyncio, sys\nfrom store import LogTaleaStore, StoreLocked\n"
+        "try:\n    asyncio.run(LogTaleaStore.open(sys.argv[1]))\n"
+        "except StoreLocked as error:\n    print(error.holder)\n"
+    )
+    async with opened(tmp_path / "ledger"):
+        child = await asyncio.create_subprocess_exec(
+            sys.executable, "-c", code, str(tmp_path / "ledger"), stdout=subprocess.PIPE
+        )
+        out, _ = await child.communicate()
+    assert out.decode().strip() == str(os.getpid())
+
+
+async def test_a_lock_file_left_behind_by_a_dead_process_stops_nobody(tmp_path: Path) -> None:
+    directory = await written(tmp_path / "ledger")
+    (directory / "LOCK").write_text("999999")
+    assert await last_seq(directory) == 13
+
+
+async def test_cancelling_an_opening_releases_the_lock(tmp_path: Path) -> None:
+    directory = await written(tmp_path / "ledger", count=50, segment_max=300)
+    threads = threading.active_count()
+    finished = False
+    patience = 0
+    while not finished:
+        opening = asyncio.ensure_future(open_log_store(directory))
+        for _ in range(patience):
+            await asyncio.sleep(0)
+        opening.cancel()
+        try:
+            store = await opening
+        except asyncio.CancelledError:
+            patience += 1 + patience // 4
+        else:
+            finished = True
+            await store.shutdown()
+        async with opened(directory) as again:
+            assert (await again.book(BOOK)).last_seq == 57
+    assert patience > 3
+    assert threading.active_count() <= threads
+    assert {task for task in asyncio.all_tasks() if task.get_name().startswith("talea")} == set()
+
+
+async def test_opening_tells_how_far_it_has_come(tmp_path: Path) -> None:
+    directory = await written(tmp_path / "ledger", count=30, snapshot_every=0, segment_max=300)
+    told: list[tuple[str, int, int]] = []
+    store = await LogTaleaStore.open_with(
+        directory, LogStoreOptions(), lambda book, seq, last: told.append((book, seq, last))
+    )
+    await store.shutdown()
+    mine = [(seq, last) for book, seq, last in told if book == BOOK]
+    assert mine
+    assert [seq for seq, _ in mine] == sorted(seq for seq, _ in mine)
+    assert mine[-1] == (37, 37)
+
+
+async def test_a_progress_that_raises_releases_the_lock(tmp_path: Path) -> None:
+    directory = await written(tmp_path / "ledger", count=30)
+
+    def stop(book: str, seq: int, last: int) -> None:
+        raise RuntimeError("enough")
+
+    with pytest.raises(RuntimeError, match="enough"):
+        await LogTaleaStore.open_with(directory, LogStoreOptions(), stop)
+    assert await last_seq(directory) == 37
+
+
+async def test_a_directory_may_be_named_in_text(tmp_path: Path) -> None:
+    async with await LogTaleaStore.open(str(tmp_path / "ledger")) as store:
+        await household(store)
+    assert await last_seq(tmp_path / "ledger") == 7
+
+
+# Closing.
+
+
+async def test_shutdown_answers_what_was_accepted(tmp_path: Path) -> None:
+    async with opened(tmp_path / "ledger") as store:
+        await household(store)
+        waiting = [
+            asyncio.ensure_future(store.commit(transfer("assets:cash", "income:salary", 1, key=f"k{n}")))
+            for n in range(300)
+        ]
+        await asyncio.sleep(0)
+        await store.shutdown()
+        results = await asyncio.gather(*waiting, return_exceptions=True)
+    told = [result for result in results if isinstance(result, Committed)]
+    assert told
+    assert {type(result) for result in results} <= {Committed, StoreClosed}
+    assert await last_seq(tmp_path / "ledger") == 7 + len(told)
+
+
+async def test_nothing_is_left_running_after_shutdown(tmp_path: Path) -> None:
+    tasks, threads = asyncio.all_tasks(), threading.active_count()
+    fds = len(os.listdir("/proc/self/fd")) if os.path.isdir("/proc/self/fd") else 0
+    async with opened(tmp_path / "ledger", segment_max=300, snapshot_every=3, idem_hot_cap=2) as store:
+        for book in ("alpha", "beta", "gamma"):
+            await household(store, book)
+            await pay(store, 20, book=book)
+            await store.read_events(book, 3, 10)
+        names = {task.get_name() for task in asyncio.all_tasks()}
+        assert {"talea-writer:alpha", "talea-writer:beta", "talea-writer:gamma"} <= names
+    assert asyncio.all_tasks() == tasks
+    assert threading.active_count() == threads
+    gc.collect()
+    if fds:
+        assert len(os.listdir("/proc/self/fd")) <= fds
+
+
+async def test_a_cancelled_shutdown_can_be_finished(tmp_path: Path) -> None:
+    store = await open_log_store(tmp_path / "ledger")
+    await household(store)
+    for patience in range(4):
+        closing = asyncio.ensure_future(store.shutdown())
+        for _ in range(patience):
+            await asyncio.sleep(0)
+        closing.cancel()
+        await asyncio.gather(closing, return_exceptions=True)
+    await store.shutdown()
+    assert await last_seq(tmp_path / "ledger") == 7
+
+
+async def test_hundreds_of_books_live_in_one_ledger(tmp_path: Path) -> None:
+    names = [f"book {n}" for n in range(200)]
+    async with opened(tmp_path / "ledger") as store:
+        await household(store, names[0])
+        await asyncio.gather(*(household(store, name) for name in names[1:]))
+        batch = [transfer("assets:cash", "income:salary", 5, book=name) for name in names * 3]
+        results = await store.commit_batch(batch)
+        assert all(isinstance(result, Committed) for result in results)
+    async with opened(tmp_path / "ledger") as store:
+        infos = await store.books()
+        assert {info.name: info.last_seq for info in infos} == dict.fromkeys(names, 10)
+    assert len(infos) == 200
+
+
+# verify
+
+
+async def test_verify_passes_on_a_good_book_and_on_an_unknown_one(tmp_path: Path) -> None:
+    async with opened(tmp_path / "ledger", segment_max=300, snapshot_every=4) as store:
+        await household(store)
+        await pay(store, 20)
+        told: list[tuple[str, int, int]] = []
+        await store.verify(BOOK, progress=lambda *facts: told.append(facts))
+        assert told[-1] == (BOOK, 27, 27)
+        await store.verify("_system")
+        await store.verify("nowhere")
+        with pytest.raises(InvalidBook):
+            await store.verify("../outside")
+
+
+async def test_verify_proves_a_head_noted_earlier(tmp_path: Path) -> None:
+    heads = []
+    directory = tmp_path / "ledger"
+    async with opened(directory, segment_max=300) as store:
+        await household(store)
+        for n in range(6):
+            await pay(store, 1, start=n)
+            heads.append((await store.book(BOOK)).head)
+    for options in ({}, {"snapshot_every": 1}):
+        async with opened(directory, **options) as store:
+            for head in heads:
+                await store.verify(BOOK, head)
+            await store.verify(BOOK, (0, _head_of_nothing(BOOK)))
+            seq, digest = heads[2]
+            with pytest.raises(HeadMismatch) as caught:
+                await store.verify(BOOK, (seq, heads[3][1]))
+            assert (caught.value.book, caught.value.seq) == (BOOK, seq)
+            assert (caught.value.expected, caught.value.found) == (heads[3][1], digest)
+            with pytest.raises(HeadMismatch):
+                await store.verify(BOOK, (99, digest))
+            assert (await store.book(BOOK)).writer == "running"
+            await pay(store, 1, start=50)
+
+
+def _head_of_nothing(book: str) -> str:
+    return hashlib.sha256(book.encode()).hexdigest()
+
+
+async def test_the_head_is_the_chain_of_payload_digests(tmp_path: Path) -> None:
+    directory = await written(tmp_path / "ledger", segment_max=300)
+    head = hashlib.sha256(BOOK.encode()).digest()
+    for segment in segments(directory, BOOK):
+        for frame in frames(segment.read_bytes())[1:]:
+            head = hashlib.sha256(head + frame.payload).digest()
+    async with opened(directory) as store:
+        assert (await store.book(BOOK)).head == (13, head.hex())
+
+
+async def test_verify_finds_damage_under_an_open_store(tmp_path: Path) -> None:
+    directory = tmp_path / "ledger"
+    async with opened(directory, segment_max=300) as store:
+        await household(store)
+        await pay(store, 12)
+        damaged = segments(directory, BOOK)[1]
+        flip(damaged, frames(damaged.read_bytes())[1].offset + 40)
+        with pytest.raises(CorruptLog) as caught:
+            await store.verify(BOOK)
+        assert (caught.value.segment, caught.value.offset) == (
+            damaged.name,
+            frames(damaged.read_bytes())[0].end,
+        )
+
+
+async def test_verifying_while_commits_go_on_harms_neither(tmp_path: Path) -> None:
+    async with opened(tmp_path / "ledger", segment_max=2000, snapshot_every=50) as store:
+        await household(store)
+
+        async def writing() -> None:
+            for n in range(40):
+                await store.commit_batch([transfer("assets:cash", "income:salary", n + 1) for _ in range(5)])
+
+        task = asyncio.ensure_future(writing())
+        while not task.done():
+            await store.verify(BOOK)
+        await task
+        await store.verify(BOOK)
+
+
+async def test_a_cancelled_verify_harms_nobody(tmp_path: Path) -> None:
+    async with opened(tmp_path / "ledger", segment_max=300) as store:
+        await household(store)
+        await pay(store, 30)
+        for patience in range(6):
+            verifying = asyncio.ensure_future(store.verify(BOOK))
+            for _ in range(patience):
+                await asyncio.sleep(0)
+            verifying.cancel()
+            await asyncio.gather(verifying, return_exceptions=True)
+        await store.verify(BOOK)
+        await pay(store, 1, start=30)
+
+
+async def test_a_snapshot_of_an_unknown_book_is_a_storage_error(tmp_path: Path) -> None:
+    async with opened(tmp_path / "ledger") as store:
+        with pytest.raises(StoreIOError):
+            await store.snapshot_now("nowhere")
+        with pytest.raises(InvalidBook):
+            await store.snapshot_now("../outside")
+        await household(store)
+        await store.snapshot_now("_system")
+        await store.snapshot_now(BOOK)
+        await store.snapshot_now(BOOK)
+        assert (await store.book(BOOK)).snapshots == 1
+
+
+async def test_a_snapshot_covers_what_was_applied_when_it_was_asked_for(tmp_path: Path) -> None:
+    directory = tmp_path / "ledger"
+    async with opened(directory, snapshot_every=0) as store:
+        await household(store)
+        await pay(store, 5)
+        asked = store.snapshot_now(BOOK)
+        more = asyncio.ensure_future(pay(store, 5, start=5))
+        await asked
+        [newest] = snapshots(directory, BOOK)[-1:]
+        assert int(newest.name[9:29]) >= 12
+        await more
+        balance = await store.balance(CASH)
+    async with opened(directory) as store:
+        assert await store.balance(CASH) == balance
+
+
+async def test_the_figures_of_a_book_count_its_files(tmp_path: Path) -> None:
+    directory = tmp_path / "ledger"
+    async with opened(directory, segment_max=300, idem_hot_cap=4, snapshot_every=0) as store:
+        await household(store)
+        await pay(store, 30)
+        await store.snapshot_now(BOOK)
+        info = await store.book(BOOK)
+        home = directory / "books" / BOOK
+        assert info.segments == len(list(home.glob("segment-*.log")))
+        assert info.snapshots == 1
+        assert info.runs == len(list(home.glob("idem-*.run"))) > 0
+        assert info.transactions == 30
+        assert info.batch_size >= 1
+        assert info.sync_micros >= 0
+    size = sum(path.stat().st_size for path in segments(directory, BOOK))
+    async with opened(directory) as store:
+        assert (await store.book(BOOK)).bytes_on_disk >= size
