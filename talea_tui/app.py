@@ -330,9 +330,12 @@ class TaleaApp(Shell):
 
     async def open_account_form(self, *, path: str = "", new_book: bool = False) -> None:
         if self.may_write("" if new_book else None):
-            await self.push_screen(
-                _screen_class("open_account:OpenAccountScreen")(path=path, new_book=new_book)
-            )
+            form = _screen_class("open_account:OpenAccountScreen")(path=path, new_book=new_book)
+            await self.push_screen(form, self._show_opened)
+
+    async def _show_opened(self, account: AccountId | None) -> None:
+        if account is not None:
+            await self.go("accounts", account=account)
 
     async def action_go(self, mode: str) -> None:
         if mode == "post":

@@ -23,6 +23,8 @@ from ..widgets.virtual_table import VirtualTable
 from .base import TaleaScreen
 
 SLOW_CHART_SECONDS = 0.02
+EMPTY_REGISTER = "No postings yet. Press p to post."
+EMPTY_PARENT = "Its balance is that of the accounts under it; space folds and unfolds them."
 
 
 class FilterLine(Input):
@@ -107,12 +109,15 @@ class AccountsScreen(TaleaScreen):
         took = time.monotonic() - began
         self._chart_due = time.monotonic() + took * 20 if took > SLOW_CHART_SECONDS else 0.0
         tree = self.tree_view
-        if book != self._shown_book:
+        fresh = book != self._shown_book
+        if fresh:
             self._shown_book = book
             self.filter_line.value = ""
             tree.view = replace(tree.view, wanted="", folded=self._folded_at_first(chart.nodes))
         tree.natural = self.app.natural_signs
         tree.show(book, chart)
+        if fresh:
+            tree.to_first_account()
         self._show_titles()
         await self._show_account()
 
@@ -129,6 +134,7 @@ class AccountsScreen(TaleaScreen):
         if account is not None:
             info = await self.app.store.account(account, self.app.as_of(account.book))
         if account == self.tree_view.account_under_cursor():
+            self.register.empty = EMPTY_REGISTER if info is not None else EMPTY_PARENT
             self.register.show(info, natural=self.app.natural_signs)
             self._show_titles(info)
 

@@ -146,6 +146,13 @@ class AccountTree(VirtualTable):
         node = self.node_under_cursor()
         return node.info.definition.id if node is not None and node.info is not None else None
 
+    def to_first_account(self) -> None:
+        """Put the cursor on the first row that is an account, not only a path to some."""
+        for place, node in enumerate(self.nodes):
+            if node.info is not None:
+                self.move_to(place)
+                return
+
     def go_to(self, path: str) -> bool:
         """Put the cursor on an account, unfolding what hides it; False when there is none."""
         if path not in self.chart.nodes:

@@ -37,6 +37,8 @@ class Footer(Widget):
         """Key, label and Textual key of what can be done here; the application's come last."""
         hints: dict[str, tuple[str, str, str]] = {}
         late: dict[str, tuple[str, str, str]] = {}
+        if self.shell.instant is not None:
+            hints["app.escape"] = ("esc", "back to now", "escape")
         for active in self.screen.active_bindings.values():
             binding = active.binding
             if not binding.show or not active.enabled:
@@ -51,7 +53,7 @@ class Footer(Widget):
     def _log(self) -> str:
         app = self.shell
         info = app.books.get(app.book) if app.book is not None else None
-        if info is None:
+        if info is None or app.instant is not None:
             return ""
         synced = f" · synced {format_micros(info.sync_micros)}" if info.sync_micros else ""
         return f"seq {format_count(info.last_seq)}{synced} "

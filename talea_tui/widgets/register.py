@@ -128,6 +128,7 @@ class Register(VirtualTable):
             if self.info is not None:
                 self.info, self._shown = None, ()
                 self.set_rows([])
+            self.refresh()
             return
         shown = (info.definition.id, natural, shell.instant)
         self.info = info
