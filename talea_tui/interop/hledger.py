@@ -26,6 +26,10 @@ _STATUSES = {"Unmarked": "", "Pending": "pending", "Cleared": "cleared"}
 _TYPE_LINE = re.compile(r"^(.*\S)\s+; type: ([A-Z]?)\s*$")
 
 
+_VERSION = re.compile(r"hledger (\d+)\.(\d+)")
+_FIRST_WITH_CONFIGURATION = (1, 40)
+
+
 class _Quantity(msgspec.Struct):
     decimalMantissa: int
     decimalPlaces: int
@@ -89,9 +93,7 @@ class _Transaction(msgspec.Struct):
 def read(path: Path) -> Journal:
     """Raises JournalError when hledger cannot read the file or answers in a shape that is not known."""
     try:
-        parsed = msgspec.json.decode(
-            run("hledger", "-f", str(path), "print", "-O", "json"), type=list[_Transaction]
-        )
+        parsed = msgspec.json.decode(_hledger(path, "print", "-O", "json"), type=list[_Transaction])
     except msgspec.MsgspecError as error:
         raise JournalError(
             f"hledger's answer is not understood ({error}); a version from 1.25 on is needed."
@@ -106,6 +108,15 @@ def read(path: Path) -> Journal:
     return Journal(path, "hledger", transactions, _account_types(path))
 
 
+def _hledger(path: Path, command: str, *options: str) -> bytes:
+    """Without the user's configuration file, where there can be one: it might change what is printed."""
+    version = _VERSION.match(run("hledger", "--version").decode("utf-8", "replace"))
+    plain = (
+        ["--no-conf"] if version and (int(version[1]), int(version[2])) >= _FIRST_WITH_CONFIGURATION else []
+    )
+    return run("hledger", command, "-f", str(path), *plain, *options)
+
+
 def _amounts(transactions: list[_Transaction]) -> Iterator[_Amount]:
     for transaction in transactions:
         for posting in transaction.tpostings:
@@ -118,7 +129,7 @@ def _exact_quantities(path: Path, commodities: set[str]) -> Iterator[Quantity]:
     for commodity in sorted(commodities):
         quoted = f' "{commodity}"' if commodity else ""
         styles += ["-c", "1000." + "0" * _EXACT_PLACES + quoted]
-    printed = run("hledger", "-f", str(path), "print", "-x", "-O", "csv", *styles).decode("utf-8")
+    printed = _hledger(path, "print", "-x", "-O", "csv", *styles).decode("utf-8")
     for row in csv.DictReader(io.StringIO(printed, newline="")):
         yield Quantity.parse(row["amount"]).shortest()
 
@@ -138,7 +149,7 @@ def _transaction(parsed: _Transaction, exact: Iterator[Quantity]) -> JournalTran
         date=date.fromisoformat(parsed.tdate),
         date2=parsed.tdate2 or "",
         code=parsed.tcode,
-        status=_STATUSES[parsed.tstatus],
+        status=_STATUSES.get(parsed.tstatus, ""),
         description=parsed.tdescription,
         comment=comment,
         tags=_tags(parsed.ttags, comment),
@@ -150,7 +161,7 @@ def _transaction(parsed: _Transaction, exact: Iterator[Quantity]) -> JournalTran
 def _posting(posting: _Posting, amount: _Amount, priced: bool, exact: Iterator[Quantity]) -> JournalPosting:
     rounded = amount.aquantity.exact()
     quantity = next(exact, rounded)
-    if quantity.minor(_JSON_PLACES) != rounded.minor(_JSON_PLACES):
+    if abs(quantity.minor(_JSON_PLACES) - rounded.minor(_JSON_PLACES)) > 1:
         raise ValueError(f"it prints both {quantity} and {rounded} for one amount of {posting.paccount}")
     # What hledger works out from costs has the decimals of both factors together, which no one wrote.
     written = not priced or amount.price is not None
@@ -163,7 +174,7 @@ def _posting(posting: _Posting, amount: _Amount, priced: bool, exact: Iterator[Q
         quantity=quantity,
         shown_places=shown,
         cost=None if price is None else _cost(price),
-        status=_STATUSES[posting.pstatus],
+        status=_STATUSES.get(posting.pstatus, ""),
         comment=comment,
         tags=_tags(posting.ptags, comment),
         date=posting.pdate or "",
@@ -194,7 +205,7 @@ def _tags(pairs: list[tuple[str, str]], comment: str) -> dict[str, str | list[st
 def _account_types(path: Path) -> dict[str, str]:
     """Account types by name; empty with a version too old to tell them."""
     try:
-        printed = run("hledger", "-f", str(path), "accounts", "--types").decode("utf-8")
+        printed = _hledger(path, "accounts", "--types").decode("utf-8")
     except JournalError:
         return {}
     matches = (_TYPE_LINE.match(line) for line in printed.splitlines())
