@@ -80,8 +80,9 @@ def time_cell(sequenced: Sequenced, zone: tzinfo, today: date, width: int) -> st
 
 
 def fit_accounts(text: str, width: int) -> str:
-    """`a:b:checking → e:groceries` for a cell of `width`: leading segments give way to their first two letters,
-    then altogether. May still be too long.
+    """`assets:bank → food` for a cell of `width`: leading segments are cut to two letters, then left out.
+
+    May still be too long.
     """
     if len(text) <= width:
         return text

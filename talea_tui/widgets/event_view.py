@@ -19,11 +19,11 @@ from textual.message import Message
 from textual.strip import Strip
 from textual.widget import Widget
 
-from store import StoreClosed, StoreError
+from store import StoreClosed, StoreError, TransactionPosted
 
 from ..events.feed import Rows
 from ..events.lines import EventLine, fit_accounts, line_of, time_cell
-from ..events.text import BookEvent
+from ..events.text import BookEvent, flow_of
 from ..formatting import ELLIPSIS, fit_amount, format_count, printable
 from .keys import bindings_for
 from .shell import Shell
@@ -105,6 +105,8 @@ class EventView(Widget, can_focus=True):
         self._failed = ""
         self._fetching = False
         self._seq_cells = 3
+        self._accounts_cells = 12
+        self._drawn_columns = _Columns(3, 8, 0, 0, 12, 12, 0)
         self._thumb: tuple[int, int] = (0, 0)
         self._dragging = False
 
@@ -280,7 +282,9 @@ class EventView(Widget, can_focus=True):
         source = self._source
         if source is None:
             return None
-        rows = [row for row in range(max(start, source.first), min(stop, source.end)) if row not in self._cache]
+        rows = [
+            row for row in range(max(start, source.first), min(stop, source.end)) if row not in self._cache
+        ]
         return (rows[0], rows[-1] + 1) if rows else None
 
     async def _fetch(self, top: int | None = None, margin: int = 0) -> bool:
@@ -331,18 +335,26 @@ class EventView(Widget, can_focus=True):
     # Drawing
 
     def _columns(self) -> _Columns:
-        width = self.size.width - 2
-        last = max((event.sequenced.seq for event in map(self._cache.get, self.shown_rows) if event), default=0)
+        """Widths for what is on the screen; a column that was wide stays so, lest it jump while one reads."""
+        shown = [event for event in map(self._cache.get, self.shown_rows) if event is not None]
+        last = max((event.sequenced.seq for event in shown), default=0)
         self._seq_cells = max(self._seq_cells, len(format_count(last)))
+        width = self.size.width - 2
         seq = self._seq_cells
         time = 23 if width >= 138 else 12 if width >= 70 else 8
         book = (14 if width >= 110 else 9) if self.show_books else 0
         kind = 5 if width >= 96 else 0
         amount = 24 if width >= 130 else 19 if width >= 96 else 16 if width >= 70 else 12
-        left = width - seq - time - amount - sum(size + 2 for size in (book, kind) if size) - 8
-        description = max(0, left * 2 // 5) if left >= 20 else 0
-        accounts = left - description + (0 if description else 2)
-        return _Columns(seq, time, book, kind, max(4, accounts), amount, description)
+        left = max(4, width - seq - time - amount - sum(size + 2 for size in (book, kind) if size) - 8)
+        for event in shown:
+            if isinstance(event.sequenced.event, TransactionPosted):
+                sources, targets = flow_of(event.sequenced.event.transaction)
+                wanted = len(sources[0] if sources else "") + len(targets[0] if targets else "") + 3
+                self._accounts_cells = max(self._accounts_cells, min(wanted, 60))
+        if left < 20:
+            return _Columns(seq, time, book, kind, left + 2, amount, 0)
+        accounts = min(self._accounts_cells, left * 3 // 4)
+        return _Columns(seq, time, book, kind, accounts, amount, left - accounts)
 
     def render_line(self, y: int) -> Strip:
         width = self.size.width
@@ -376,7 +388,9 @@ class EventView(Widget, can_focus=True):
             _fit("description", columns.description),
         ]
         text = " " + "  ".join(cell for cell in cells if cell)
-        return Strip([Segment(set_cell_size(text, width), self.get_component_rich_style("table--head"))], width)
+        return Strip(
+            [Segment(set_cell_size(text, width), self.get_component_rich_style("table--head"))], width
+        )
 
     def _row(self, row: int, width: int) -> Strip:
         columns = self._drawn_columns
@@ -395,10 +409,11 @@ class EventView(Widget, can_focus=True):
         line = line_of(event.sequenced, app.precision)
         dim = base if is_cursor else base + self._tone("dim")
         today = app.now().astimezone(app.zone).date()
+        time = time_cell(event.sequenced, app.zone, today, columns.time)
         segments = [
             Segment(marker, base + self._tone("accent") if marker != " " else base),
             Segment(line.seq.rjust(columns.seq) + "  ", dim),
-            Segment(_fit(time_cell(event.sequenced, app.zone, today, columns.time), columns.time) + "  ", dim),
+            Segment(_fit(time, columns.time) + "  ", dim),
         ]
         if columns.book:
             segments.append(Segment(_fit(_clean(event.book), columns.book) + "  ", base))

@@ -1,0 +1,119 @@
+"""One event of the log decoded: everything it says, with ways on to its transaction and accounts."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from textual import on
+from textual.app import ComposeResult
+from textual.content import Content
+
+from store import AccountId, AccountOpened, AssetRegistered, TransactionPosted
+
+from ..events.detail import DetailLine, detail_of
+from ..events.jsonl import event_json
+from ..events.text import BookEvent
+from ..formatting import format_count
+from ..widgets.keys import bindings_for
+from ..widgets.pane_title import PaneTitle
+from ..widgets.virtual_table import Cell, Column, VirtualTable
+from .base import TaleaScreen
+
+COLUMNS = (
+    Column("name", "", min_width=11, max_width=14),
+    Column("value", "", min_width=20, max_width=12_000, flex=1),
+)
+_LABEL_CELLS = 11
+
+
+def detail_content(lines: Sequence[DetailLine]) -> Content:
+    """Labelled lines as they stand in a narrow pane."""
+    parts: list[tuple[str, str] | str] = []
+    for line in lines:
+        parts.append((f"{line.label:<{_LABEL_CELLS}} ", "$dim"))
+        parts.append(f"{line.text}\n")
+    return Content.assemble(*parts)
+
+
+class EventScreen(TaleaScreen):
+    SCOPE = "event"
+    BINDINGS = bindings_for("event")
+    TITLE = "Event"
+    AUTO_FOCUS = "#event"
+
+    def __init__(self, book: str, seq: int) -> None:
+        super().__init__()
+        self.book, self.seq = book, seq
+        self.event: BookEvent | None = None
+        self._links: dict[int, AccountId] = {}
+
+    def compose_body(self) -> ComposeResult:
+        yield PaneTitle(id="event-title", lit_by="event")
+        yield VirtualTable(COLUMNS, id="event", show_head=False, follow=False)
+
+    def crumbs(self) -> list[str]:
+        return [self.book, f"event {format_count(self.seq)}"]
+
+    async def refresh_data(self, changed: frozenset[str] | None) -> None:
+        if changed is not None:
+            return
+        found = await self.app.store.events_at(self.book, [self.seq])
+        if not found:
+            return
+        self.event = BookEvent(self.book, found[0])
+        lines = detail_of(self.event, self.app.precision, self.app.zone)
+        self._links = self._accounts_on(lines, self.event)
+        table = self.query_one("#event", VirtualTable)
+        table.export_name = f"{self.book}-event-{self.seq}"
+        table.set_rows(
+            [
+                [Cell(line.label, "dim"), Cell(line.text, "accent" if row in self._links else "")]
+                for row, line in enumerate(lines)
+            ],
+            cursor=min(self._links, default=0),
+        )
+        size = len(event_json(*self.event, self.app.precision).encode())
+        self.query_one("#event-title", PaneTitle).show(
+            "enter on an account opens its register" if self._links else lines[0].text,
+            f"{format_count(size)} bytes as JSON",
+        )
+
+    def _accounts_on(self, lines: Sequence[DetailLine], event: BookEvent) -> dict[int, AccountId]:
+        """The lines that name an account, and which."""
+        labels = [line.label for line in lines]
+        body = event.sequenced.event
+        if isinstance(body, TransactionPosted):
+            first = labels.index("postings")
+            postings = body.transaction.postings
+            return {first + place: posting.account for place, posting in enumerate(postings)}
+        if isinstance(body, AccountOpened):
+            return {labels.index("account"): body.definition.id}
+        return {}
+
+    @on(VirtualTable.Opened, "#event")
+    async def open_link(self, event: VirtualTable.Opened) -> None:
+        account = self._links.get(event.row)
+        if account is not None:
+            await self.app.open_register(account)
+        elif self.event is not None and isinstance(self.event.sequenced.event, AssetRegistered):
+            await self.app.go("assets")
+
+    async def action_transaction(self) -> None:
+        if self.event is not None and isinstance(self.event.sequenced.event, TransactionPosted):
+            await self.app.open_transaction(self.book, self.seq)
+        else:
+            self.app.tell("This event is no transaction.")
+
+    def action_step(self, step: int) -> None:
+        self.run_worker(self._step(step), group="step", exclusive=True)
+
+    async def _step(self, step: int) -> None:
+        if not await self.app.store.events_at(self.book, [self.seq + step]):
+            self.app.tell("There is no other event that way.")
+            return
+        self.seq += step
+        self.refresh_now()
+
+    def action_copy_json(self) -> None:
+        if self.event is not None:
+            self.app.copy(event_json(*self.event, self.app.precision), "event")

@@ -1,0 +1,106 @@
+"""One line at the bottom of a stream: a question being typed, or the filter and the search that are on."""
+
+from __future__ import annotations
+
+from typing import Literal, TypeAlias
+
+from textual import on
+from textual.app import ComposeResult
+from textual.containers import Horizontal
+from textual.content import Content
+from textual.message import Message
+from textual.widgets import Input, Static
+
+from ..formatting import printable
+
+Question: TypeAlias = Literal["filter", "search", "go to"]
+
+_SIGNS = {"filter": "/", "search": "search", "go to": "go to"}
+_HINTS = {
+    "filter": "text  account:a*  kind:tx  asset:USD  amount>10  key:  ref:  -not",
+    "search": "a regular expression",
+    "go to": "a seq, 2026-09-30, 14:02, -2h, start, end",
+}
+
+
+class Prompt(Horizontal):
+    """Shown while something is typed or `standing` text is to be seen."""
+
+    class Typed(Message):
+        """What is being typed changed."""
+
+        def __init__(self, question: Question, text: str) -> None:
+            super().__init__()
+            self.question, self.text = question, text
+
+    class Answered(Message):
+        """The line was entered."""
+
+        def __init__(self, question: Question, text: str) -> None:
+            super().__init__()
+            self.question, self.text = question, text
+
+    def __init__(self, *, id: str | None = None) -> None:
+        super().__init__(id=id)
+        self.question: Question | None = None
+        self.before = ""
+        self._standing = ""
+        self._info = ""
+        self.display = False
+
+    def compose(self) -> ComposeResult:
+        yield Static(id="prompt-sign", markup=False)
+        line = Input(id="prompt-line", compact=True, select_on_focus=False)
+        line.cursor_blink = False
+        yield line
+        yield Static(id="prompt-standing", markup=False)
+        yield Static(id="prompt-info", markup=False)
+
+    @property
+    def line(self) -> Input:
+        return self.query_one("#prompt-line", Input)
+
+    def ask(self, question: Question, text: str = "") -> None:
+        """Begin to type; `text` is what the line starts with."""
+        self.question, self.before = question, text
+        self._draw()
+        with self.prevent(Input.Changed):
+            self.line.value = text
+        self.line.placeholder = _HINTS[question]
+        self.line.cursor_position = len(text)
+        self.line.focus()
+
+    def close(self) -> None:
+        """Type no more."""
+        self.question = None
+        self._draw()
+
+    def show(self, standing: str, info: str) -> None:
+        """What is on while nothing is typed, and at the right how it fares."""
+        if (standing, info) != (self._standing, self._info):
+            self._standing, self._info = standing, info
+            self._draw()
+
+    def _draw(self) -> None:
+        typing = self.question is not None
+        self.display = typing or bool(self._standing) or bool(self._info)
+        sign = self.query_one("#prompt-sign", Static)
+        sign.display = self.line.display = typing
+        if self.question is not None:
+            sign.update(Content(_SIGNS[self.question] + " "))
+        standing = self.query_one("#prompt-standing", Static)
+        standing.display = not typing
+        standing.update(Content(printable(self._standing, 500)))
+        self.query_one("#prompt-info", Static).update(Content(printable(self._info, 300)))
+
+    @on(Input.Changed, "#prompt-line")
+    def typed(self, event: Input.Changed) -> None:
+        event.stop()
+        if self.question is not None:
+            self.post_message(self.Typed(self.question, event.value))
+
+    @on(Input.Submitted, "#prompt-line")
+    def entered(self, event: Input.Submitted) -> None:
+        event.stop()
+        if self.question is not None:
+            self.post_message(self.Answered(self.question, event.value))
