@@ -1,0 +1,111 @@
+"""The application over a real ledger directory: opening it, being refused, posting, leaving, coming back."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from store import LogTaleaStore
+from talea_tui.app import TaleaApp
+from talea_tui.screens.opening import OpeningScreen
+from talea_tui.settings import Settings
+from tests.support.build import BOOK, household, transfer
+from tests.tui.conftest import screen_text, settle, until
+
+
+@pytest.fixture
+async def directory(tmp_path: Path) -> Path:
+    async with await LogTaleaStore.open(tmp_path / "ledger") as store:
+        await household(store)
+        await store.commit(transfer("assets:bank", "income:salary", 300_000, metadata={"description": "Pay"}))
+    return tmp_path / "ledger"
+
+
+async def refusal(directory: Path) -> str:
+    app = TaleaApp(directory)
+    async with app.run_test(size=(100, 24)) as pilot:
+        await until(pilot, lambda: "try again" in screen_text(app))
+        assert isinstance(app.screen, OpeningScreen)
+        return " ".join(screen_text(app).split())
+
+
+async def test_a_directory_is_opened_shown_and_closed_again(directory: Path):
+    app = TaleaApp(directory)
+    async with app.run_test(size=(100, 30)) as pilot:
+        await until(pilot, lambda: app.current_mode == "books" and BOOK in screen_text(app))
+        await pilot.press("2")
+        await until(pilot, lambda: "3,000.00" in screen_text(app))
+        await app.store.commit(
+            transfer("expenses:food", "assets:bank", 1_999, metadata={"description": "Market"})
+        )
+        await until(pilot, lambda: "2,980.01" in screen_text(app))
+        await pilot.press("q")
+    async with await LogTaleaStore.open(directory) as store:
+        assert (await store.book(BOOK)).last_seq == 9
+
+
+async def test_a_directory_that_is_not_there_becomes_an_empty_ledger(tmp_path: Path):
+    app = TaleaApp(tmp_path / "new" / "ledger")
+    async with app.run_test(size=(100, 24)) as pilot:
+        await until(pilot, lambda: "Press n to begin a book" in screen_text(app))
+
+
+async def test_a_locked_ledger_names_who_has_it_and_opens_when_it_is_free(directory: Path):
+    holder = await LogTaleaStore.open(directory)
+    app = TaleaApp(directory)
+    async with app.run_test(size=(100, 24)) as pilot:
+        await until(pilot, lambda: "try again" in screen_text(app))
+        assert str(os.getpid()) in screen_text(app)
+        await holder.shutdown()
+        await pilot.press("r")
+        await until(pilot, lambda: BOOK in screen_text(app))
+
+
+async def test_a_damaged_ledger_names_book_file_and_what_to_do(directory: Path):
+    segment = next((directory / "books" / BOOK).glob("segment-*.log"))
+    content = bytearray(segment.read_bytes())
+    content[len(content) // 2] ^= 0xFF
+    segment.write_bytes(content)
+    before = {path: path.read_bytes() for path in (directory / "books").rglob("*") if path.is_file()}
+    text = await refusal(directory)
+    assert BOOK in text
+    assert segment.name in text
+    assert "backup" in text
+    assert {path: path.read_bytes() for path in (directory / "books").rglob("*") if path.is_file()} == before
+
+
+async def test_a_ledger_on_a_path_that_cannot_be_one_is_refused_in_a_sentence(tmp_path: Path):
+    (tmp_path / "file").write_text("not a directory")
+    assert "Nothing was changed" in await refusal(tmp_path / "file")
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root writes wherever it likes")
+async def test_a_read_only_directory_is_refused_in_a_sentence(tmp_path: Path):
+    (tmp_path / "disk").mkdir(mode=0o500)
+    assert "Nothing was changed" in await refusal(tmp_path / "disk" / "ledger")
+
+
+async def test_leaving_while_opening_frees_the_directory(directory: Path):
+    app = TaleaApp(directory)
+    async with app.run_test() as pilot:
+        await pilot.press("ctrl+q")
+    async with await LogTaleaStore.open(directory):
+        pass
+
+
+async def test_the_last_book_and_screen_come_back(directory: Path, tmp_path: Path):
+    async with await LogTaleaStore.open(directory) as store:
+        await household(store, "zoo")
+    path = tmp_path / "settings.json"
+    app = TaleaApp(directory, settings=Settings.load(path))
+    async with app.run_test(size=(100, 24)) as pilot:
+        await until(pilot, lambda: app.current_mode == "books" and "zoo" in screen_text(app))
+        await pilot.press("down", "enter")
+        await settle(pilot)
+        assert app.book == "zoo"
+    app = TaleaApp(directory, settings=Settings.load(path))
+    async with app.run_test(size=(100, 24)) as pilot:
+        await until(pilot, lambda: app.current_mode == "accounts")
+        assert app.book == "zoo"
