@@ -26,6 +26,7 @@ from typing import Any, NamedTuple
 from uuid import UUID
 
 import cbor2
+import msgspec
 
 from .errors import InvalidDefinition, InvalidTransaction, Unbalanced
 from .frames import PAYLOAD_MAX_BYTES
@@ -66,8 +67,6 @@ METADATA_DEPTH_MAX = 64
 _PREFIX = Struct(">BB8sBQBQBQB")
 PREFIX_BYTES = _PREFIX.size
 _SALT_AT, _SYNCED_AT, _SEQ_AT, _AT_AT, _KIND_AT = 2, 11, 20, 29, 37
-# the prefix, then txid, occurred, fingerprint; the key's item follows
-_TRANSACTION = Struct(">BB8sBQBQBQBB16sBQB8s")
 _ARRAY, _BYTES, _UINT64, _NINT64 = 0x80, 0x40, 0x1B, 0x3B
 _ITEMS = {KIND_TRANSACTION: 12, KIND_ASSET: 11, KIND_ACCOUNT: 11}
 _U64 = Struct(">Q")
@@ -75,7 +74,8 @@ _WIDE = 2**64
 _EMPTY_MAP, _EMPTY_ARRAY = b"\xa0", b"\x80"
 # the most that a posting takes: an index of 9 bytes and a bignum of 18
 _POSTING_MAX_BYTES = 27
-_ENVELOPE_MAX_BYTES = _TRANSACTION.size + 64
+# prefix, txid, time, fingerprint and the heads of the arrays
+_ENVELOPE_MAX_BYTES = 160
 
 _dumps: Callable[[object], bytes] = cbor2.dumps
 _loads: Callable[[bytes], Any] = cbor2.loads
@@ -86,7 +86,7 @@ MICROS_START, MICROS_END = -62_135_596_800_000_000, 253_402_300_800_000_000
 
 
 def to_micros(t: datetime) -> int:
-    """Microseconds since 1970 of an aware time; OverflowError at the far ends of the calendar."""
+    """Microseconds since 1970 of an aware time."""
     d = t - EPOCH
     return (d.days * 86_400 + d.seconds) * 1_000_000 + d.microseconds
 
@@ -195,15 +195,13 @@ def has_control(text: str) -> bool:
     return any(unicodedata.category(c) == "Cc" for c in text)
 
 
+_TEXT_HEADS = [bytes((0x60 | n,)) for n in range(24)] + [bytes((0x78, n)) for n in range(24, 256)]
+
+
 def text_item(text: str) -> bytes:
     """`text` as a CBOR item; UnicodeEncodeError for a lone surrogate."""
     data = text.encode()
-    n = len(data)
-    if n < 24:
-        return bytes((0x60 | n,)) + data
-    if n < 256:
-        return bytes((0x78, n)) + data
-    return _dumps(text)
+    return _TEXT_HEADS[len(data)] + data if len(data) < 256 else _dumps(text)
 
 
 def integer_item(value: int) -> bytes:
@@ -211,36 +209,23 @@ def integer_item(value: int) -> bytes:
     return _dumps(value)
 
 
-class Metadata(NamedTuple):
-    """Metadata as it is stored, and as it is compared: with object keys sorted."""
+def encode_metadata(value: Json) -> tuple[bytes, bytes]:
+    """Metadata as it is stored, and as it is compared: with object keys sorted.
 
-    item: bytes
-    canonical: bytes
-
-
-_NO_METADATA = Metadata(_EMPTY_MAP, _EMPTY_MAP)
-
-
-def encode_metadata(value: Json) -> Metadata:
-    """Check and encode in one go, so that what the caller changes later has no effect. Raises InvalidTransaction."""
+    Checked and encoded in one go, so that what the caller changes later has no effect. Raises InvalidTransaction.
+    """
     if type(value) is dict and len(value) < 2:
         if not value:
-            return _NO_METADATA
+            return _EMPTY_MAP, _EMPTY_MAP
         ((key, text),) = value.items()
         # the commonest shape by far: one short note
-        if (
-            type(key) is str
-            and type(text) is str
-            and key.isascii()
-            and text.isascii()
-            and len(text) < PAYLOAD_MAX_BYTES
-        ):
-            item = b"\xa1" + text_item(key) + text_item(text)
-            return Metadata(item, item)
+        if type(key) is str and type(text) is str and key.isascii() and text.isascii() and len(text) < 256:
+            item = _dumps(value)
+            return item, item
     check = _JsonCheck()
     check.walk(value, 0)
     item = _dumps(value)
-    return Metadata(item, _dumps(_sorted_keys(value)) if check.unsorted else item)
+    return item, _dumps(_sorted_keys(value)) if check.unsorted else item
 
 
 class _JsonCheck:
@@ -321,13 +306,14 @@ def encode_refs(refs: Sequence[ExternalRef]) -> bytes:
     return _dumps(flat)
 
 
-class Request(NamedTuple):
+class Request(msgspec.Struct, gc=False):
     """A transaction whose shape has been checked, with the caller's mutable parts already encoded."""
 
     transaction: Transaction
     key_item: bytes
     refs_item: bytes
-    metadata: Metadata
+    metadata_item: bytes
+    canonical_metadata: bytes
     occurred: int
 
 
@@ -342,6 +328,7 @@ def check_transaction(t: Transaction, paths: Any, assets: Any) -> Request:
         raise InvalidTransaction(f"its postings are a {type(t.postings).__name__}, not a tuple")
     if not t.postings:
         raise InvalidTransaction("it has no postings")
+    book = t.book
     total = 0
     first_asset: str | None = None
     mixed = False
@@ -360,17 +347,24 @@ def check_transaction(t: Transaction, paths: Any, assets: Any) -> Request:
                 if minor <= 0
                 else "an amount reaches 2**127 minor units"
             )
-        _check_posting_names(account, asset, t.book, paths, assets)
+        # names that are known are well formed
+        if type(path := account.path) is not str or path not in paths or account.book != book:
+            _refuse_bad_name(account)
+        if asset != first_asset:
+            if first_asset is None:
+                first_asset = asset
+            else:
+                mixed = True
+            if type(asset) is not str or asset not in assets:
+                fault = name_fault(asset)
+                if fault is not None:
+                    raise InvalidTransaction(f"an asset's id {fault}")
         if posting.direction is Direction.DEBIT:
             total += minor
         elif posting.direction is Direction.CREDIT:
             total -= minor
         else:
             raise InvalidTransaction("a posting's direction is neither debit nor credit")
-        if first_asset is None:
-            first_asset = asset
-        elif asset != first_asset:
-            mixed = True
     key = t.idempotency_key
     if not (type(key) is str and 0 < len(key) <= NAME_MAX_BYTES and key.isascii() and key.isprintable()):
         fault = name_fault(key)
@@ -378,31 +372,21 @@ def check_transaction(t: Transaction, paths: Any, assets: Any) -> Request:
             raise InvalidTransaction(f"its idempotency key {fault}")
     if total or mixed:
         _check_balance(t.postings)
-    metadata = encode_metadata(t.metadata)
+    metadata_item, canonical = encode_metadata(t.metadata)
     refs = t.external_refs
     if type(refs) is not tuple:
         raise InvalidTransaction(f"its external refs are a {type(refs).__name__}, not a tuple")
     refs_item = encode_refs(refs)
-    size = len(metadata.item) + len(refs_item) + len(t.postings) * _POSTING_MAX_BYTES + NAME_MAX_BYTES
+    size = len(metadata_item) + len(refs_item) + len(t.postings) * _POSTING_MAX_BYTES + NAME_MAX_BYTES
     if size + _ENVELOPE_MAX_BYTES > PAYLOAD_MAX_BYTES:
         raise InvalidTransaction("it is larger than 16 MiB")
-    return Request(t, text_item(key), refs_item, metadata, _occurred_micros(t.occurred_at))
+    return Request(t, text_item(key), refs_item, metadata_item, canonical, _occurred_micros(t.occurred_at))
 
 
-def _check_posting_names(account: AccountId, asset: object, book: str, paths: Any, assets: Any) -> None:
-    try:
-        known = account.path in paths and account.book == book and asset in assets
-    except TypeError:  # unhashable
-        known = False
-    if known:
-        return
-    for what, fault in (
-        ("an account's path", name_fault(account.path)),
-        ("an account's book", text_fault(account.book)),
-        ("an asset's id", name_fault(asset)),
-    ):
+def _refuse_bad_name(account: AccountId) -> None:
+    for what, fault in (("path", name_fault(account.path)), ("book", text_fault(account.book))):
         if fault is not None:
-            raise InvalidTransaction(f"{what} {fault}")
+            raise InvalidTransaction(f"an account's {what} {fault}")
 
 
 def _check_balance(postings: Sequence[Posting]) -> None:
@@ -418,13 +402,11 @@ def _check_balance(postings: Sequence[Posting]) -> None:
 def _occurred_micros(t: object) -> int:
     if not isinstance(t, datetime):
         raise InvalidTransaction(f"occurred_at is a {type(t).__name__}, not a datetime")
-    try:
-        if t.utcoffset() is None:
-            raise InvalidTransaction("occurred_at has no time zone")
-        micros = to_micros(t)
-        from_micros(micros)
-    except OverflowError as e:
-        raise InvalidTransaction("occurred_at lies outside the calendar") from e
+    if t.tzinfo is not UTC and t.utcoffset() is None:
+        raise InvalidTransaction("occurred_at has no time zone")
+    micros = to_micros(t)
+    if not MICROS_START <= micros < MICROS_END:
+        raise InvalidTransaction("occurred_at lies outside the calendar")
     return micros
 
 
@@ -499,6 +481,7 @@ def postings_head(n: int) -> bytes:
 
 
 def amount_item(signed: int, _pack: Callable[[int, int], bytes] = Struct(">BQ").pack) -> bytes:
+    """An integer as a CBOR item, of fixed width as far as 64 bits reach."""
     if 0 <= signed < _WIDE:
         return _pack(_UINT64, signed)
     if -_WIDE <= signed < 0:
@@ -509,39 +492,39 @@ def amount_item(signed: int, _pack: Callable[[int, int], bytes] = Struct(">BQ").
 def fingerprint(postings_item: bytes, request: Request) -> bytes:
     """8 bytes that differ when what is posted differs: postings, refs and metadata, its objects' keys unordered."""
     return blake2b(
-        b"".join((postings_item, request.refs_item, request.metadata.canonical)), digest_size=8
+        b"".join((postings_item, request.refs_item, request.canonical_metadata)), digest_size=8
     ).digest()
 
 
+class BatchHead:
+    """What the payloads of one batch's transactions share, encoded once."""
+
+    __slots__ = ("after_seq", "before_seq")
+
+    def __init__(self, salt: bytes, synced: int, at: int) -> None:
+        head = _head(KIND_TRANSACTION, salt, synced, 0, at)
+        self.before_seq, self.after_seq = head[:_SEQ_AT], head[_AT_AT - 1 :] + bytes((_BYTES | 16,))
+
+
+_PRINT_HEAD = bytes((_BYTES | 8,))
+
+
 def encode_transaction(
-    salt: bytes, synced: int, seq: int, at: int, request: Request, postings_item: bytes, print8: bytes
+    head: BatchHead, seq: int, request: Request, postings_item: bytes, print8: bytes
 ) -> bytes:
-    occurred = request.occurred
-    sign, magnitude = (_UINT64, occurred) if occurred >= 0 else (_NINT64, -1 - occurred)
     return b"".join(
         (
-            _TRANSACTION.pack(
-                _ARRAY | 12,
-                _BYTES | SALT_BYTES,
-                salt,
-                _UINT64,
-                synced,
-                _UINT64,
-                seq,
-                _UINT64,
-                at,
-                KIND_TRANSACTION,
-                _BYTES | 16,
-                request.transaction.id.bytes,
-                sign,
-                magnitude,
-                _BYTES | 8,
-                print8,
-            ),
+            head.before_seq,
+            _U64.pack(seq),
+            head.after_seq,
+            request.transaction.id.bytes,
+            amount_item(request.occurred),
+            _PRINT_HEAD,
+            print8,
             request.key_item,
             postings_item,
             request.refs_item,
-            request.metadata.item,
+            request.metadata_item,
         )
     )
 

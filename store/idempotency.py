@@ -62,7 +62,8 @@ class KeyIndex(Generic[Name]):
         hot_cap: int,
     ) -> None:
         self._files, self.offload = files, offload
-        self._directory, self._book, self._prefix, self._to_bytes = directory, book, prefix, to_bytes
+        self._directory, self._book, self._prefix = directory, book, prefix
+        self._to_bytes: Callable[[Name], bytes] = to_bytes
         self._generation_max = max(1, hot_cap // 2)
         self._hot: list[_Generation[Name]] = [_Generation()]
         """Newest first."""

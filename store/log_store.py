@@ -35,6 +35,7 @@ from .model import (
     AccountDef,
     AccountId,
     AccountInfo,
+    AccountOpened,
     AssetDef,
     BalanceSnapshot,
     BookInfo,
@@ -54,8 +55,8 @@ from .recovery import Examined, Progress, examine
 from .runs import DamagedRun
 from .state import Account, BookState
 from .subscriptions import Signal, Watchers
-from .verification import scrub, verify_book
-from .writer import Batch, BookWriter, Job, Workshop
+from .verification import Extent, scrub, verify_book
+from .writer import Batch, BookWriter, Job, Wanted, Workshop
 
 logger = logging.getLogger("store")
 
@@ -257,7 +258,7 @@ class LogTaleaStore:
         system = self._system
         known = system.state.assets.get(asset.id)
         if known is None:
-            await system.submit(asset)
+            await _queued(system, asset)
         elif known != asset:
             raise AlreadyExists(f"Asset {asset.id!r}")
 
@@ -279,7 +280,7 @@ class LogTaleaStore:
             self._add(writer)
         known = writer.state.accounts.get(definition.id.path)
         if known is None:
-            await writer.submit((definition, resolved))
+            await _queued(writer, AccountOpened(definition=definition, config=resolved))
         elif (known.definition, known.config) != (definition, resolved):
             raise AlreadyExists(f"Account {definition.id.path!r} in book {book!r}")
 
@@ -290,6 +291,8 @@ class LogTaleaStore:
             check_transaction(transaction, _NOTHING, assets)
             raise UnknownAccount(transaction.postings[0].account)
         request = check_transaction(transaction, writer.state.accounts, assets)
+        if not writer.has_room():
+            await writer.wait_for_room()
         committed: Committed = await writer.submit(request)
         return committed
 
@@ -567,10 +570,10 @@ class LogTaleaStore:
     ) -> None:
         try:
             async with writer.settled:
-                work = verify_book(
-                    self._shop.files, self._shop.reads, writer.state, writer.log, against, progress
-                )
-            await work
+                extent = Extent(writer.state, writer.log)
+            await verify_book(
+                self._shop.files, self._shop.reads, writer.state, writer.log, extent, against, progress
+            )
         except CorruptLog as e:
             writer.stop(e)
             raise
@@ -610,6 +613,12 @@ def _holder(lock: IO[str]) -> int | None:
         return int(lock.read(20))
     except (OSError, ValueError):
         return None
+
+
+async def _queued(writer: BookWriter, wanted: Wanted) -> None:
+    if not writer.has_room():
+        await writer.wait_for_room()
+    await writer.submit(wanted)
 
 
 def _refuse_negative(what: str, value: int) -> None:

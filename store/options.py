@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from typing import Any
 
 import msgspec
 
@@ -33,7 +34,7 @@ class LogStoreOptions(msgspec.Struct, frozen=True):
         Raises ValueError naming the variable that is no whole number.
         """
         environment = os.environ if environment is None else environment
-        given: dict[str, int] = {}
+        given: dict[str, Any] = {}
         for field in ("idem_hot_cap", "snapshot_every", "segment_max"):
             variable = f"TALEA_LOG_{field.upper()}"
             text = environment.get(variable, "").strip()

@@ -236,7 +236,7 @@ class _Opening:
                 self._read_bytes += segment.bytes
             else:
                 next_seq = await self._read_segment(segment, next_seq, covered, final)
-        await self._conclude(covered)
+        await self._conclude(next_seq - 1, max(covered, self._claimed))
 
     async def _newest_snapshot(self) -> Snapshot | None:
         """The newest good snapshot whose keys are all in runs."""
@@ -281,7 +281,7 @@ class _Opening:
             return segment
         if not final or base <= self._claimed:
             raise CorruptLog(book.name, name, 0, "its header is damaged")
-        await self._refuse_if_frames_follow(name, size)
+        await self._refuse_if_frames_were_synced(name, base, size)
         segment = Segment(base, 0, new_salt())
         book.segments.append(segment)
         book.header_wanted = segment
@@ -296,8 +296,8 @@ class _Opening:
                 self._book.name, name, 0, f"its header says that it begins at seq {header.base_seq}"
             )
 
-    async def _refuse_if_frames_follow(self, name: str, size: int) -> None:
-        """A header is synced no later than the frames after it: where one is whole, this was no tear."""
+    async def _refuse_if_frames_were_synced(self, name: str, base: int, size: int) -> None:
+        """Without its header a segment is torn, unless a frame says that one of its events had been synced."""
         assert self._fd is not None
         offset = 0
         while offset < size:
@@ -392,15 +392,16 @@ class _Opening:
             offset += WINDOW_BYTES
             await self._pace.rest()
 
-    async def _conclude(self, covered: int) -> None:
+    async def _conclude(self, found: int, durable: int) -> None:
+        """`found` is the last seq of the log, `durable` the last one that a snapshot or run knows of."""
         book, state = self._book, self._book.state
-        last = book.segments[-1]
-        if state.last_seq < self._claimed or state.last_seq < covered:
+        if found < durable:
+            last = book.segments[-1]
             raise CorruptLog(
                 book.name,
                 segment_name(last.base_seq),
                 last.bytes,
-                f"the log ends at seq {state.last_seq}, but seq {max(self._claimed, covered)} had been durable",
+                f"the log ends at seq {found}, but seq {durable} had been durable",
             )
         if book.txids.persisted > state.last_seq:
             # derived, and about another history: made anew from the columns

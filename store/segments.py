@@ -8,6 +8,7 @@ import re
 from bisect import bisect_right
 from collections.abc import AsyncGenerator
 from pathlib import Path
+from typing import NamedTuple
 
 from .codec import SALT_BYTES, encode_segment_header
 from .errors import CorruptLog
@@ -48,6 +49,14 @@ class Segment:
         self.base_seq, self.bytes, self.salt = base_seq, size, salt
 
 
+class Appended(NamedTuple):
+    """Durable bytes that the log does not count yet: from `start` to `end` of a segment."""
+
+    segment: Segment
+    start: int
+    end: int
+
+
 class SegmentLog:
     """The log of one book. Calls that block say so."""
 
@@ -61,16 +70,17 @@ class SegmentLog:
         self._new_salt: bytes | None = None
         self.bytes = sum(segment.bytes for segment in segments)
 
-    def salt_for_next(self) -> bytes:
-        """The salt that the next batch is to carry; decides whether it begins a new segment."""
-        if not self.segments or self.segments[-1].bytes >= self._segment_max:
+    def salt_for_next(self, last_seq: int) -> bytes:
+        """The salt that the batch after `last_seq` is to carry; decides whether it begins a new segment."""
+        active = self.segments[-1] if self.segments else None
+        if active is None or (active.bytes >= self._segment_max and active.base_seq <= last_seq):
             if self._new_salt is None:
                 self._new_salt = new_salt()
             return self._new_salt
-        return self.segments[-1].salt
+        return active.salt
 
-    def append(self, data: bytes, first_seq: int) -> int:
-        """Write and sync whole frames; the offset of the first in its segment. Blocks.
+    def append(self, data: bytes, first_seq: int) -> Appended:
+        """Write and sync whole frames; `advance` makes them part of the log. Blocks.
 
         Raises DiskFull when nothing was kept; any other OSError is fatal.
         """
@@ -87,12 +97,9 @@ class SegmentLog:
                 raise DiskFull(e) from e
             raise
         self._sync(self._fd, segment.bytes)
-        offset = segment.bytes
-        segment.bytes += len(data)
-        self.bytes += len(data)
-        return offset
+        return Appended(segment, segment.bytes, segment.bytes + len(data))
 
-    def _append_to_new(self, data: bytes, first_seq: int, salt: bytes) -> int:
+    def _append_to_new(self, data: bytes, first_seq: int, salt: bytes) -> Appended:
         header = frame(encode_segment_header(self._book, first_seq, salt))
         path = self.directory / segment_name(first_seq)
         first_of_book = not self.segments
@@ -111,11 +118,18 @@ class SegmentLog:
         self._files.sync_directory(self.directory)
         if self._fd is not None:
             self._files.close(self._fd)
-        self._fd, self._new_salt = fd, None
-        self.segments.append(Segment(first_seq, len(header) + len(data), salt))
-        self._bases.append(first_seq)
-        self.bytes += len(header) + len(data)
-        return len(header)
+        self._fd = fd
+        return Appended(Segment(first_seq, 0, salt), len(header), len(header) + len(data))
+
+    def advance(self, appended: Appended) -> None:
+        """What was appended is now part of the log. Called on the loop, as the batch is applied."""
+        segment = appended.segment
+        self.bytes += appended.end - segment.bytes
+        segment.bytes = appended.end
+        if not self.segments or segment is not self.segments[-1]:
+            self._new_salt = None
+            self.segments.append(segment)
+            self._bases.append(segment.base_seq)
 
     def _remove_new(self, path: Path, fd: int | None, first_of_book: bool) -> None:
         if fd is not None:

@@ -11,16 +11,19 @@ from __future__ import annotations
 
 from array import array
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from hashlib import sha256
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 from uuid import UUID
+
+import msgspec
 
 from .codec import (
     KIND_ACCOUNT,
     KIND_ASSET,
     MICROS_END,
     AccountTable,
+    BatchHead,
     Malformed,
     Request,
     amount_item,
@@ -44,7 +47,7 @@ from .errors import (
     StoreError,
     UnknownAccount,
 )
-from .frames import FRAME_HEAD
+from .frames import FRAME_HEAD_BYTES
 from .model import (
     AMOUNT_LIMIT,
     AccountCfg,
@@ -77,13 +80,8 @@ class Column:
         self.high: array[int] | list[int] | None = None
         """What is above the low 64 bits; a list once cumulated debits outgrow 128 bits."""
 
-    def append(self, value: int) -> None:
-        if self.high is None and -_I64 <= value < _I64:
-            self.low.append(value)
-        else:
-            self.append_wide(value)
-
     def append_wide(self, value: int) -> None:
+        """What fits into 64 bits goes straight to `low` while there is no `high`."""
         if self.high is None:
             self.high = array("q", [-1 if x < 0 else 0 for x in self.low])
         low = value & _MASK64
@@ -175,24 +173,24 @@ class Account:
         return BalanceSnapshot(Amount(self.sign * self.net, self.asset), self.updated)
 
 
-class Accepted:
-    """An event that was decided and encoded, on its way to the disk."""
+Row: TypeAlias = "tuple[Account, int, int]"
+"""An account, the amount it moves by, and its balance after that; debit-positive."""
 
-    __slots__ = ("event", "frame_bytes", "key", "legs", "payload", "print8", "seq", "txid")
 
-    def __init__(
-        self,
-        seq: int,
-        payload: bytes,
-        event: Any = None,
-        key: str = "",
-        txid: int = 0,
-        print8: int = 0,
-        legs: Any = (),
-    ) -> None:
-        self.seq, self.payload, self.event = seq, payload, event
-        self.key, self.txid, self.print8, self.legs = key, txid, print8, legs
-        self.frame_bytes = len(payload) + FRAME_HEAD.size
+class Accepted(msgspec.Struct, gc=False, eq=False):
+    """An event that was decided and encoded, on its way to the disk.
+
+    `event` is the asset, or the account's (index, definition, configuration); None for a transaction, which has
+    `key`, `txid`, `print8` and `rows` instead.
+    """
+
+    seq: int
+    payload: bytes
+    event: Any = None
+    key: str = ""
+    txid: int = 0
+    print8: int = 0
+    rows: Sequence[Row] = ()
 
 
 class Known(NamedTuple):
@@ -241,6 +239,7 @@ class BookState:
     def begin_batch(self, salt: bytes, at: int) -> None:
         """What is decided from here on will carry this salt and commit time (never before the last one)."""
         self._salt, self._at = salt, max(at, self.last_at)
+        self._batch_head = BatchHead(salt, self.last_seq, self._at)
         self._tip_seq, self._tip_head = self.last_seq, self.head
 
     @property
@@ -271,8 +270,10 @@ class BookState:
         path = definition.id.path
         pending = self._pending_accounts.get(path)
         account = self.accounts.get(path)
-        if pending is not None or account is not None:
-            facts = pending.event[1:] if pending is not None else (account.definition, account.config)
+        facts = (account.definition, account.config) if account is not None else None
+        if pending is not None:
+            facts = pending.event[1:]
+        if facts is not None:
             if facts != (definition, config):
                 raise AlreadyExists(f"Account {path!r} in book {self.name!r}")
             return pending
@@ -324,15 +325,15 @@ class BookState:
             raise fault
         rows = self._move(legs)
         seq = self._tip_seq + 1
-        payload = encode_transaction(self._salt, self.last_seq, seq, self._at, request, postings_item, print8)
+        payload = encode_transaction(self._batch_head, seq, request, postings_item, print8)
         accepted = Accepted(seq, payload, None, key, txid, int.from_bytes(print8, "big"), rows)
         self._pending_keys[key] = accepted
         self._pending_txids.add(txid)
         return self._accept(accepted)
 
-    def _move(self, legs: list[tuple[Account, int]]) -> list[tuple[Account, int, int]]:
+    def _move(self, legs: list[tuple[Account, int]]) -> list[Row]:
         """Carry the legs into the tips, or raise and leave them as they were."""
-        rows = []
+        rows: list[Row] = []
         for account, signed in legs:
             after = account.tip = account.tip + signed
             rows.append((account, signed, after))
@@ -347,7 +348,7 @@ class BookState:
         return rows
 
     @staticmethod
-    def _undo(rows: list[tuple[Account, int, int]]) -> None:
+    def _undo(rows: list[Row]) -> None:
         for account, signed, _ in rows:
             account.tip -= signed
 
@@ -359,7 +360,7 @@ class BookState:
     def forget_batch(self, batch: list[Accepted]) -> None:
         """Nothing of `batch` was written: take back what its decisions changed."""
         for accepted in batch:
-            for account, _, _ in accepted.legs:
+            for account, _, _ in accepted.rows:
                 account.tip = account.net
         self._end_batch()
 
@@ -371,16 +372,20 @@ class BookState:
 
     # ------------------------------------------------------------ apply
 
-    def apply(self, accepted: Accepted, offset: int, at: int) -> None:
-        """`accepted` is durable, its frame at byte `offset` of its segment."""
-        chunk = self._place(accepted.seq, offset, at, accepted.txid, accepted.print8)
-        if accepted.event is None:
-            self._apply_rows(chunk, accepted.legs)
-        elif type(accepted.event) is AssetDef:
-            self.assets[accepted.event.id] = accepted.event
-        else:
-            index, definition, config = accepted.event
-            self._open(index, definition, config, accepted.seq)
+    def apply(self, batch: Sequence[Accepted], offset: int) -> int:
+        """A stretch of the batch is durable, its first frame at byte `offset` of its segment; where its last ends."""
+        at = self._at
+        for accepted in batch:
+            chunk = self._place(accepted.seq, offset, at, accepted.txid, accepted.print8)
+            offset += len(accepted.payload) + FRAME_HEAD_BYTES
+            if accepted.event is None:
+                self._apply_rows(chunk, accepted.rows)
+            elif type(accepted.event) is AssetDef:
+                self.assets[accepted.event.id] = accepted.event
+            else:
+                index, definition, config = accepted.event
+                self._open(index, definition, config, accepted.seq)
+        return offset
 
     def end_batch(self) -> None:
         """All of a batch has been applied."""
@@ -403,30 +408,36 @@ class BookState:
         self.last_seq, self.last_at = seq, at
         return chunk
 
-    def _apply_rows(self, chunk: Chunk, legs: Any) -> None:
+    def _apply_rows(self, chunk: Chunk, rows: Sequence[Row]) -> None:
         self.transactions += 1
-        seq, row, turnover = self.last_seq, self.rows, self.turnover
-        event = (seq - 1) % CHUNK_EVENTS
-        add_event, add_account = chunk.row_event.append, chunk.row_account.append
+        seq, number, turnover = self.last_seq, self.rows, self.turnover
+        event = seq - chunk.base_seq
         nets, debit_sums = chunk.row_net, chunk.row_debits
-        for account, signed, after in legs:
+        for account, signed, after in rows:
             account.net = after
+            account.updated = seq
+            debits = account.debits
             if signed > 0:
-                account.debits += signed
+                account.debits = debits = debits + signed
                 turnover[2 * account.asset_index] += signed
             else:
                 account.credits -= signed
                 turnover[2 * account.asset_index + 1] -= signed
-            account.updated = seq
-            add_event(event)
-            add_account(account.index)
-            nets.append(after)
-            debit_sums.append(account.debits)
-            account.rows.append(row)
-            row += 1
-        self.rows = row
-        if row >= self._next_mark:
-            self.add_mark(row, tuple(turnover))
+            chunk.row_event.append(event)
+            chunk.row_account.append(account.index)
+            if nets.high is None and -_I64 <= after < _I64:
+                nets.low.append(after)
+            else:
+                nets.append_wide(after)
+            if debit_sums.high is None and debits < _I64:
+                debit_sums.low.append(debits)
+            else:
+                debit_sums.append_wide(debits)
+            account.rows.append(number)
+            number += 1
+        self.rows = number
+        if number >= self._next_mark:
+            self.add_mark(number, tuple(turnover))
 
     def add_mark(self, row: int, turnover: tuple[int, ...]) -> None:
         """Note the cumulated turnover of all assets after the first `row` rows."""

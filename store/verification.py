@@ -12,13 +12,13 @@ from .codec import (
     Malformed,
     decode_event,
     decode_items_checked,
+    encode_segment_header,
     read_prefix,
     transaction_fields_fault,
 )
 from .errors import CorruptLog, HeadMismatch
 from .files import Files
 from .frames import FRAME_HEAD_BYTES, frame
-from .codec import encode_segment_header
 from .offload import Offload, Pace
 from .recovery import Progress
 from .segments import Segment, SegmentLog, frame_groups, segment_name
@@ -109,20 +109,29 @@ class _Sums:
             raise CorruptLog(self._state.name, self.segment, offset, f"a frame is no event: {e}") from e
 
 
+class Extent:
+    """How far a book's log reaches at one moment, between batches."""
+
+    def __init__(self, state: BookState, log: SegmentLog) -> None:
+        assert state.head_seq == state.last_seq, "taken in the middle of a batch"
+        self.last_seq, self.head = state.last_seq, state.head
+        self.segments = [(segment, segment.bytes) for segment in log.segments]
+
+
 async def verify_book(
     files: Files,
     offload: Offload,
     state: BookState,
     log: SegmentLog,
+    extent: Extent,
     against: tuple[int, str] | None,
     progress: Progress | None,
 ) -> None:
-    """Check every frame up to what is durable now, then every balance against memory, then the head.
+    """Check every frame within `extent`, then every balance against memory, then the head.
 
     Raises CorruptLog, HeadMismatch, OSError.
     """
-    name, last_seq, head = state.name, state.head_seq, state.head
-    plan = [(segment, segment.bytes) for segment in log.segments]
+    name, last_seq, head = state.name, extent.last_seq, extent.head
     sums = _Sums(state, "", against[0] if against is not None else None)
     seq = 1
 
@@ -131,7 +140,7 @@ async def verify_book(
         if progress is not None and seq % 1024 == 0:
             progress(name, seq, last_seq)
 
-    for segment, stop in plan:
+    for segment, stop in extent.segments:
         sums.segment = segment_name(segment.base_seq)
         seq = await check_segment(files, offload, log, name, segment, stop, seq, each)
     if seq != last_seq + 1:

@@ -19,12 +19,12 @@ from .errors import CorruptLog, StoreClosed, StoreError, StoreIOError, WriterSto
 from .files import Files
 from .frames import frame
 from .idempotency import KeyIndex
-from .model import AccountCfg, AccountDef, AssetDef, BookInfo, Committed
+from .model import AccountOpened, AssetDef, BookInfo, Committed
 from .offload import Offload, Pace
 from .options import LogStoreOptions
 from .recovery import Examined
 from .runs import DamagedRun
-from .segments import DiskFull, Segment, SegmentLog
+from .segments import Appended, DiskFull, Segment, SegmentLog
 from .snapshots import KEPT, Image, snapshot_name, write_snapshot
 from .state import Accepted, BookState, Known
 from .subscriptions import Ring, Signal
@@ -55,7 +55,7 @@ class Batch:
             self.done.set_result(None)
 
 
-Wanted: TypeAlias = Request | AssetDef | tuple[AccountDef, AccountCfg]
+Wanted: TypeAlias = Request | AssetDef | AccountOpened
 Job: TypeAlias = tuple[Wanted, Any, int]
 """What is wanted, and who waits for the answer: a Future and -1, or a Batch and the place in it."""
 
@@ -121,48 +121,45 @@ class BookWriter:
         self._task = self._shop.loop.create_task(self._run(), name=f"talea-writer:{self.name}")
         self._task.add_done_callback(self._ended)
 
-    def refuse_if_stopped(self) -> None:
-        """Raises WriterStopped, CorruptLog."""
-        if self.error is not None:
-            raise self.stopped_error()
-
     def stopped_error(self) -> StoreIOError:
         return WriterStopped(self.name, self.error or "it was closed")
 
-    async def submit(self, wanted: Wanted) -> Any:
-        """Queue a job, wait for its answer. A caller that is cancelled harms nobody."""
-        if len(self._queue) >= QUEUE_MAX:
-            await self._wait_for_room()
-        self.refuse_if_stopped()
-        future: asyncio.Future[Any] = self._shop.loop.create_future()
-        self._queue.append((wanted, future, -1))
-        self._work.fire()
-        return await future
+    def has_room(self) -> bool:
+        """Whether `submit` may be called now. Raises WriterStopped."""
+        if self.error is not None:
+            raise self.stopped_error()
+        return len(self._queue) < QUEUE_MAX
 
-    async def submit_many(self, jobs: list[Job]) -> None:
-        """Queue many jobs in order; each answer goes to its job's place."""
-        fault: StoreIOError | None = None
-        for job in jobs:
-            if fault is None and len(self._queue) >= QUEUE_MAX:
-                try:
-                    await self._wait_for_room()
-                except StoreClosed as e:
-                    fault = e
-            if fault is None and self.error is not None:
-                fault = self.stopped_error()
-            if fault is not None:
-                self._answer(job, fault)
-            else:
-                self._queue.append(job)
-                self._work.fire()
-
-    async def _wait_for_room(self) -> None:
-        while len(self._queue) >= QUEUE_MAX and self.error is None:
+    async def wait_for_room(self) -> None:
+        """Raises WriterStopped, StoreClosed."""
+        while not self.has_room():
             if self._closing:
                 raise StoreClosed
             await self._room.wait()
         if self._closing:
             raise StoreClosed
+
+    def submit(self, wanted: Wanted) -> asyncio.Future[Any]:
+        """Queue a job; its answer. Whoever cancels it harms nobody."""
+        future: asyncio.Future[Any] = self._shop.loop.create_future()
+        self._queue.append((wanted, future, -1))
+        self._work.fire()
+        return future
+
+    async def submit_many(self, jobs: list[Job]) -> None:
+        """Queue many jobs in order; each answer goes to its job's place."""
+        fault: StoreIOError | None = None
+        for job in jobs:
+            try:
+                if fault is None and not self.has_room():
+                    await self.wait_for_room()
+            except StoreIOError as e:
+                fault = e
+            if fault is not None:
+                self._answer(job, fault)
+            else:
+                self._queue.append(job)
+                self._work.fire()
 
     # ------------------------------------------------------------ the task
 
@@ -192,7 +189,7 @@ class BookWriter:
 
     async def _batch(self, jobs: list[Job]) -> None:
         state = self.state
-        state.begin_batch(self.log.salt_for_next(), self._shop.clock())
+        state.begin_batch(self.log.salt_for_next(state.last_seq), self._shop.clock())
         accepted: list[Accepted] = []
         frames: list[bytes] = []
         waiting: list[tuple[Job, Accepted, bool]] = []
@@ -230,7 +227,7 @@ class BookWriter:
         self, accepted: list[Accepted], frames: list[bytes], waiting: list[tuple[Job, Accepted, bool]]
     ) -> None:
         try:
-            offset, seconds = await self._shop.writes.run(self._append, frames, accepted[0].seq)
+            appended, seconds = await self._shop.writes.run(self._append, frames, accepted[0].seq)
         except DiskFull as e:
             self.state.forget_batch(accepted)
             for job, _, _ in waiting:
@@ -246,13 +243,14 @@ class BookWriter:
             return
         self._figures.append((len(accepted), seconds))
         async with self.settled:
-            await self._apply(accepted, waiting, offset)
+            self.log.advance(appended)
+            await self._apply(accepted, waiting, appended.start)
         self._keep_house()
 
-    def _append(self, frames: list[bytes], first_seq: int) -> tuple[int, float]:
+    def _append(self, frames: list[bytes], first_seq: int) -> tuple[Appended, float]:
         started = perf_counter()
-        offset = self.log.append(b"".join(frames), first_seq)
-        return offset, perf_counter() - started
+        appended = self.log.append(b"".join(frames), first_seq)
+        return appended, perf_counter() - started
 
     def _decide(self, wanted: Wanted, known: Known | None = None, id_used: bool = False) -> Any:
         """An Accepted, or an answer to give at once. Raises StoreError."""
@@ -266,8 +264,8 @@ class BookWriter:
             return state.receipt(decided.seq) if type(decided) is Known else decided
         if type(wanted) is AssetDef:
             return state.decide_asset(wanted)
-        assert type(wanted) is tuple
-        return state.decide_account(wanted[0], wanted[1])
+        assert type(wanted) is AccountOpened
+        return state.decide_account(wanted.definition, wanted.config)
 
     async def _decide_cold(self, wanted: Wanted) -> Any:
         """As `_decide`, when some names are only in runs. Raises OSError, DamagedRun too."""
@@ -288,17 +286,15 @@ class BookWriter:
     ) -> None:
         """Make a durable batch readable, slice by slice, and answer whoever asked for it."""
         state, add_to_ring = self.state, self.ring.add
-        at_micros = state.batch_at
-        at = from_micros(at_micros)
+        at = from_micros(state.batch_at)
         add_key, add_txid = self.keys.add, self.txids.add
         answered = 0
         for start in range(0, len(accepted), APPLY_SLICE):
             if start:
                 await asyncio.sleep(0)
             part = accepted[start : start + APPLY_SLICE]
+            offset = state.apply(part, offset)
             for event in part:
-                state.apply(event, offset, at_micros)
-                offset += event.frame_bytes
                 if event.event is None:
                     add_key(event.key, event.seq)
                     add_txid(event.txid, event.seq)
