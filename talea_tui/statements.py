@@ -109,7 +109,7 @@ def balance_sheet(accounts: Sequence[AccountInfo], *, empty: bool = False) -> St
     claims = _added(liabilities.totals, equity.totals)
     difference = _added(owned, [(asset, -minor) for asset, minor in claims])
     sections = tuple(s for s in (assets, clearing, liabilities, equity) if s.lines or s is not clearing)
-    return Statement("Balance sheet", sections, "Assets less liabilities and equity", difference)
+    return Statement("Balance sheet", sections, "Difference, must be zero", difference)
 
 
 def income_statement(accounts: Sequence[AccountInfo], *, empty: bool = False) -> Statement:

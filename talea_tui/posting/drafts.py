@@ -1,13 +1,17 @@
-"""Unposted drafts on disk: they survive leaving the form, a crash and a restart."""
+"""Unposted drafts: a stack of them for each book, which survives leaving the form, a crash and a restart."""
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import json
+import logging
 import os
 from pathlib import Path
 
 from .draft import Draft
+
+logger = logging.getLogger(__name__)
 
 DRAFTS_MAX = 20
 _VERSION = 1
@@ -63,3 +67,63 @@ class DraftShelf:
 
     def save(self, drafts: list[Draft]) -> None:
         self.write(self.prepare(drafts))
+
+
+class DraftStack:
+    """The drafts of a book; the last is the one in the form. `shelf` None keeps nothing on disk.
+
+    Raises nothing for a disk that refuses: that costs the drafts' safety, not the entry.
+    """
+
+    def __init__(self, book: str, shelf: DraftShelf | None) -> None:
+        self.book = book
+        self._shelf = shelf
+        self._drafts = (shelf.load() if shelf is not None else []) or [Draft(book=book)]
+
+    @property
+    def current(self) -> Draft:
+        return self._drafts[-1]
+
+    @property
+    def waiting(self) -> int:
+        """How many hold anything."""
+        return sum(not draft.blank for draft in self._drafts)
+
+    @property
+    def is_kept(self) -> bool:
+        return self._shelf is not None
+
+    def __len__(self) -> int:
+        return len(self._drafts)
+
+    def begin(self, draft: Draft) -> None:
+        """Put `draft` into the form; the current one waits under it unless it is blank."""
+        if self.current.blank:
+            self._drafts.pop()
+        self._drafts.append(draft)
+
+    def drop(self, draft: Draft, *, date: str = "") -> None:
+        """Forget one; the one before it comes back, or a blank one for `date`."""
+        self._drafts = [kept for kept in self._drafts if kept is not draft]
+        if not self._drafts:
+            self._drafts = [Draft(book=self.book, date=date)]
+
+    def renew_key(self) -> None:
+        """Make the current draft another entry: its text under a new key."""
+        self._drafts[-1] = self.current.with_new_key()
+
+    def save(self) -> None:
+        if self._shelf is not None:
+            self._write(self._shelf, self._shelf.prepare(self._drafts))
+
+    async def save_behind(self) -> None:
+        """Save without holding the loop."""
+        if self._shelf is not None:
+            await asyncio.to_thread(self._write, self._shelf, self._shelf.prepare(self._drafts))
+
+    @staticmethod
+    def _write(shelf: DraftShelf, text: str | None) -> None:
+        try:
+            shelf.write(text)
+        except OSError as error:
+            logger.warning("The draft cannot be kept on disk: %s", error)

@@ -147,8 +147,19 @@ class RegisterAssetScreen(FormDialog):
         precision = self.query_one("#form-precision", EntryField)
         if event.input.name == "id" and not self._precision_touched:
             precision.put(self._usual(self.text("id")))
+            self._guess_network()
         elif event.input.name == "precision" and precision.value != self._usual(self.text("id")):
             self._precision_touched = True
+
+    def _guess_network(self) -> None:
+        """Fill in what everyone knows of a coin, and take it back when the id becomes another."""
+        network, name = _CRYPTO.get(self.text("id").upper(), ("", ""))
+        for field, guessed, others in (("network", network, 0), ("name", name, 1)):
+            widget = self.query_one(f"#form-{field}", EntryField)
+            if not widget.value or widget.value in {known[others] for known in _CRYPTO.values()}:
+                widget.put(guessed)
+        if network:
+            self.query_one("#form-class", Choice).value = "crypto"
 
     def about(self) -> str:
         precision = self.text("precision")

@@ -109,7 +109,8 @@ class OpenAccountScreen(FormDialog):
         kind = AccountKind(self.text("kind"))
         usual = kind.normal_side.value if kind.normal_side is not None else "none"
         unit = format_amount(1, asset.precision) if asset.precision else "1"
-        return f"{asset.id}: {asset.name or asset.id}, smallest unit {unit}. Usual side of {kind.value}: {usual}."
+        name = asset.name or asset.id
+        return f"{asset.id}: {name}, smallest unit {unit}. Usual side of {kind.value}: {usual}."
 
     async def submit(self) -> None:
         if not self.app.may_write(self.book if self.book in self.app.books else ""):

@@ -120,19 +120,23 @@ class TrialBalanceScreen(TaleaScreen):
     # Amounts in columns
 
     def _money(self, amounts: list[tuple[int, str]]) -> dict[tuple[int, str], Cell]:
-        """Amounts of several assets as cells with their points under each other, as wide as there is room
-        for.
+        """Amounts of several assets as cells: points under each other where there is room for that.
+
+        Where there is not, each stands right and gives up decimals only if it must.
         """
-        room = max(9, (self.size.width - 34) // (3 if self.view == VIEWS[0] else 1) - 2)
+        room = max(10, (self.size.width - 34) // (3 if self.view == VIEWS[0] else 1) - 2)
         texts = {key: format_amount(key[0], self.app.precision(key[1])) for key in amounts}
         whole = max((len(text.partition(".")[0]) for text in texts.values()), default=0)
-        point_room = min(
-            fraction_cells(self.app.precision(asset) for _, asset in texts), max(0, room - whole)
-        )
+        point_room = fraction_cells(self.app.precision(asset) for _, asset in texts)
+        if whole + point_room > room:
+            point_room = 0
         cells = {}
         for key, text in texts.items():
-            head = text.partition(".")[0]
-            fitted = fit_amount(text, max(len(head), len(head) + point_room))
+            fitted = text if point_room or text.partition(".")[0] == text else fit_amount(text, room)
+            if fitted.startswith("#"):
+                fitted = text
+            elif key[0] == 0 and fitted != text:
+                fitted = "0"
             plain = format_amount_plain(key[0], self.app.precision(key[1]))
             cells[key] = Cell(align_point(fitted, point_room), "dim" if key[0] == 0 else "", plain)
         return cells
@@ -168,11 +172,11 @@ class TrialBalanceScreen(TaleaScreen):
             rows.append([""] * 6)
             targets.append(None)
         for total in totals:
-            mark = "debits = credits ✓" if total.proved else "does not balance ✗"
+            mark = "✓" if total.proved else "✗ does not balance"
             tone = "strong" if total.proved else "warning"
             rows.append(
                 [
-                    Cell(f"Total, {mark}", tone),
+                    Cell(f"Total {mark}", tone),
                     "",
                     money[total.debits, total.asset]._replace(tone=tone),
                     money[total.credits, total.asset]._replace(tone=tone),
@@ -200,11 +204,10 @@ class TrialBalanceScreen(TaleaScreen):
         targets: list[AccountId | None] = []
         for section in statement.sections:
             self._section(section, money, rows, targets)
-        balanced = self.view == VIEWS[1] and not any(minor for _, minor in statement.result)
+        balanced = not any(minor for _, minor in statement.result)
+        mark = "" if self.view != VIEWS[1] else " ✓" if balanced else " ✗"
         for place, (asset, minor) in enumerate(statement.result):
-            label = "" if place else statement.result_label + (", balanced ✓" if balanced else "")
-            if self.view == VIEWS[1] and minor and not place:
-                label = f"{statement.result_label} ✗"
+            label = "" if place else statement.result_label + mark
             rows.append(
                 [
                     Cell(label, "strong"),

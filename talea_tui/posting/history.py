@@ -1,0 +1,55 @@
+"""What the form knows of a book: its accounts, and what its history suggests."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from store import AccountId, AccountInfo
+
+from .usage import UsageIndex, pages_back
+
+if TYPE_CHECKING:
+    from store import Store
+
+HISTORY_EVENTS = 100_000
+HISTORY_PAGE = 100
+
+
+class BookHistory:
+    """`accounts` by path and `usage`, of one book. Its calls raise StoreError."""
+
+    def __init__(self, book: str) -> None:
+        self.book = book
+        self.accounts: dict[str, AccountInfo] = {}
+        self.usage = UsageIndex()
+        self.last_seq = 0
+        self._learning = False
+
+    async def learn_accounts(self, store: Store, named: Iterable[str]) -> None:
+        """All accounts when there are others than before; else only those in `named`."""
+        info = await store.book(self.book)
+        if info is None or info.accounts != len(self.accounts):
+            self.accounts = {a.definition.id.path: a for a in await store.accounts(self.book)}
+            return
+        for path in set(named) & self.accounts.keys():
+            known = await store.account(AccountId(book=self.book, path=path))
+            if known is not None:
+                self.accounts[path] = known
+
+    async def learn_usage(self, store: Store) -> None:
+        """Newest pages first, so that the last uses are offered at once; later only what is new."""
+        if self._learning:
+            return
+        self._learning = True
+        try:
+            info = await store.book(self.book)
+            last = info.last_seq if info is not None else 0
+            most = last - self.last_seq if self.last_seq else HISTORY_EVENTS
+            self.last_seq = last
+            for start, count in pages_back(last, most, HISTORY_PAGE):
+                self.usage.observe_all(await store.read_events(self.book, start, count))
+                await asyncio.sleep(0)
+        finally:
+            self._learning = False

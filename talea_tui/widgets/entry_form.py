@@ -1,0 +1,216 @@
+"""The fields of the posting form and what stands beside them; the screen decides what they say."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import date
+
+from textual.app import ComposeResult
+from textual.containers import Horizontal, Vertical, VerticalScroll
+from textual.content import Content
+from textual.widget import Widget
+from textual.widgets import Label
+
+from store import AccountInfo, Direction
+
+from ..formatting import (
+    format_amount,
+    format_date,
+    format_days_ago,
+    format_weekday,
+    fraction_cells,
+    printable,
+)
+from ..posting.assessment import (
+    DATE,
+    DESCRIPTION,
+    Assessment,
+    Difference,
+    Field,
+    missing_amount,
+    waits_for_missing,
+)
+from ..posting.draft import Draft
+from .entry_field import EntryField
+from .entry_row import EntryRow
+from .pane_title import PaneTitle
+
+AMOUNT_WIDTH = 13
+BALANCE_WIDTH = 20
+ACCOUNT_WIDTH = 26
+FORM_WIDTH = 116
+HEAD_FIELDS = ("date", "description", "comment")
+
+
+@dataclass(frozen=True, slots=True)
+class EntryView:
+    """What the form shows. `problem_at` gives the sentence to show at a field, or nothing.
+
+    `waiting` counts other drafts, `last_used` is when the description was used last.
+    """
+
+    draft: Draft
+    assessment: Assessment
+    problem_at: Callable[[Field], str]
+    title: str
+    waiting: int
+    today: date
+    last_used: date | None
+    natural_signs: bool
+
+
+def tone_of(difference: Difference) -> str:
+    if not difference.begun:
+        return "$dim"
+    return "bold $warning" if difference.minor else "bold $success"
+
+
+def signed(account: AccountInfo, effective: int, natural_signs: bool) -> int:
+    """An effective balance with the sign it is shown with: as it is, or debit-positive."""
+    return -effective if not natural_signs and account.config.normal_side is Direction.CREDIT else effective
+
+
+class PostBar(Widget, can_focus=True):
+    """Where the entry stands, and where enter posts it."""
+
+    DEFAULT_CSS = "PostBar { height: auto; }"
+
+    def __init__(self) -> None:
+        super().__init__(id="post-bar")
+        self.text = Content("")
+
+    def render(self) -> Content:
+        return self.text
+
+    def say(self, lines: list[tuple[str, str]]) -> None:
+        """Lines of (plain text, style)."""
+        content = Content("\n").join(Content.styled(text, style) for text, style in lines)
+        if content != self.text:
+            self.text = content
+            self.refresh(layout=True)
+
+
+class EntryForm(Vertical):
+    """Shows a draft's text and takes it back; everything else it is told."""
+
+    def compose(self) -> ComposeResult:
+        yield PaneTitle("Post", id="post-title")
+        with Horizontal(classes="post--line"):
+            yield Label("date", classes="post--name")
+            yield EntryField(name="date", id="post-date", placeholder="today")
+            yield Label("", id="post-day", markup=False)
+        with Horizontal(classes="post--line"):
+            yield Label("description", classes="post--name")
+            yield EntryField(name="description", id="post-description", placeholder="what for")
+            yield Label("", id="post-use", markup=False)
+        with Horizontal(classes="post--line"):
+            yield Label("comment", classes="post--name")
+            yield EntryField(name="comment", id="post-comment")
+        problem = Label("", id="post-problem", classes="entry--problem", markup=False)
+        problem.display = False
+        yield problem
+        with Horizontal(id="post-head", classes="post--line"):
+            yield Label("account", classes="entry--account")
+            yield Label("debit ", classes="entry--amount")
+            yield Label("credit ", classes="entry--amount")
+            yield Label("balance after", classes="entry--balance")
+        yield VerticalScroll(id="post-rows", can_focus=False)
+        yield PostBar()
+
+    @property
+    def bar(self) -> PostBar:
+        return self.query_one(PostBar)
+
+    @property
+    def rows(self) -> list[EntryRow]:
+        return list(self.query(EntryRow))
+
+    def head(self, name: str) -> EntryField:
+        return self.query_one(f"#post-{name}", EntryField)
+
+    def widget_at(self, at: Field) -> Widget:
+        """The widget of a field; the bar for the form as a whole and for rows that are not there."""
+        rows = self.rows
+        if at.row is None:
+            return self.head(at.name) if at.name in HEAD_FIELDS else self.bar
+        return rows[at.row].field(at.name) if at.row < len(rows) else self.bar
+
+    def field_of(self, widget: Widget | None) -> Field | None:
+        if isinstance(widget, EntryField) and widget.name is not None:
+            return Field(widget.name, widget.row)
+        return None
+
+    async def put(self, draft: Draft) -> None:
+        """Show the draft's text, in as many rows as it has."""
+        for name in HEAD_FIELDS:
+            self.head(name).put(getattr(draft, name))
+        rows = self.rows
+        if len(rows) < len(draft.rows):
+            added = [EntryRow(number) for number in range(len(rows), len(draft.rows))]
+            await self.query_one("#post-rows").mount_all(added)
+        elif len(rows) > len(draft.rows):
+            await self.query_one("#post-rows").remove_children(rows[len(draft.rows) :])
+        for number in range(len(draft.rows)):
+            self.put_row(draft, number)
+
+    def put_row(self, draft: Draft, number: int) -> None:
+        shown, row = self.rows[number], draft.rows[number]
+        shown.account.put(row.account)
+        shown.debit.put(row.debit)
+        shown.credit.put(row.credit)
+
+    def collect(self, draft: Draft) -> None:
+        """Take what is in the fields into the draft."""
+        for name in HEAD_FIELDS:
+            setattr(draft, name, self.head(name).value)
+        for shown, row in zip(self.rows, draft.rows, strict=False):
+            row.account, row.debit, row.credit = shown.account.value, shown.debit.value, shown.credit.value
+
+    def show(self, view: EntryView) -> None:
+        """Draw what follows from the draft: day, problems, offered amounts, balances."""
+        self._show_head(view)
+        readings = view.assessment.rows
+        amounts = [format_amount(row.minor, row.precision) for row in readings if row.minor is not None]
+        widest = max(map(len, [*amounts, *(row.hint for row in view.draft.rows)]), default=0) + 2
+        room = (min(self.app.size.width, FORM_WIDTH) - ACCOUNT_WIDTH - BALANCE_WIDTH) // 2
+        width = max(AMOUNT_WIDTH, min(widest, room))
+        point_room = fraction_cells(row.precision for row in readings if row.asset is not None)
+        for label in self.query("#post-head .entry--amount"):
+            label.styles.width = width
+        for shown, number in zip(self.rows, range(len(view.draft.rows)), strict=False):
+            self._show_row(shown, number, view)
+            shown.set_amount_room(width, point_room)
+
+    def _show_head(self, view: EntryView) -> None:
+        waiting = f" · {view.waiting} more waiting" if view.waiting else ""
+        key = f"key {view.draft.key[:8]}… (kept on retry)"
+        self.query_one("#post-title", PaneTitle).show(view.title + waiting, key)
+        day, text = view.assessment.day, "✗ no date"
+        if day is not None:
+            text = f"{format_weekday(day)} {format_date(day)}, {format_days_ago(day, view.today)}"
+        self.query_one("#post-day", Label).update(Content(text))
+        last_used = f"last used {format_days_ago(view.last_used, view.today)}" if view.last_used else ""
+        self.query_one("#post-use", Label).update(Content(last_used))
+        problem = view.problem_at(DATE) or view.problem_at(DESCRIPTION)
+        label = self.query_one("#post-problem", Label)
+        label.update(Content(f"  ✗ {printable(problem, 500)}" if problem else ""))
+        label.display = bool(problem)
+
+    def _show_row(self, shown: EntryRow, number: int, view: EntryView) -> None:
+        row, reading = view.draft.rows[number], view.assessment.rows[number]
+        offered = {"debit": "", "credit": ""}
+        if not row.amount and not row.blank:
+            missing = missing_amount(view.assessment, number)
+            if missing is not None and waits_for_missing(view.draft, view.assessment, number):
+                offered[missing[0].value] = format_amount(missing[1], reading.precision)
+            elif row.hint and row.hint_side is not None:
+                offered[row.hint_side.value] = row.hint
+        shown.debit.placeholder, shown.credit.placeholder = offered["debit"], offered["credit"]
+        balance = ""
+        if reading.account is not None and reading.balance_after is not None:
+            after = signed(reading.account, reading.balance_after, view.natural_signs)
+            balance = f"{format_amount(after, reading.precision)} {printable(reading.asset or '', 12)}"
+        shown.show_balance(balance, warning=reading.below_minimum)
+        sentences = (view.problem_at(Field(name, number)) for name in ("account", "debit", "credit"))
+        shown.show_problem(next(filter(None, sentences), ""))
