@@ -104,7 +104,7 @@ def _mapped(report: ImportReport) -> list[str]:
         lines.append(f"  {plural(report.virtual, 'virtual posting')} posted like any other")
     if report.dated_postings:
         lines.append(
-            f"  {plural(report.dated_postings, 'posting')} with a date of its own posted at the transaction's"
+            f"  {plural(report.dated_postings, 'posting')} with a date of its own: posted at the transaction's date"
         )
     if report.rounded:
         lines.append(
