@@ -103,9 +103,8 @@ def _mapped(report: ImportReport) -> list[str]:
     if report.virtual:
         lines.append(f"  {plural(report.virtual, 'virtual posting')} posted like any other")
     if report.dated_postings:
-        lines.append(
-            f"  {plural(report.dated_postings, 'posting')} with a date of its own: posted at the transaction's date"
-        )
+        dated = plural(report.dated_postings, "posting")
+        lines.append(f"  {dated} with a date of its own: posted at the transaction's date")
     if report.rounded:
         lines.append(
             f"  {plural(report.rounded, 'amount')} rounded to its asset's decimals, the difference stands on "
