@@ -250,7 +250,7 @@ class TaleaApp(Shell):
         self.book = wanted if wanted in self.books else next(iter(self.books), None)
         self.run_worker(self._follow(store), group="follow")
         screen = self.settings.screen
-        await self.go(screen if screen in SCREENS and screen != "opening" else "books")
+        await self.go(screen if self.books and screen in SCREENS and screen != "opening" else "books")
 
     async def _follow(self, store: Store) -> None:
         async with aclosing(store.watch()) as changes:

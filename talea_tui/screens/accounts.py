@@ -92,7 +92,7 @@ class AccountsScreen(TaleaScreen):
     async def refresh_data(self, changed: frozenset[str] | None) -> None:
         book = self.app.book
         if book is None:
-            self.tree_view.empty = "This ledger is empty. Press n to begin a book."
+            self.tree_view.empty = "This ledger is empty. Press o to open a first account in a first book."
             self.tree_view.refresh()
             return
         if changed is not None and book not in changed:
@@ -178,7 +178,7 @@ class AccountsScreen(TaleaScreen):
         definition = info.definition
         title.show(
             f"{definition.id.path} · {definition.asset} · {definition.kind.value}",
-            f"{span(self.register)} rows",
+            span(self.register),
         )
 
     def _show_detail(self) -> None:
@@ -282,7 +282,7 @@ class AccountsScreen(TaleaScreen):
 
     async def action_open_account(self) -> None:
         path = self.tree_view.path_under_cursor()
-        await self.app.open_account_form(path=f"{path}:" if path else "")
+        await self.app.open_account_form(path=f"{path}:" if path else "", new_book=self.app.book is None)
 
 
 class RegisterScreen(TaleaScreen):
@@ -319,7 +319,7 @@ class RegisterScreen(TaleaScreen):
             self.query_one("#register-title", PaneTitle).show(f"{self.account.path} is not open")
             return
         words = f"{self.account.path} · {info.definition.asset} · {info.definition.kind.value}"
-        self.query_one("#register-title", PaneTitle).show(words, f"{span(self.register)} rows")
+        self.query_one("#register-title", PaneTitle).show(words, span(self.register))
 
     @on(VirtualTable.Highlighted)
     def show_span(self) -> None:

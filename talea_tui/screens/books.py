@@ -24,7 +24,12 @@ COLUMNS = (
     Column("writer", "writer", min_width=7, max_width=9),
 )
 ACTIVITY_BARS = 20
-EMPTY = "This ledger is empty. Press n to begin a book, or talea-tui import FILE --book NAME."
+EMPTY = """This ledger is empty.
+
+Press n to begin a book by opening its first account, ? to see what the keys do.
+
+Or leave with q and bring a journal in: talea-tui import FILE --book NAME
+Or look around in a made-up ledger first: talea-tui demo"""
 
 
 class BooksScreen(TaleaScreen):
@@ -45,22 +50,24 @@ class BooksScreen(TaleaScreen):
         return self.query_one("#books", VirtualTable)
 
     async def refresh_data(self, changed: frozenset[str] | None) -> None:
+        here = self.infos[self.table.cursor].name if self.table.cursor >= 0 else self.app.book
         self.infos = await self.app.store.books()
-        table = self.table
-        names = [info.name for info in self.infos]
-        cursor = None
-        if changed is None and self.app.book in names:
-            cursor = names.index(self.app.book) if table.cursor < 0 else None
-        table.export_name = "books"
-        table.set_rows([self._row(info) for info in self.infos], cursor=cursor)
+        self.table.export_name = "books"
+        self._show(here)
         for info in self.infos:
             known = self.activity.get(info.name)
             if known is None or known[0] != info.last_seq:
                 self.activity[info.name] = info.last_seq, await self._activity(info)
-                table.set_rows([self._row(info) for info in self.infos])
+                self._show()
+
+    def _show(self, here: str | None = None) -> None:
+        """Show the books; the cursor goes to, or stays on, the one named."""
+        names = [info.name for info in self.infos]
+        cursor = names.index(here) if here in names else None
+        self.table.set_rows([self._row(info) for info in self.infos], cursor=cursor)
 
     def minute_passed(self) -> None:
-        self.table.set_rows([self._row(info) for info in self.infos])
+        self._show()
 
     async def _activity(self, info: BookInfo) -> str:
         """How commits are spread over the book's life, in equal spans of time."""
@@ -99,7 +106,9 @@ class BooksScreen(TaleaScreen):
 
     @on(VirtualTable.Highlighted)
     def choose(self, event: VirtualTable.Highlighted) -> None:
-        if 0 <= event.row < len(self.infos):
+        """The book under the cursor is the one to work in: p posts to it."""
+        if 0 <= event.row < len(self.infos) and event.row == self.table.cursor:
+            self.app.choose_book(self.infos[event.row].name)
             self.refresh_chrome()
 
     async def action_new_book(self) -> None:

@@ -108,7 +108,8 @@ def counter_accounts(transaction: Transaction, account: AccountId, direction: Di
 
 def money(minor: int, precision: int, *, signed: bool = False, wrong_side: bool = False) -> Cell:
     """An amount for a table, grouped, with a true minus; set off when it is on its account's wrong side."""
-    text = format_amount(minor, precision, sign="plus" if signed else "minus")
+    shown = precision if minor else min(precision, 2)
+    text = format_amount(minor, shown, sign="plus" if signed else "minus")
     tone = "negative" if wrong_side else "dim" if minor == 0 else ""
     return Cell(text, tone, format_amount_plain(minor, precision))
 
@@ -147,12 +148,12 @@ class Register(VirtualTable):
 
 
 def span(table: VirtualTable) -> str:
-    """`1,198–1,204 of 1,204 rows`: which rows are visible."""
+    """`1,198–1,204 of 1,204 rows`: which rows are visible, of how many."""
     if not table.count:
         return "no rows"
     first = table.scroll_top + 1
     last = min(table.count, table.scroll_top + table.visible_rows)
-    return f"{first:,}–{last:,} of {table.count:,}"
+    return f"{first:,}–{last:,} of {table.count:,} rows"
 
 
 def moment_text(moment: datetime, zone: tzinfo) -> str:

@@ -13,6 +13,7 @@ What arrives below moves neither cursor nor scroll, unless the cursor stands on 
 from __future__ import annotations
 
 import asyncio
+import textwrap
 from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -38,6 +39,7 @@ PAGES_KEPT = 64
 GAP = 2
 MARKER = "▌"
 _CELL_CHARACTERS = 1_000
+_ROWS_MEASURED = 300
 
 
 class Cell(NamedTuple):
@@ -178,6 +180,7 @@ class VirtualTable(ScrollView, can_focus=True):
         self._layout_for: tuple[object, ...] = ()
         self._generation = 0
         self._fetching = False
+        self._base, self._width = Style.null(), 0
         self._wish: tuple[int, int] | None = None
 
     # What is shown
@@ -209,7 +212,7 @@ class VirtualTable(ScrollView, can_focus=True):
         self._failed.clear()
         self.count = len(rows)
         self._seen_widths = [cell_len(column.title) for column in self.columns]
-        for row in rows[:1_000]:
+        for row in rows[:_ROWS_MEASURED]:
             self._measure(row)
         self._resize_content()
         self.set_scroll_top(top)
@@ -283,17 +286,18 @@ class VirtualTable(ScrollView, can_focus=True):
     def move_to(self, row: int, *, center: bool = False) -> None:
         """Put the cursor on a row, as near as there is one, and scroll just enough to show it."""
         row = max(0, min(row, self.count - 1)) if self.count else -1
-        moved = row != self.cursor
-        self.cursor = row
+        before, self.cursor = self.cursor, row
+        top, visible = self.scroll_top, self.visible_rows
         if row >= 0:
-            top, visible = self.scroll_top, self.visible_rows
             if row < top:
                 self.set_scroll_top(row - (visible // 2 if center else 0))
             elif row >= top + visible:
                 self.set_scroll_top(row - visible + 1 + (visible // 2 if center else 0))
-        if moved:
+        if before != row:
             self.post_message(self.Highlighted(self, row))
-        self.refresh()
+            for line in (before, row):
+                if top <= line < top + visible:
+                    self.refresh(Region(0, line - top + self.head_lines, self.size.width, 1))
 
     def _resize_content(self) -> None:
         size = Size(max(1, self.size.width), self.count + self.head_lines)
@@ -376,7 +380,7 @@ class VirtualTable(ScrollView, can_focus=True):
 
     def column_layout(self) -> list[tuple[int, int]]:
         """(column index, width) of the columns that fit, left to right."""
-        room = self.scrollable_content_region.width - 1
+        room = self.scrollable_content_region.width - 2
         key = (room, tuple(self._seen_widths), tuple(self.columns))
         if key == self._layout_for:
             return self._layout
@@ -423,20 +427,35 @@ class VirtualTable(ScrollView, can_focus=True):
         if self.show_vertical_scrollbar:
             self.vertical_scrollbar.position = self.scroll_y
 
+    def render_lines(self, crop: Region) -> list[Strip]:
+        # Worked out once a frame: a line costs less than asking for the style it is drawn in.
+        self._base, self._width = self.rich_style, self.scrollable_content_region.width
+        return super().render_lines(crop)
+
     def render_line(self, y: int) -> Strip:
-        width = self.scrollable_content_region.width
-        base = self.rich_style
+        width, base = self._width, self._base
         if self.show_head and y == 0:
             return self._head(width)
         row = self.scroll_top + y - self.head_lines
         if row >= self.count:
-            if self.count == 0 and y == self.head_lines + 1 and self.empty:
-                text = set_cell_size("  " + self.empty, width)
-                return Strip([Segment(text, base + self._tone("dim"))], width)
-            return Strip.blank(width, base)
+            return (
+                self._empty_line(y - self.head_lines - 1, width)
+                if self.count == 0
+                else Strip.blank(width, base)
+            )
         if y == self.head_lines:
             self._need(row, min(self.count - 1, row + self.visible_rows - 1))
         return self._row(row, width)
+
+    def _empty_line(self, line: int, width: int) -> Strip:
+        """A line of what is said instead of rows."""
+        lines = [
+            piece
+            for part in self.empty.splitlines()
+            for piece in textwrap.wrap(part, max(10, width - 4)) or [""]
+        ]
+        text = lines[line] if 0 <= line < len(lines) else ""
+        return Strip([Segment(set_cell_size("  " + text, width), self._base + self._tone("dim"))], width)
 
     def _tone(self, tone: str) -> Style:
         return self.get_component_rich_style(f"table--{tone}", partial=True)
@@ -450,11 +469,18 @@ class VirtualTable(ScrollView, can_focus=True):
             if place:
                 segments.append(Segment(" " * GAP, style))
             is_marked = at == self.column and self.has_focus
-            segments.append(Segment(_fit(column.title, cells, column.align), marked if is_marked else style))
+            title = _fit(column.title, cells, column.align)
+            word = title.strip()
+            before, _, after = title.partition(word) if word else (title, "", "")
+            segments += [
+                Segment(before, style),
+                Segment(word, marked if is_marked else style),
+                Segment(after, style),
+            ]
         return Strip(segments).adjust_cell_length(width, style)
 
     def _row(self, row: int, width: int) -> Strip:
-        base = self.rich_style
+        base = self._base
         is_cursor = row == self.cursor
         if is_cursor:
             base = base + self.get_component_rich_style(

@@ -85,7 +85,7 @@ async def test_an_empty_ledger_greets_with_what_to_press(open_app: OpenApp):
         assert "Press n to begin a book" in screen_text(pilot.app)
         await pilot.press("2")
         await settle(pilot)
-        assert "Press n to begin a book" in screen_text(pilot.app)
+        assert "Press o to open a first account" in screen_text(pilot.app)
 
 
 # Leaving

@@ -1,0 +1,101 @@
+"""The list of books: what it tells of each, and the way into one."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import msgspec
+import pytest
+
+from store import AccountCfg, BookInfo
+from tests.support.build import BOOK, definition, household, transfer
+from tests.support.memory_store import MemoryStore
+from tests.tui.conftest import OpenApp, screen_text, settle, until
+
+
+@dataclass
+class StoppedStore(MemoryStore):
+    """A store in which one book's writer has died."""
+
+    stopped: str = "shop"
+
+    def __post_init__(self) -> None:
+        super().__init__()
+
+    async def books(self) -> list[BookInfo]:
+        return [self._told(info) for info in await super().books()]
+
+    def _told(self, info: BookInfo) -> BookInfo:
+        if info.name != self.stopped:
+            return info
+        return msgspec.structs.replace(info, writer="stopped", error="No space left on device")
+
+
+@pytest.fixture
+async def store() -> MemoryStore:
+    store = MemoryStore()
+    await household(store)
+    await store.commit(transfer("assets:bank", "income:salary", 300_000))
+    for book in ("shop", "zoo"):
+        await store.open_account(definition("assets:till", book=book), AccountCfg())
+    return store
+
+
+async def test_every_book_is_listed_with_its_figures(store, open_app: OpenApp):
+    async with open_app(store, size=(120, 24)) as pilot:
+        lines = screen_text(pilot.app).splitlines()
+        home = next(line for line in lines if BOOK in line)
+        assert home.lstrip("▌ ").split()[:3] == [BOOK, "7", "1"]
+        assert "running" in home
+        assert [name for name in (BOOK, "shop", "zoo") if any(name in line for line in lines)] == [
+            BOOK,
+            "shop",
+            "zoo",
+        ]
+
+
+async def test_opening_a_book_makes_it_the_one_to_work_in(store, open_app: OpenApp):
+    async with open_app(store) as pilot:
+        await pilot.press("end", "enter")
+        await settle(pilot)
+        assert pilot.app.book == "zoo"
+        assert "zoo › Accounts" in screen_text(pilot.app)
+        assert "till" in screen_text(pilot.app)
+        await pilot.press("left")
+        await settle(pilot)
+        assert pilot.app.screen.query_one("#books").cursor == 2
+
+
+async def test_another_book_begins_without_the_filter_of_the_one_before(store, open_app: OpenApp):
+    async with open_app(store) as pilot:
+        await pilot.press("enter", "slash", *"food", "enter")
+        await settle(pilot)
+        await pilot.press("1", "end", "enter")
+        await settle(pilot)
+        assert "till" in screen_text(pilot.app)
+
+
+async def test_a_stopped_book_says_so_everywhere_and_refuses_with_the_reason(open_app: OpenApp):
+    store = StoppedStore()
+    for book in ("open", "shop"):
+        await household(store, book)
+    async with open_app(store, size=(120, 24)) as pilot:
+        assert "■ stopped" in screen_text(pilot.app)
+        assert "● live" in screen_text(pilot.app)
+        await pilot.press("end")
+        await settle(pilot)
+        await pilot.press("enter")
+        await settle(pilot)
+        assert "■ read only" in screen_text(pilot.app)
+        await pilot.press("p")
+        await until(pilot, lambda: "No space left on device" in screen_text(pilot.app))
+        assert pilot.app.current_mode == "accounts"
+
+
+async def test_the_list_keeps_its_cursor_while_books_change(store, open_app: OpenApp):
+    async with open_app(store) as pilot:
+        await pilot.press("down")
+        await store.open_account(definition("assets:till", book="aaa"), AccountCfg())
+        await until(pilot, lambda: "aaa" in screen_text(pilot.app))
+        table = pilot.app.screen.query_one("#books")
+        assert table.row_at(table.cursor)[0].text == "shop"
