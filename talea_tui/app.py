@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import importlib
 import logging
 import signal
@@ -226,7 +227,10 @@ class TaleaApp(Shell):
         from store import LogStoreOptions, LogTaleaStore
 
         assert self.directory is not None
-        return await LogTaleaStore.open_with(self.directory, LogStoreOptions.from_env(), progress)
+        store = await LogTaleaStore.open_with(self.directory, LogStoreOptions.from_env(), progress)
+        # History stays for good: without this each full collection walks all of it, a pause one can see.
+        gc.freeze()
+        return store
 
     async def _open(self) -> None:
         from .screens.opening import OpeningScreen
