@@ -53,6 +53,7 @@ class TailScreen(TaleaScreen):
         self._shown: tuple[object, ...] = ()
         self._meter = RateMeter()
         self._pending: BookEvent | datetime | None = None
+        self._anchor: BookEvent | None = None
         self._note = ""
         self._filter_error = ""
         self._searching = ""
@@ -253,6 +254,7 @@ class TailScreen(TaleaScreen):
 
     def action_filter(self) -> None:
         self._note = ""
+        self._anchor = None if self.view.following else self.view.current
         self.prompt.ask("filter", self.filter.text)
 
     def action_search(self) -> None:
@@ -290,6 +292,7 @@ class TailScreen(TaleaScreen):
         self.view.focus()
 
     async def _set_filter(self, text: str) -> None:
+        """Show what meets this filter, staying at the event one was at before it was typed."""
         try:
             wanted = parse_filter(text, self.app.precision)
         except FilterError as error:
@@ -300,12 +303,8 @@ class TailScreen(TaleaScreen):
         if wanted.text.strip() == self.filter.text.strip():
             self._show_prompt()
             return
-        view = self.view
-        anchor = None if view.following else view.current
-        if isinstance(self._pending, BookEvent):
-            anchor = self._pending
         self.filter = wanted
-        await self._show_rows(anchor)
+        await self._show_rows(self._anchor)
 
     def _set_search(self, pattern: str) -> None:
         if not pattern:
@@ -442,7 +441,7 @@ class TailScreen(TaleaScreen):
             before = self.prompt.before
             filtering = self.prompt.question == "filter"
             self._close_prompt()
-            if filtering:
+            if filtering and before != self.filter.text:
                 self.run_worker(self._set_filter(before), group="filter", exclusive=True)
             self._show_prompt()
             return True
@@ -454,6 +453,7 @@ class TailScreen(TaleaScreen):
         elif self.search is not None:
             self._set_search("")
         elif self.filter:
+            self._anchor = None if self.view.following else self.view.current
             self.run_worker(self._set_filter(""), group="filter", exclusive=True)
         else:
             return False

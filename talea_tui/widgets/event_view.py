@@ -9,12 +9,14 @@ from __future__ import annotations
 import asyncio
 from collections import OrderedDict
 from collections.abc import Callable
+from functools import partial
 from typing import ClassVar, NamedTuple, cast
 
 from rich.cells import cell_len, set_cell_size
 from rich.segment import Segment
 from rich.style import Style
 from textual import events
+from textual.geometry import Region
 from textual.message import Message
 from textual.strip import Strip
 from textual.widget import Widget
@@ -47,6 +49,18 @@ class _Columns(NamedTuple):
     description: int
 
 
+class _Palette(NamedTuple):
+    """Styles of one frame; asking for them line by line would cost more than all the rest."""
+
+    base: Style
+    dim: Style
+    strong: Style
+    accent: Style
+    cursor: Style
+    head: Style
+    thumb: Style
+
+
 class EventView(Widget, can_focus=True):
     """Rows of events with a cursor, a place and a follow mode."""
 
@@ -61,7 +75,6 @@ class EventView(Widget, can_focus=True):
         "table--strong",
         "table--warning",
         "events--thumb",
-        "events--track",
     }
 
     class Moved(Message):
@@ -108,6 +121,7 @@ class EventView(Widget, can_focus=True):
         self._accounts_cells = 12
         self._drawn_columns = _Columns(3, 8, 0, 0, 12, 12, 0)
         self._thumb: tuple[int, int] = (0, 0)
+        self._drawn_place: tuple[int, int] | None = None
         self._dragging = False
 
     # What is shown
@@ -137,12 +151,17 @@ class EventView(Widget, can_focus=True):
         if source is None:
             return
         if self.following:
-            for row in [row for row in self._cache if row >= source.held]:
-                del self._cache[row]
-            self._generation += 1
+            if source.held < source.end:
+                for row in [row for row in self._cache if row >= source.held]:
+                    del self._cache[row]
+                self._generation += 1
             self.top = self._bottom()
-            await self._fetch()
-            self.refresh()
+            place = (self.top, source.end)
+            same = place == self._drawn_place and self._missing(*place) is None
+            if not same or self._scroll_thumb() != self._thumb:
+                self._drawn_place = place
+                await self._fetch()
+                self.refresh()
             return
         if self.top < source.first:
             self.top = source.first
@@ -274,6 +293,7 @@ class EventView(Widget, can_focus=True):
 
     def _forget(self) -> None:
         self._cache.clear()
+        self._drawn_place = None
         self._generation += 1
         self._failed = ""
 
@@ -353,15 +373,29 @@ class EventView(Widget, can_focus=True):
                 self._accounts_cells = max(self._accounts_cells, min(wanted, 60))
         if left < 20:
             return _Columns(seq, time, book, kind, left + 2, amount, 0)
-        accounts = min(self._accounts_cells, left * 3 // 4)
+        accounts = min(self._accounts_cells, left - min(16, left * 2 // 5))
         return _Columns(seq, time, book, kind, accounts, amount, left - accounts)
+
+    def render_lines(self, crop: Region) -> list[Strip]:
+        base = self.rich_style
+        cursor = "table--cursor" if self.has_focus else "table--cursor-blurred"
+        tone = partial(self.get_component_rich_style, partial=True)
+        self._palette = _Palette(
+            base=base,
+            dim=base + tone("table--dim"),
+            strong=base + tone("table--strong"),
+            accent=base + tone("table--accent"),
+            cursor=base + tone(cursor),
+            head=self.get_component_rich_style("table--head"),
+            thumb=self.get_component_rich_style("events--thumb"),
+        )
+        self._drawn_columns = self._columns()
+        self._thumb = self._scroll_thumb()
+        return super().render_lines(crop)
 
     def render_line(self, y: int) -> Strip:
         width = self.size.width
-        base = self.rich_style
         if y == 0:
-            self._drawn_columns = self._columns()
-            self._thumb = self._scroll_thumb()
             return self._head(self._drawn_columns, width)
         row = self.top + y - 1
         source = self._source
@@ -369,13 +403,10 @@ class EventView(Widget, can_focus=True):
             text = ""
             if y == 2 and (source is None or source.end == source.first):
                 text = "  " + self.empty
-            strip = Strip([Segment(set_cell_size(text, width - 1), base + self._tone("dim"))])
+            strip = Strip([Segment(set_cell_size(text, width - 1), self._palette.dim)])
         else:
             strip = self._row(row, width - 1)
         return Strip([*strip, self._bar(y)], width)
-
-    def _tone(self, tone: str) -> Style:
-        return self.get_component_rich_style(f"table--{tone}", partial=True)
 
     def _head(self, columns: _Columns, width: int) -> Strip:
         cells = [
@@ -393,40 +424,36 @@ class EventView(Widget, can_focus=True):
         )
 
     def _row(self, row: int, width: int) -> Strip:
-        columns = self._drawn_columns
-        base = self.rich_style
+        columns, palette = self._drawn_columns, self._palette
         is_cursor = row == self.cursor and not self.following
-        if is_cursor:
-            name = "table--cursor" if self.has_focus else "table--cursor-blurred"
-            base = base + self.get_component_rich_style(name, partial=True)
+        base = palette.cursor if is_cursor else palette.base
+        dim = palette.cursor if is_cursor else palette.dim
         event = self._cache.get(row)
         if event is None:
             text = f"{MARKER if is_cursor else ' '} {self._failed or '·'}"
-            return Strip([Segment(set_cell_size(text, width), base + self._tone("dim"))], width)
+            return Strip([Segment(set_cell_size(text, width), dim)], width)
         found = self.marks is not None and self.marks(event)
         marker = MARKER if is_cursor else FOUND if found else " "
         app = cast(Shell, self.app)
         line = line_of(event.sequenced, app.precision)
-        dim = base if is_cursor else base + self._tone("dim")
         today = app.now().astimezone(app.zone).date()
         time = time_cell(event.sequenced, app.zone, today, columns.time)
         segments = [
-            Segment(marker, base + self._tone("accent") if marker != " " else base),
-            Segment(line.seq.rjust(columns.seq) + "  ", dim),
-            Segment(_fit(time, columns.time) + "  ", dim),
+            Segment(marker, base if marker == " " or is_cursor else palette.accent),
+            Segment(f"{line.seq.rjust(columns.seq)}  {_fit(time, columns.time)}  ", dim),
         ]
         if columns.book:
             segments.append(Segment(_fit(_clean(event.book), columns.book) + "  ", base))
         if columns.kind:
             segments.append(Segment(line.kind.ljust(columns.kind) + "  ", dim))
-        strong = base + self._tone("strong") if found else base
         if line.kind != "tx":
             room = max(0, width - sum(cell_len(segment.text) for segment in segments))
-            segments.append(Segment(_fit(_clean(line.accounts), room), base + self._tone("accent")))
+            style = base if is_cursor else palette.accent
+            segments.append(Segment(_fit(_clean(line.accounts), room), style))
         else:
-            accounts = fit_accounts(_clean(line.accounts), columns.accounts)
-            segments.append(Segment(_fit(accounts, columns.accounts) + "  ", strong))
-            segments.append(Segment(_amount(line, columns.amount) + "  ", strong))
+            accounts = _fit(fit_accounts(_clean(line.accounts), columns.accounts), columns.accounts)
+            style = palette.strong if found and not is_cursor else base
+            segments.append(Segment(f"{accounts}  {_amount(line, columns.amount)}  ", style))
             segments.append(Segment(_fit(_clean(line.description), columns.description), dim))
         return Strip(segments).adjust_cell_length(width, base)
 
@@ -442,11 +469,9 @@ class EventView(Widget, can_focus=True):
 
     def _bar(self, y: int) -> Segment:
         first, last = self._thumb
-        if not last:
-            return Segment(" ", self.rich_style)
-        if first <= y <= last:
-            return Segment("█", self.get_component_rich_style("events--thumb"))
-        return Segment("│", self.get_component_rich_style("events--track"))
+        if last and first <= y <= last:
+            return Segment("█", self._palette.thumb)
+        return Segment(" ", self._palette.base)
 
     # Mouse and size
 

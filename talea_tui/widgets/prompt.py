@@ -11,7 +11,7 @@ from textual.content import Content
 from textual.message import Message
 from textual.widgets import Input, Static
 
-from ..formatting import printable
+from .pane_title import PaneTitle
 
 Question: TypeAlias = Literal["filter", "search", "go to"]
 
@@ -53,8 +53,7 @@ class Prompt(Horizontal):
         line = Input(id="prompt-line", compact=True, select_on_focus=False)
         line.cursor_blink = False
         yield line
-        yield Static(id="prompt-standing", markup=False)
-        yield Static(id="prompt-info", markup=False)
+        yield PaneTitle(id="prompt-info")
 
     @property
     def line(self) -> Input:
@@ -88,10 +87,8 @@ class Prompt(Horizontal):
         sign.display = self.line.display = typing
         if self.question is not None:
             sign.update(Content(_SIGNS[self.question] + " "))
-        standing = self.query_one("#prompt-standing", Static)
-        standing.display = not typing
-        standing.update(Content(printable(self._standing, 500)))
-        self.query_one("#prompt-info", Static).update(Content(printable(self._info, 300)))
+        self.set_class(typing, "-typing")
+        self.query_one("#prompt-info", PaneTitle).show("" if typing else self._standing, self._info)
 
     @on(Input.Changed, "#prompt-line")
     def typed(self, event: Input.Changed) -> None:
