@@ -1,0 +1,94 @@
+"""What keys cost: a bounded number of pages read, and work that grows little faster than their number."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import Any
+
+from store import LogStoreOptions, LogTaleaStore
+from store.files import Files
+from tests.support.build import BOOK, household, transfer
+from tests.support.disk import runs
+from tests.support.faulty_files import UnsyncedFiles
+
+PAGE_BYTES_MAX = 64 * 2**10
+
+
+class CountingFiles(UnsyncedFiles):
+    """Tells runs from other files, and counts what is read from them and written to them."""
+
+    def __init__(self) -> None:
+        self.reads: list[int] = []
+        self.written = 0
+        self._runs: set[int] = set()
+
+    def open(self, path: Path, write: bool = False) -> int:
+        return self._noted(path, super().open(path, write))
+
+    def create(self, path: Path) -> int:
+        return self._noted(path, super().create(path))
+
+    def _noted(self, path: Path, fd: int) -> int:
+        (self._runs.add if ".run" in path.name else self._runs.discard)(fd)
+        return fd
+
+    def read(self, fd: int, count: int, offset: int) -> bytes:
+        data = super().read(fd, count, offset)
+        if fd in self._runs:
+            self.reads.append(len(data))
+        return data
+
+    def write(self, fd: int, data: bytes | memoryview, offset: int) -> int:
+        written = super().write(fd, data, offset)
+        if fd in self._runs:
+            self.written += written
+        return written
+
+
+async def filled(directory: Path, files: Files, count: int, hot: int) -> Any:
+    options = LogStoreOptions(idem_hot_cap=hot, snapshot_every=0)
+    store = await LogTaleaStore.open_with(directory, options, files=files)
+    await household(store)
+    for start in range(0, count, 50):
+        await store.commit_batch([payment(n) for n in range(start, start + 50)])
+    return store
+
+
+def payment(n: int) -> Any:
+    return transfer("assets:cash", "income:salary", 1, key=f"key {n}")
+
+
+async def test_a_lookup_touches_at_most_eight_runs_and_a_page_of_each(tmp_path: Path) -> None:
+    files = CountingFiles()
+    async with await filled(tmp_path / "ledger", files, 4000, hot=100) as store:
+        await store.snapshot_now(BOOK)
+        assert len(runs(tmp_path / "ledger", BOOK)) <= 8
+        size = sum(run.stat().st_size for run in runs(tmp_path / "ledger", BOOK))
+        assert size > 4000 * 16
+        for n in range(0, 3500, 97):
+            files.reads.clear()
+            found = await store.by_key(BOOK, f"key {n}")
+            assert found is not None
+            assert 1 <= len(files.reads) <= 16
+            assert all(read <= PAGE_BYTES_MAX for read in files.reads)
+            assert (await store.commit(payment(n))).deduplicated
+
+
+async def test_a_new_key_almost_never_costs_a_read(tmp_path: Path) -> None:
+    files = CountingFiles()
+    async with await filled(tmp_path / "ledger", files, 4000, hot=100) as store:
+        await store.snapshot_now(BOOK)
+        files.reads.clear()
+        misses = [await store.by_key(BOOK, f"never {n}") for n in range(1000)]
+        assert misses == [None] * 1000
+        assert len(files.reads) < 100
+
+
+async def test_merging_writes_every_key_a_logarithmic_number_of_times(tmp_path: Path) -> None:
+    count, hot = 8000, 50
+    files = CountingFiles()
+    async with await filled(tmp_path / "ledger", files, count, hot) as store:
+        await store.snapshot_now(BOOK)
+        size = sum(run.stat().st_size for run in (tmp_path / "ledger" / "books" / BOOK).glob("*.run"))
+        assert files.written < 2 * size * (1 + math.log2(count / hot))
