@@ -44,14 +44,13 @@ class Workload:
         self.receipts: dict[str, Committed] = {}
         self.opened: list[tuple[str, str]] = []
         self.errors: list[StoreError] = []
-        self.opening_failed = False
+        self.life = ""
 
     async def run(self, directory: Path, files: FaultyFiles, step: Callable[[], None] = lambda: None) -> None:
         try:
             store = await LogTaleaStore.open_with(directory, TINY, files=files)
         except StoreIOError as error:
             self.errors.append(error)
-            self.opening_failed = True
             return
         try:
             await self.tried(store.register_asset(asset("EUR")))
@@ -89,7 +88,13 @@ class Workload:
 
     def payment(self, book: str, n: int) -> Transaction:
         self.sent.append(
-            transfer(*PATHS, n + 1, book=book, key=f"{book} {n}", metadata={"memo": "x" * (40 * (n % 4))})
+            transfer(
+                *PATHS,
+                n + 1,
+                book=book,
+                key=f"{self.life}{book} {n}",
+                metadata={"memo": "x" * (40 * (n % 4))},
+            )
         )
         return self.sent[-1]
 
@@ -200,6 +205,21 @@ async def test_a_kind_of_call_may_fail_from_some_point_on(tmp_path: Path, name: 
     for after in range(0, total, 7 if THOROUGHLY > 1 else 29):
         files = FaultyFiles(tmp_path / f"ledger {after}", every(name, after=after))
         await run_and_check(tmp_path, files, after)
+
+
+async def test_what_a_second_life_acknowledges_survives_a_power_cut(tmp_path: Path) -> None:
+    """A call fails, the ledger is opened again on the same disk, all goes well, then the power fails."""
+    total = await calls_of_a_healthy_run(tmp_path)
+    for number in range(1, total + 1, 1 if THOROUGHLY > 1 else 3):
+        files = FaultyFiles(tmp_path / "parent" / f"ledger {number}", nth(number))
+        workload = Workload()
+        await workload.run(files.root, files)
+        files.fails = never
+        workload.errors, workload.life = [], "second "
+        await workload.run(files.root, files)
+        assert workload.errors == []
+        for n, image in enumerate([files.image(), files.image(Random(number))]):
+            await workload.check(plant(image, tmp_path / f"second {number} {n}"))
 
 
 async def test_a_power_cut_at_any_time_keeps_what_was_acknowledged(tmp_path: Path) -> None:
@@ -362,10 +382,14 @@ async def test_failing_snapshots_and_spills_stop_nothing(tmp_path: Path) -> None
         assert (await store.book("alpha")).last_seq == 22
 
 
-async def test_what_the_page_cache_showed_at_opening_is_durable_once_served(tmp_path: Path) -> None:
+@pytest.mark.parametrize("segment_max", [1, 2**20])
+async def test_what_the_page_cache_showed_at_opening_is_durable_once_served(
+    tmp_path: Path, segment_max: int
+) -> None:
     """A commit whose sync failed may show at the next open; what was read then outlives a power cut."""
     files = FaultyFiles(tmp_path / "ledger")
-    store = await ready(files.root, files)
+    options = LogStoreOptions(segment_max=segment_max)
+    store = await ready(files.root, files, options)
     await store.commit(transfer(*PATHS, 5, book="alpha", key="first"))
     # nothing but the sync works, so the tail cannot be cut back either
     files.fails = lambda call, n: OSError(errno.EIO, "gone") if call in ("sync", "truncate") else None
@@ -373,7 +397,7 @@ async def test_what_the_page_cache_showed_at_opening_is_durable_once_served(tmp_
         await store.commit(transfer(*PATHS, 7, book="alpha", key="second"))
     await store.shutdown()
     files.fails = never
-    async with await LogTaleaStore.open_with(files.root, LogStoreOptions(), files=files) as store:
+    async with await LogTaleaStore.open_with(files.root, options, files=files) as store:
         served = (await store.balance(definition(PATHS[0], book="alpha").id)).amount.minor
         image = files.image()
     async with await LogTaleaStore.open(plant(image, tmp_path / "after a power cut")) as store:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import math
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ from store.files import Files
 from tests.support.build import BOOK, household, transfer
 from tests.support.disk import runs
 from tests.support.faulty_files import UnsyncedFiles
+from tests.support.ledgers import CASH
 
 PAGE_BYTES_MAX = 64 * 2**10
 
@@ -92,3 +94,34 @@ async def test_merging_writes_every_key_a_logarithmic_number_of_times(tmp_path: 
         await store.snapshot_now(BOOK)
         size = sum(run.stat().st_size for run in (tmp_path / "ledger" / "books" / BOOK).glob("*.run"))
         assert files.written < 2 * size * (1 + math.log2(count / hot))
+
+
+async def test_old_keys_are_found_while_runs_are_being_merged(tmp_path: Path) -> None:
+    async with await filled(tmp_path / "ledger", UnsyncedFiles(), 600, hot=4) as store:
+        receipts = {n: (await store.by_key(BOOK, f"key {n}")).seq for n in range(600)}
+        done = False
+
+        async def look() -> None:
+            n = 0
+            while not done:
+                n = (n + 77) % 600
+                found = await store.by_key(BOOK, f"key {n}")
+                assert found is not None
+                assert found.seq == receipts[n]
+                assert (await store.transaction(found.transaction.id)) == found
+                await asyncio.sleep(0)
+
+        async def retry() -> None:
+            n = 0
+            while not done:
+                n = (n + 71) % 600
+                again = await store.commit(payment(n))
+                assert (again.seq, again.deduplicated) == (receipts[n], True)
+
+        tasks = [asyncio.ensure_future(call()) for call in (look, look, look, retry, retry)]
+        for start in range(1000, 3500, 5):
+            results = await store.commit_batch([payment(n) for n in range(start, start + 5)])
+            assert not any(result.deduplicated for result in results)
+        done = True
+        await asyncio.gather(*tasks)
+        assert (await store.balance(CASH)).amount.minor == 600 + 2500
