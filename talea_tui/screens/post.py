@@ -1,8 +1,8 @@
 """The posting form: date, description and rows of account, debit and credit, read as one types.
 
 Enter goes to whatever is still wanted and posts when nothing is; tab takes what is offered. The logic is in
-`talea_tui.posting`, the fields in `widgets/entry_form.py`. A day is `occurred_at` at 00:00 UTC; `today` is the
-day it is here.
+`talea_tui.posting`, the fields in `widgets/entry_form.py`. A day is `occurred_at` at 00:00 UTC; `today` is
+the day it is here.
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ from ..formatting import (
     printable,
 )
 from ..posting.assessment import (
+    DESCRIPTION,
     FORM,
     Assessment,
     Field,
@@ -276,7 +277,7 @@ class PostScreen(TaleaScreen):
         offers: list[Offer] = []
         if at.name == "description" and typed:
             self._uses = self.history.usage.complete_description(typed)
-            if [use.text.casefold() for use in self._uses] != [typed.casefold()]:
+            if [use.text for use in self._uses] != [typed]:
                 offers = [Offer(use.text, use.text, self._use_aside(use)) for use in self._uses]
         elif at.name == "account" and typed not in self.history.accounts:
             offers = [Offer(path, path, self._balance_aside(path)) for path in self._likely_accounts(typed)]
@@ -290,7 +291,8 @@ class PostScreen(TaleaScreen):
         history = self.history
         matches = complete_account(typed, history.accounts, history.usage, history.last_seq, 2 * OFFERS_MAX)
         open_assets = {difference.asset for difference in self.read().differences if difference.minor}
-        paths = [match.path for match in matches]
+        named = {row.account.strip() for row in self.draft.rows} if not typed else set()
+        paths = [match.path for match in matches if match.path not in named]
         if open_assets:
             paths.sort(key=lambda path: history.accounts[path].definition.asset not in open_assets)
         return paths[:OFFERS_MAX]
@@ -407,8 +409,13 @@ class PostScreen(TaleaScreen):
         typed = at is not None and self.book is not None and bool(self._text_at(at).strip())
         if offer is not None and (self.offers.chosen >= 0 or (typed and offer.value)):
             await self._take_offered()
+            return
+        self.offers.hide()
+        use = self.history.usage.description(self.draft.description) if typed and at == DESCRIPTION else None
+        if at is not None and use is not None and not self.draft.used_rows():
+            await self._prefill(use)
+            self._go_on(at)
         else:
-            self.offers.hide()
             self.focus_next()
 
     def action_step(self, by: int) -> None:
@@ -417,7 +424,9 @@ class PostScreen(TaleaScreen):
             self.offers.step(by)
             return
         at = self._focused_field()
-        if at is None or at.row is None:
+        if at is None and by < 0 and self.book is not None:
+            self.form.widget_at(Field("account", len(self.draft.rows) - 1)).focus()
+        elif at is None or at.row is None:
             (self.focus_next if by > 0 else self.focus_previous)()
         elif at.row + by < 0:
             self.form.head("comment").focus()

@@ -15,6 +15,7 @@ from textual.widgets import Label
 from store import AccountInfo, Direction
 
 from ..formatting import (
+    fit_amount,
     format_amount,
     format_date,
     format_days_ago,
@@ -210,7 +211,9 @@ class EntryForm(Vertical):
         balance = ""
         if reading.account is not None and reading.balance_after is not None:
             after = signed(reading.account, reading.balance_after, view.natural_signs)
-            balance = f"{format_amount(after, reading.precision)} {printable(reading.asset or '', 12)}"
+            asset = printable(reading.asset or "", 8)
+            text = fit_amount(format_amount(after, reading.precision), BALANCE_WIDTH - len(asset) - 1)
+            balance = f"{text} {asset}"
         shown.show_balance(balance, warning=reading.below_minimum)
         sentences = (view.problem_at(Field(name, number)) for name in ("account", "debit", "credit"))
         shown.show_problem(next(filter(None, sentences), ""))

@@ -1,0 +1,323 @@
+"""The posting form as a bookkeeper uses it: the real application over a store."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from textual.pilot import Pilot
+
+from store import AccountId, AccountKind, LogTaleaStore, StoredTransaction, StoreIOError, TransactionPosted
+from store.protocol import Store
+from talea_tui.screens.open_account import OpenAccountScreen
+from talea_tui.screens.post import PostScreen
+from talea_tui.settings import Settings
+from tests.support.forms import BOOK, ETHER, entry, open_shop
+from tests.support.memory_store import MemoryStore
+from tests.tui.conftest import OpenApp, screen_text
+
+
+@pytest.fixture(params=["memory", "log"])
+async def store(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Store]:
+    made = MemoryStore() if request.param == "memory" else await LogTaleaStore.open(tmp_path / "ledger")
+    await open_shop(made)
+    yield made
+    await made.shutdown()
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    return Settings(path=tmp_path / "state" / "settings.json")
+
+
+async def calm(pilot: Pilot[int]) -> None:
+    """Wait for what the form does in the background."""
+    await pilot.pause()
+    for _ in range(3):
+        for worker in list(pilot.app.workers):
+            if worker.group in ("refresh", "usage", "post", "open", "rows") and worker.is_running:
+                await worker.wait()
+        await pilot.pause()
+
+
+async def keys(pilot: Pilot[int], *pressed: str) -> None:
+    """Press keys, and let the application come to rest after each that may begin something."""
+    for key in pressed:
+        await pilot.press(key)
+        if len(key) > 1 or key == "p":
+            await calm(pilot)
+
+
+async def typed(pilot: Pilot[int], text: str) -> None:
+    names = {" ": "space", ":": "colon", "-": "minus", ".": "full_stop", "*": "asterisk", "+": "plus"}
+    await pilot.press(*(names.get(letter, letter) for letter in text))
+    await calm(pilot)
+
+
+async def last_transaction(store: Store) -> StoredTransaction:
+    events = await store.read_events(BOOK, 1, 1_000)
+    last = events[-1]
+    assert isinstance(last.event, TransactionPosted)
+    return StoredTransaction(transaction=last.event.transaction, seq=last.seq, at=last.at)
+
+
+async def last_seq(store: Store) -> int:
+    return (await store.read_events(BOOK, 1, 1_000))[-1].seq
+
+
+def sides(stored: StoredTransaction) -> list[tuple[str, int, str]]:
+    return [(p.account.path, p.amount.minor, p.direction.value) for p in stored.transaction.postings]
+
+
+def form_of(pilot: Pilot[int]) -> PostScreen:
+    assert isinstance(pilot.app.screen, PostScreen)
+    return pilot.app.screen
+
+
+async def test_a_known_entry_takes_under_fifteen_keys_besides_its_amount(store, settings, open_app: OpenApp):
+    async with open_app(store, settings=settings) as pilot:
+        pressed = ["p", "h", "o", "m", "e", "tab", "enter", "enter", "enter"]
+        await keys(pilot, *pressed[:6])
+        await typed(pilot, "20")
+        await keys(pilot, *pressed[6:])
+        assert len(pressed) < 15
+        posted = await last_transaction(store)
+        assert posted.seq == 13
+        assert sides(posted) == [("Expenses:Supplies", 2000, "debit"), ("Assets:Checking", 2000, "credit")]
+        assert posted.transaction.metadata == {"description": "THE HOME DEPOT #1901", "date": "2026-11-22"}
+        assert posted.transaction.occurred_at == datetime(2026, 11, 22, tzinfo=UTC)
+        assert "seq 13 posted: THE HOME DEPOT #1901, 20.00 USD" in screen_text(pilot.app)
+
+
+async def test_the_amount_of_the_last_time_is_taken_by_enter(store, settings, open_app: OpenApp):
+    async with open_app(store, settings=settings) as pilot:
+        await keys(pilot, "p", "b", "u", "b", "tab", "enter", "enter", "enter")
+        assert sides(await last_transaction(store)) == [
+            ("Expenses:Rent", 146_600, "debit"),
+            ("Assets:Checking", 146_600, "credit"),
+        ]
+
+
+async def test_a_new_entry_is_typed_with_sums_short_dates_and_parts_of_names(
+    store, settings, open_app: OpenApp
+):
+    async with open_app(store, settings=settings) as pilot:
+        await keys(pilot, "p")
+        await typed(pilot, "New thing")
+        await keys(pilot, "shift+tab")
+        await typed(pilot, "-1")
+        assert "Sat 2026-11-21, yesterday" in screen_text(pilot.app)
+        await keys(pilot, "enter")
+        await typed(pilot, "rent")
+        await keys(pilot, "enter")
+        await typed(pilot, "12.5*3+4")
+        assert "USD 41.50 to credit ✗" in screen_text(pilot.app)
+        await keys(pilot, "enter")
+        await typed(pilot, "che")
+        await keys(pilot, "enter", "enter")
+        assert "balanced ✓" in screen_text(pilot.app)
+        await keys(pilot, "enter")
+        posted = await last_transaction(store)
+        assert sides(posted) == [("Expenses:Rent", 4150, "debit"), ("Assets:Checking", 4150, "credit")]
+        assert posted.transaction.occurred_at == datetime(2026, 11, 21, tzinfo=UTC)
+        assert posted.transaction.metadata == {"description": "New thing", "date": "2026-11-21"}
+
+
+async def test_equals_puts_the_missing_amount_where_one_stands(store, settings, open_app: OpenApp):
+    async with open_app(store, settings=settings) as pilot:
+        await keys(pilot, "p", "enter")
+        await typed(pilot, "rent")
+        await keys(pilot, "enter", "7", "enter")
+        await typed(pilot, "checking")
+        await keys(pilot, "enter", "9", "equals_sign")
+        assert form_of(pilot).draft.rows[1].credit == "7.00"
+        assert "balanced ✓" in screen_text(pilot.app)
+
+
+async def test_several_assets_balance_each_on_its_own(store, settings, open_app: OpenApp):
+    async with open_app(store, settings=settings) as pilot:
+        await keys(pilot, "p", "enter")
+        for account, amount in (("rent", "5"), ("checking", None), ("hot", "1.5"), ("cold", None)):
+            await typed(pilot, account)
+            await keys(pilot, "enter")
+            if amount is not None:
+                await typed(pilot, amount)
+            await keys(pilot, "enter")
+            if account == "hot":
+                assert "ETH 1.500000000000000000 to credit ✗" in screen_text(pilot.app)
+            if account == "checking":
+                await keys(pilot, "up")
+        await keys(pilot, "enter")
+        assert sides(await last_transaction(store))[2:] == [
+            ("Wallet:Hot", 15 * ETHER // 10, "debit"),
+            ("Wallet:Cold", 15 * ETHER // 10, "credit"),
+        ]
+
+
+async def test_pressing_twice_posts_once(store, settings, open_app: OpenApp):
+    async with open_app(store, settings=settings) as pilot:
+        await keys(pilot, "p", "b", "u", "b", "tab", "enter", "enter")
+        await pilot.press("enter", "enter", "enter")
+        await calm(pilot)
+        assert await last_seq(store) == 13
+
+
+async def test_a_retry_after_an_unclear_failure_posts_once(store, settings, open_app: OpenApp, monkeypatch):
+    """The first try is written but its answer is lost; the same key then finds it."""
+    commit, lost = store.commit, []
+
+    async def answer_lost_once(transaction):
+        receipt = await commit(transaction)
+        if not lost:
+            lost.append(receipt)
+            raise StoreIOError("The answer of the disk was lost.")
+        return receipt
+
+    monkeypatch.setattr(store, "commit", answer_lost_once)
+    async with open_app(store, settings=settings) as pilot:
+        await keys(pilot, "p", "b", "u", "b", "tab", "enter", "enter")
+        key = form_of(pilot).draft.key
+        assert key[:8] in screen_text(pilot.app)
+        await keys(pilot, "enter")
+        assert "The answer of the disk was lost." in screen_text(pilot.app)
+        assert form_of(pilot).draft.key == key
+        await keys(pilot, "enter")
+        assert await last_seq(store) == 13
+        assert "nothing was added" in screen_text(pilot.app)
+        assert form_of(pilot).draft.key != key
+
+
+async def test_a_refusal_of_the_store_appears_at_its_row(store, settings, open_app: OpenApp):
+    async with open_app(store, settings=settings) as pilot:
+        await keys(pilot, "p", "b", "u", "b", "tab")
+        await typed(pilot, "18000")
+        await keys(pilot, "enter", "enter")
+        await store.commit(entry("2026-11-21", "Meanwhile", "Expenses:Rent", "Assets:Checking", 500_00))
+        form_of(pilot).histories[BOOK].accounts.clear()
+        await calm(pilot)
+        await keys(pilot, "ctrl+s")
+        shown = screen_text(pilot.app)
+        assert "below the account's minimum of 0.00" in shown
+        lines = shown.splitlines()
+        at = next(number for number, line in enumerate(lines) if line.startswith(" Assets:Checking"))
+        assert lines[at + 1].strip().startswith("✗")
+        assert await last_seq(store) == 13
+
+
+async def test_an_unknown_account_is_opened_where_it_is_named(store, settings, open_app: OpenApp):
+    async with open_app(store, settings=settings) as pilot:
+        await keys(pilot, "p", "enter")
+        await typed(pilot, "exp:coffee")
+        await keys(pilot, "enter")
+        assert isinstance(pilot.app.screen, OpenAccountScreen)
+        shown = screen_text(pilot.app)
+        assert "exp:coffee" in shown
+        assert "[expense]" in shown
+        await keys(pilot, "enter", "enter", "enter", "enter", "enter")
+        opened = await store.account(AccountId(book=BOOK, path="exp:coffee"))
+        assert opened is not None
+        assert (opened.definition.kind, opened.definition.asset) == (AccountKind.EXPENSE, "USD")
+        await typed(pilot, "3")
+        await keys(pilot, "enter")
+        await typed(pilot, "che")
+        await keys(pilot, "enter", "enter", "enter")
+        assert sides(await last_transaction(store))[0] == ("exp:coffee", 300, "debit")
+
+
+async def test_a_draft_survives_esc_and_a_restart(store, settings, open_app: OpenApp):
+    async with open_app(store, settings=settings) as pilot:
+        await keys(pilot, "p")
+        await typed(pilot, "half done")
+        await keys(pilot, "enter")
+        await typed(pilot, "rent")
+        await keys(pilot, "enter", "4", "2")
+        key = form_of(pilot).draft.key
+        await keys(pilot, "escape", "escape")
+        assert not isinstance(pilot.app.screen, PostScreen)
+        await keys(pilot, "p")
+        assert form_of(pilot).draft.key == key
+        assert "half done" in screen_text(pilot.app)
+        store_directory = settings.path
+    if isinstance(store, MemoryStore):
+        store._closed = False
+        assert store_directory is not None
+        async with open_app(store, settings=Settings(path=store_directory)) as pilot:
+            await keys(pilot, "p")
+            draft = form_of(pilot).draft
+            assert (draft.key, draft.description, draft.rows[0].account) == (
+                key,
+                "half done",
+                "Expenses:Rent",
+            )
+            assert draft.rows[0].debit in ("42", "42.00")
+
+
+async def test_another_entry_can_be_put_before_one_that_waits(store, settings, open_app: OpenApp):
+    async with open_app(store, settings=settings) as pilot:
+        await keys(pilot, "p")
+        await typed(pilot, "waits")
+        await keys(pilot, "ctrl+n")
+        assert form_of(pilot).draft.blank
+        assert "1 more waiting" in screen_text(pilot.app)
+        await keys(pilot, "b", "u", "b", "tab", "enter", "enter", "enter")
+        assert await last_seq(store) == 13
+        assert form_of(pilot).draft.description == "waits"
+        await keys(pilot, "ctrl+t")
+        assert form_of(pilot).draft.blank
+
+
+async def test_a_posted_draft_is_not_kept(store, settings, open_app: OpenApp):
+    async with open_app(store, settings=settings) as pilot:
+        await keys(pilot, "p", "b", "u", "b", "tab", "enter", "enter", "enter")
+        assert settings.path is not None
+        assert list((settings.path.parent / "drafts").glob("*")) == []
+
+
+async def test_posting_is_closed_while_the_past_is_shown(store, settings, open_app: OpenApp):
+    async with open_app(store, settings=settings) as pilot:
+        await keys(pilot, "p", "b", "u", "b", "tab", "enter", "enter")
+        from talea_tui.widgets.shell import Instant
+
+        pilot.app.show_instant(Instant("seq 10", datetime(2026, 11, 22, tzinfo=UTC), 10, BOOK))
+        await calm(pilot)
+        assert "as of seq 10" in screen_text(pilot.app)
+        await keys(pilot, "ctrl+s")
+        assert await last_seq(store) == 12
+        pilot.app.show_instant(None)
+        await calm(pilot)
+        await keys(pilot, "ctrl+s")
+        assert await last_seq(store) == 13
+
+
+async def test_hostile_text_is_posted_as_typed_and_changes_nothing_else(store, settings, open_app: OpenApp):
+    await store.commit(
+        entry("2026-11-20", "[/] \\[ \x1b[31m\u202e memo", "Expenses:Rent", "Assets:Checking", 1)
+    )
+    async with open_app(store, settings=settings) as pilot:
+        await keys(pilot, "p")
+        await typed(pilot, "memo")
+        await keys(pilot, "tab", "enter", "enter", "enter")
+        posted = await last_transaction(store)
+        assert posted.seq == 14
+        assert posted.transaction.metadata["description"] == "[/] \\[ \x1b[31m\u202e memo"
+        assert "\x1b" not in screen_text(pilot.app)
+
+
+async def test_an_empty_ledger_says_where_to_begin(open_app: OpenApp):
+    async with open_app(MemoryStore()) as pilot:
+        await keys(pilot, "p")
+        assert "no book to post to yet" in screen_text(pilot.app)
+        await keys(pilot, "enter", "tab", "ctrl+n", "ctrl+t")
+
+
+@pytest.mark.parametrize("size", [(60, 20), (80, 24), (160, 48)])
+async def test_huge_and_tiny_amounts_stand_in_their_columns(store, settings, open_app: OpenApp, size):
+    async with open_app(store, size=size, settings=settings) as pilot:
+        await keys(pilot, "p")
+        await typed(pilot, "mined")
+        await keys(pilot, "tab", "enter", "enter")
+        assert "balanced ✓" in screen_text(pilot.app)
+        await keys(pilot, "enter")
+        assert sides(await last_transaction(store))[0][1] == 120_000_000 * ETHER
