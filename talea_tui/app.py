@@ -1,39 +1,31 @@
-"""TaleaApp: opens the store on its own loop, declares the modes, the global keys and the themes."""
+"""TaleaApp: declares the modes, the global keys and the themes, and moves between screens."""
 
 from __future__ import annotations
 
 import asyncio
-import gc
 import importlib
-import logging
 import signal
 import time
-from collections.abc import Awaitable, Callable
-from contextlib import aclosing
-from datetime import UTC, datetime, tzinfo
+from collections.abc import Callable
+from datetime import datetime, tzinfo
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from textual.screen import Screen
 from textual.widgets import Input, TextArea
 
-from store import AccountId, StoreClosed, StoredTransaction, StoreError
+from store import AccountId, StoredTransaction, StoreError
 
 from .formatting import printable
+from .ledger import LedgerApp, StoreFactory, wall_clock
 from .screens.base import Placeholder, TaleaScreen
 from .settings import Settings
 from .themes import DARK, LIGHT, THEMES, VARIABLE_DEFAULTS
 from .widgets.keys import bindings_for
-from .widgets.shell import Instant, Shell
 
 if TYPE_CHECKING:
     from store import Store
-
-logger = logging.getLogger(__name__)
-
-Progress: TypeAlias = Callable[[str, int, int], None]
-StoreFactory: TypeAlias = Callable[[Progress], "Awaitable[Store]"]
 
 SCREENS = {
     "opening": "opening:OpeningScreen",
@@ -47,13 +39,7 @@ SCREENS = {
 }
 """The modes, and where in `talea_tui.screens` the first screen of each is; loaded when first shown."""
 
-PAUSE_BETWEEN_REFRESHES_SECONDS = 0.1
-CLOSING_SECONDS = 0.8
 TWICE_SECONDS = 2.0
-
-
-def _wall_clock() -> datetime:
-    return datetime.now(UTC)
 
 
 def _screen_class(where: str) -> Callable[..., Screen[Any]]:
@@ -73,13 +59,10 @@ def _first_screen(mode: str) -> Screen[Any]:
     return _screen_class(SCREENS[mode])()
 
 
-class TaleaApp(Shell):
-    """The terminal application over one ledger.
+class TaleaApp(LedgerApp):
+    """The terminal application over one ledger, which it closes when it ends.
 
-    `store` is an open one; else `store_factory` opens it (default: `LogTaleaStore` at `directory`). The
-    factory is told a progress callback (book, seq, last seq) and may raise StoreError, which is shown and
-    can be tried again. The application shuts the store down when it ends. `clock` and `zone` are handed in
-    by tests and pictures.
+    `clock` and `zone` are handed in by tests and pictures; the rest is as in `LedgerApp`.
     """
 
     TITLE = "talea"
@@ -95,20 +78,12 @@ class TaleaApp(Shell):
         store: Store | None = None,
         store_factory: StoreFactory | None = None,
         settings: Settings | None = None,
-        clock: Callable[[], datetime] = _wall_clock,
+        clock: Callable[[], datetime] = wall_clock,
         zone: tzinfo | None = None,
     ) -> None:
-        super().__init__()
-        self.directory = directory
+        super().__init__(directory, store=store, store_factory=store_factory, clock=clock, zone=zone)
         self.settings = settings if settings is not None else Settings()
-        self.zone = zone if zone is not None else (datetime.now().astimezone().tzinfo or UTC)
-        self.books = {}
-        self.assets = {}
         self.animation_level = "none"
-        self._clock = clock
-        self._store: Store | None = None
-        self._given_store = store
-        self._store_factory = store_factory or self._open_directory
         self._interrupted_at = float("-inf")
         for mode in SCREENS:
             self.add_mode(mode, partial(_first_screen, mode))
@@ -118,51 +93,12 @@ class TaleaApp(Shell):
 
     # What screens may ask
 
-    @property
-    def store(self) -> Store:
-        if self._store is None:
-            raise RuntimeError("the store is not open yet")
-        return self._store
-
-    @property
-    def is_open(self) -> bool:
-        return self._store is not None
-
-    def now(self) -> datetime:
-        return self._clock()
-
     def get_theme_variable_defaults(self) -> dict[str, str]:
         return VARIABLE_DEFAULTS
-
-    def why_read_only(self, book: str | None = None) -> str | None:
-        if self._store is None:
-            return "The ledger is still being opened."
-        if self.instant is not None:
-            return f"This is the ledger as of {self.instant.label}; press esc to come back to now, then post."
-        info = self.books.get(book or self.book or "")
-        if info is not None and info.writer != "running":
-            return (
-                f"Book {printable(info.name, 60)} is read only: {printable(info.error or info.writer, 300)}"
-            )
-        return None
-
-    def may_write(self, book: str | None = None) -> bool:
-        why = self.why_read_only(book)
-        if why is not None:
-            self.refuse(why)
-        return why is None
 
     @property
     def natural_signs(self) -> bool:
         return bool(self.settings.layout.get("natural_signs", False))
-
-    async def last_seq(self, book: str) -> int:
-        as_of = self.as_of(book)
-        if isinstance(as_of, datetime):
-            return await self.store.seq_at(book, as_of)
-        info = await self.store.book(book)
-        last = info.last_seq if info is not None else 0
-        return min(as_of, last) if isinstance(as_of, int) else last
 
     def tell(self, text: str) -> None:
         self.notify(printable(text, 500), markup=False, timeout=4)
@@ -174,27 +110,20 @@ class TaleaApp(Shell):
         self.copy_to_clipboard(text)
         self.tell(f"Copied {what}: {printable(text, 60)}")
 
-    def choose_book(self, book: str) -> None:
-        if book != self.book:
-            self.book = book
-            self.settings.book = book
-            self._tell_screens(None)
-
-    def show_instant(self, instant: Instant | None) -> None:
-        """Show every pane as of `instant`; None is now."""
-        if instant != self.instant:
-            self.instant = instant
-            self._tell_screens(None)
-
-    # Opening, following, closing
+    # Beginning and leaving
 
     async def on_mount(self) -> None:
         self._leave_on_signals()
         self._wait_for_minute()
-        if self._given_store is not None:
-            await self.use_store(self._given_store)
-        else:
-            self.open_ledger()
+        await self.begin()
+
+    async def on_unmount(self) -> None:
+        self.settings.save()
+        await self.close_ledger()
+
+    async def show_first_screen(self) -> None:
+        screen = self.settings.screen
+        await self.go(screen if self.books and screen in SCREENS and screen != "opening" else "books")
 
     def _leave_on_signals(self) -> None:
         """Close the ledger too when the terminal goes away or the process is told to end."""
@@ -218,88 +147,6 @@ class TaleaApp(Shell):
             if isinstance(screen, TaleaScreen) and screen.is_seen:
                 screen.minute_passed()
                 screen.refresh_chrome()
-
-    def open_ledger(self) -> None:
-        """Begin to open the store, in the background; the opening screen shows how far it has come."""
-        self.run_worker(self._open(), group="open", exclusive=True)
-
-    async def _open_directory(self, progress: Progress) -> Store:
-        from store import LogStoreOptions, LogTaleaStore
-
-        assert self.directory is not None
-        store = await LogTaleaStore.open_with(self.directory, LogStoreOptions.from_env(), progress)
-        # History stays for good: without this each full collection walks all of it, a pause one can see.
-        gc.freeze()
-        return store
-
-    async def _open(self) -> None:
-        from .screens.opening import OpeningScreen
-
-        screen = self.screen
-        try:
-            store = await self._store_factory(
-                screen.show_progress if isinstance(screen, OpeningScreen) else lambda book, seq, last: None
-            )
-        except StoreError as error:
-            if isinstance(screen, OpeningScreen):
-                screen.show_refusal(error)
-            return
-        await self.use_store(store)
-
-    async def use_store(self, store: Store) -> None:
-        """Show this open store from now on; the application shuts it down when it ends."""
-        self._store = store
-        await self._learn(frozenset())
-        wanted = self.settings.book
-        self.book = wanted if wanted in self.books else next(iter(self.books), None)
-        self.run_worker(self._follow(store), group="follow")
-        screen = self.settings.screen
-        await self.go(screen if self.books and screen in SCREENS and screen != "opening" else "books")
-
-    async def _follow(self, store: Store) -> None:
-        async with aclosing(store.watch()) as changes:
-            waiting = asyncio.ensure_future(anext(changes, None))
-            try:
-                await asyncio.sleep(0)
-                await self._learn(frozenset())
-                self._tell_screens(None)
-                while (names := await waiting) is not None:
-                    await self._learn(names)
-                    self._tell_screens(names)
-                    await asyncio.sleep(PAUSE_BETWEEN_REFRESHES_SECONDS)
-                    waiting = asyncio.ensure_future(anext(changes, None))
-            except StoreClosed:
-                return
-            finally:
-                waiting.cancel()
-                await asyncio.wait([waiting])
-
-    async def _learn(self, names: frozenset[str]) -> None:
-        self.books = {info.name: info for info in await self.store.books()}
-        if not names or "_system" in names or not self.assets:
-            self.assets = {asset.id: asset for asset in await self.store.assets()}
-        if self.book is None:
-            self.book = next(iter(self.books), None)
-
-    def _tell_screens(self, names: frozenset[str] | None) -> None:
-        for stack in self._screen_stacks.values():
-            for screen in stack:
-                if isinstance(screen, TaleaScreen):
-                    screen.set_class(self.instant is not None, "-past")
-                    screen.note_changes(names)
-        if isinstance(self.screen, TaleaScreen):
-            self.screen.refresh_chrome()
-
-    async def on_unmount(self) -> None:
-        self.settings.save()
-        store, self._store = self._store, None
-        if store is not None:
-            try:
-                await asyncio.wait_for(store.shutdown(), CLOSING_SECONDS)
-            except TimeoutError:
-                logger.warning("The ledger was still busy when the application left.")
-            except StoreError as error:
-                logger.warning("The ledger was not closed well: %s", error)
 
     # Moving
 

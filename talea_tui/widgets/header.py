@@ -68,6 +68,8 @@ class Header(Widget):
         right_width = sum(cell_len(text) for text, _ in right)
 
         crumbs = [printable(crumb) for crumb in screen.crumbs()] if hasattr(screen, "crumbs") else []
+        if self.shell.place:
+            crumbs.insert(0, printable(self.shell.place))
         left: list[tuple[str, Style]] = [(" talea  ", self.get_component_rich_style("header--name"))]
         left.extend((piece, style) for piece, style in self._crumb_pieces(crumbs, width - right_width - 9))
         segments = [Segment(text, style) for text, style in left]

@@ -44,5 +44,8 @@ class PaneTitle(Widget):
         if cell_len(left) > room:
             left = set_cell_size(left, max(0, room - 1)) + ELLIPSIS
         left = set_cell_size(left, max(0, width - cell_len(right)))
-        segments = [Segment(left, left_style), Segment(right, self.get_component_rich_style("pane-title--right"))]
+        segments = [
+            Segment(left, left_style),
+            Segment(right, self.get_component_rich_style("pane-title--right")),
+        ]
         return Strip(segments).adjust_cell_length(width, base)

@@ -57,6 +57,11 @@ class Shell(App[int]):
     def is_open(self) -> bool:
         raise NotImplementedError
 
+    @property
+    def place(self) -> str:
+        """The ledger's directory as people write it; empty when it has none."""
+        raise NotImplementedError
+
     def open_ledger(self) -> None:
         """Begin to open the store, in the background."""
         raise NotImplementedError

@@ -16,8 +16,7 @@ import asyncio
 import textwrap
 from collections import OrderedDict
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import ClassVar, Literal, NamedTuple, Protocol, TypeAlias, cast
+from typing import ClassVar, Protocol, cast
 
 from rich.cells import cell_len, set_cell_size
 from rich.segment import Segment
@@ -30,53 +29,18 @@ from textual.strip import Strip
 
 from store import StoreClosed, StoreError
 
-from ..formatting import ELLIPSIS, fit_amount, printable
+from ..formatting import fit_amount, printable
+from .columns import GAP, Cell, Column, Row, fit, lay_out, value_of
 from .keys import bindings_for
 from .shell import Shell
 
+__all__ = ["Cell", "Column", "Row", "RowSource", "RowsAtHand", "VirtualTable", "value_of"]
+
 PAGE_ROWS = 64
 PAGES_KEPT = 64
-GAP = 2
 MARKER = "▌"
 _CELL_CHARACTERS = 1_000
 _ROWS_MEASURED = 300
-
-
-class Cell(NamedTuple):
-    """`tone` is one of dim, strong, negative, positive, accent, warning; `plain` is what copy and export
-    take.
-    """
-
-    text: str
-    tone: str = ""
-    plain: str | None = None
-
-    @property
-    def value(self) -> str:
-        return self.text if self.plain is None else self.plain
-
-
-Row: TypeAlias = Sequence["Cell | str"]
-
-
-@dataclass(frozen=True, slots=True)
-class Column:
-    """Widths are in terminal cells and bend between their bounds to what the rows hold.
-
-    `flex` is the share of the room that is left over; `drop` says which column gives way first where there is
-    too little room (the highest first, 0 never). Of a `number` decimals are cut, never a whole digit.
-    A flexible column gets up to `want` cells, as far as its rows need them, before others are kept.
-    """
-
-    id: str
-    title: str
-    align: Literal["left", "right"] = "left"
-    min_width: int = 4
-    max_width: int = 60
-    flex: int = 0
-    drop: int = 0
-    number: bool = False
-    want: int = 0
 
 
 class RowSource(Protocol):
@@ -180,6 +144,7 @@ class VirtualTable(ScrollView, can_focus=True):
         self._layout_for: tuple[object, ...] = ()
         self._generation = 0
         self._fetching = False
+        self._drawn: dict[int, Row] = {}
         self._base, self._width = Style.null(), 0
         self._wish: tuple[int, int] | None = None
 
@@ -204,7 +169,7 @@ class VirtualTable(ScrollView, can_focus=True):
 
     def set_rows(self, rows: Sequence[Row], *, cursor: int | None = None) -> None:
         """Show rows that are at hand; without `cursor`, cursor and scroll stay as far as the rows reach."""
-        top = self.scroll_top
+        top, layout, count = self.scroll_top, self.column_layout(), self.count
         self._source = RowsAtHand(rows)
         self._generation += 1
         self._pages.clear()
@@ -217,7 +182,18 @@ class VirtualTable(ScrollView, can_focus=True):
         self._resize_content()
         self.set_scroll_top(top)
         self.move_to(self.cursor if cursor is None else cursor)
-        self.refresh()
+        if count and (count, top, layout) == (self.count, self.scroll_top, self.column_layout()):
+            for number in range(top, min(self.count, top + self.visible_rows + 1)):
+                if self.row_at(number) != self._drawn.get(number):
+                    self._refresh_row(number)
+        else:
+            self.refresh()
+
+    def _refresh_row(self, row: int) -> None:
+        """Draw one row again, if it is visible."""
+        line = row - self.scroll_top + self.head_lines
+        if self.head_lines <= line < self.size.height:
+            self.refresh(Region(0, line, self.size.width, 1))
 
     def grow(self, count: int) -> None:
         """Rows were added at the end; rows that were there are as they were."""
@@ -295,9 +271,8 @@ class VirtualTable(ScrollView, can_focus=True):
                 self.set_scroll_top(row - visible + 1 + (visible // 2 if center else 0))
         if before != row:
             self.post_message(self.Highlighted(self, row))
-            for line in (before, row):
-                if top <= line < top + visible:
-                    self.refresh(Region(0, line - top + self.head_lines, self.size.width, 1))
+            self._refresh_row(before)
+            self._refresh_row(row)
 
     def _resize_content(self) -> None:
         size = Size(max(1, self.size.width), self.count + self.head_lines)
@@ -384,44 +359,9 @@ class VirtualTable(ScrollView, can_focus=True):
         key = (room, tuple(self._seen_widths), tuple(self.columns))
         if key == self._layout_for:
             return self._layout
-        widths = {
-            at: max(column.min_width, min(column.max_width, self._seen_widths[at]))
-            for at, column in enumerate(self.columns)
-        }
-
-        def least() -> int:
-            return sum(
-                (self._wanted(at) if self.columns[at].flex else width) + GAP for at, width in widths.items()
-            )
-
-        for at in sorted(range(len(self.columns)), key=lambda at: -self.columns[at].drop):
-            if least() - GAP <= room or not self.columns[at].drop:
-                break
-            del widths[at]
-        for at in widths:
-            if self.columns[at].flex:
-                widths[at] = self.columns[at].min_width
-        spare = room - (sum(widths.values()) + GAP * (len(widths) - 1))
-        if spare < 0:
-            for at in sorted(widths, key=lambda at: self.columns[at].min_width - widths[at]):
-                give = min(-spare, widths[at] - self.columns[at].min_width)
-                widths[at] -= give
-                spare += give
-        else:
-            flexible = [at for at in widths if self.columns[at].flex]
-            shares = sum(self.columns[at].flex for at in flexible)
-            left = spare
-            for at in flexible:
-                extra = spare * self.columns[at].flex // shares if at != flexible[-1] else left
-                widths[at] += extra
-                left -= extra
-        self._layout = sorted(widths.items())
+        self._layout = lay_out(self.columns, self._seen_widths, room)
         self._layout_for = key
         return self._layout
-
-    def _wanted(self, at: int) -> int:
-        column = self.columns[at]
-        return max(column.min_width, min(column.want, self._seen_widths[at]))
 
     def watch_show_vertical_scrollbar(self) -> None:
         if self.show_vertical_scrollbar:
@@ -430,6 +370,9 @@ class VirtualTable(ScrollView, can_focus=True):
     def render_lines(self, crop: Region) -> list[Strip]:
         # Worked out once a frame: a line costs less than asking for the style it is drawn in.
         self._base, self._width = self.rich_style, self.scrollable_content_region.width
+        if len(self._drawn) > _ROWS_MEASURED:
+            seen = range(self.scroll_top, self.scroll_top + self.visible_rows + 1)
+            self._drawn = {row: cells for row, cells in self._drawn.items() if row in seen}
         return super().render_lines(crop)
 
     def render_line(self, y: int) -> Strip:
@@ -469,7 +412,7 @@ class VirtualTable(ScrollView, can_focus=True):
             if place:
                 segments.append(Segment(" " * GAP, style))
             is_marked = at == self.column and self.has_focus
-            title = _fit(column.title, cells, column.align)
+            title = fit(column.title, cells, column.align)
             word = title.strip()
             before, _, after = title.partition(word) if word else (title, "", "")
             segments += [
@@ -488,6 +431,8 @@ class VirtualTable(ScrollView, can_focus=True):
             )
         segments = [Segment(MARKER if is_cursor else " ", base + self._tone("accent") if is_cursor else base)]
         cells = self.row_at(row)
+        if cells is not None:
+            self._drawn[row] = cells
         failed = self._failed.get(row // PAGE_ROWS)
         if cells is None:
             text = failed if failed and row % PAGE_ROWS == 0 else "·"
@@ -502,7 +447,7 @@ class VirtualTable(ScrollView, can_focus=True):
             if self.columns[at].number and len(text) > size:
                 text = fit_amount(text, size)
             segments.append(
-                Segment(_fit(printable(text, _CELL_CHARACTERS), size, self.columns[at].align), style)
+                Segment(fit(printable(text, _CELL_CHARACTERS), size, self.columns[at].align), style)
             )
         return Strip(segments).adjust_cell_length(width, base)
 
@@ -582,18 +527,3 @@ class VirtualTable(ScrollView, can_focus=True):
     def region_of_cursor(self) -> Region:
         """Where the cursor's row is drawn, in this widget."""
         return Region(0, self.cursor - self.scroll_top + self.head_lines, self.size.width, 1)
-
-
-def value_of(cell: Cell | str) -> str:
-    """What copy and export take of a cell."""
-    return cell if isinstance(cell, str) else cell.value
-
-
-def _fit(text: str, width: int, align: str) -> str:
-    """`text` in exactly `width` terminal cells, with an ellipsis where it was cut."""
-    length = cell_len(text)
-    if length > width:
-        return set_cell_size(set_cell_size(text, max(0, width - 1)).rstrip() + ELLIPSIS, width)
-    if align == "right":
-        return " " * (width - length) + text
-    return text + " " * (width - length)

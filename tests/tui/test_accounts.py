@@ -200,7 +200,7 @@ async def test_several_assets_show_as_more_with_every_figure_below(open_app: Ope
     )
     await store.commit(transfer("assets:bank", "equity:opening", 500))
     async with open_app(store) as pilot:
-        await pilot.press("2")
+        await pilot.press("2", "home")
         await settle(pilot)
         text = screen_text(pilot.app)
         assert "EUR +1" in text

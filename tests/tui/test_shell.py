@@ -166,10 +166,11 @@ async def test_deeper_and_back_comes_to_the_same_cursor(store, open_app: OpenApp
         await pilot.press("enter")
         await settle(pilot)
         assert app.current_mode == "accounts"
-        await pilot.press("down", "right")
-        await settle(pilot)
         tree = app.screen.query_one("#tree")
+        assert tree.go_to("expenses:food")
         at = tree.cursor
+        await pilot.press("right")
+        await settle(pilot)
         await pilot.press("home", "enter")
         await settle(pilot)
         assert type(app.screen).__name__ == "TransactionScreen"

@@ -1,0 +1,215 @@
+"""The application's hold on one ledger: opening it, knowing what is in it, following it, closing it."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import logging
+from collections.abc import Awaitable, Callable
+from contextlib import aclosing
+from datetime import UTC, datetime, tzinfo
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeAlias
+
+from store import StoreClosed, StoreError
+
+from .formatting import printable
+from .screens.base import TaleaScreen
+from .widgets.shell import Instant, Shell
+
+if TYPE_CHECKING:
+    from store import Store
+
+logger = logging.getLogger(__name__)
+
+Progress: TypeAlias = Callable[[str, int, int], None]
+StoreFactory: TypeAlias = Callable[[Progress], "Awaitable[Store]"]
+
+PAUSE_BETWEEN_REFRESHES_SECONDS = 0.1
+CLOSING_SECONDS = 0.8
+GARBAGE_THRESHOLDS = (5_000, 20, 50)
+
+
+def wall_clock() -> datetime:
+    return datetime.now(UTC)
+
+
+class LedgerApp(Shell):
+    """Opens a store on the application's own loop and tells the screens what changed in it.
+
+    `store` is an open one; else `store_factory` opens it (default: `LogTaleaStore` at `directory`). The
+    factory is told a progress callback (book, seq, last seq) and may raise StoreError, which is shown and
+    can be tried again.
+    """
+
+    def __init__(
+        self,
+        directory: Path | None = None,
+        *,
+        store: Store | None = None,
+        store_factory: StoreFactory | None = None,
+        clock: Callable[[], datetime] = wall_clock,
+        zone: tzinfo | None = None,
+    ) -> None:
+        super().__init__()
+        self.directory = directory
+        self.zone = zone if zone is not None else (datetime.now().astimezone().tzinfo or UTC)
+        self.books = {}
+        self.assets = {}
+        self._clock = clock
+        self._store: Store | None = None
+        self._given_store = store
+        self._store_factory = store_factory or self._open_directory
+
+    @property
+    def store(self) -> Store:
+        if self._store is None:
+            raise RuntimeError("the store is not open yet")
+        return self._store
+
+    @property
+    def is_open(self) -> bool:
+        return self._store is not None
+
+    def now(self) -> datetime:
+        return self._clock()
+
+    @property
+    def place(self) -> str:
+        if self.directory is None:
+            return ""
+        path = self.directory.absolute()
+        home = Path.home()
+        return str(Path("~") / path.relative_to(home)) if path.is_relative_to(home) else str(path)
+
+    def why_read_only(self, book: str | None = None) -> str | None:
+        if self._store is None:
+            return "The ledger is still being opened."
+        if self.instant is not None:
+            return f"This is the ledger as of {self.instant.label}; press esc to come back to now, then post."
+        info = self.books.get(book or self.book or "")
+        if info is not None and info.writer != "running":
+            return (
+                f"Book {printable(info.name, 60)} is read only: {printable(info.error or info.writer, 300)}"
+            )
+        return None
+
+    def may_write(self, book: str | None = None) -> bool:
+        why = self.why_read_only(book)
+        if why is not None:
+            self.refuse(why)
+        return why is None
+
+    async def last_seq(self, book: str) -> int:
+        as_of = self.as_of(book)
+        if isinstance(as_of, datetime):
+            return await self.store.seq_at(book, as_of)
+        info = await self.store.book(book)
+        last = info.last_seq if info is not None else 0
+        return min(as_of, last) if isinstance(as_of, int) else last
+
+    def choose_book(self, book: str) -> None:
+        if book != self.book:
+            self.book = book
+            self.settings.book = book
+            self._tell_screens(None)
+
+    def show_instant(self, instant: Instant | None) -> None:
+        """Show every pane as of `instant`; None is now."""
+        if instant != self.instant:
+            self.instant = instant
+            self._tell_screens(None)
+
+    # Opening, following, closing
+
+    async def show_first_screen(self) -> None:
+        """Leave the opening screen; the application knows for which."""
+        raise NotImplementedError
+
+    async def begin(self) -> None:
+        """Show the store that was given, or begin to open one."""
+        if self._given_store is not None:
+            await self.use_store(self._given_store)
+        else:
+            self.open_ledger()
+
+    def open_ledger(self) -> None:
+        """Begin to open the store, in the background; the opening screen shows how far it has come."""
+        self.run_worker(self._open(), group="open", exclusive=True)
+
+    async def _open_directory(self, progress: Progress) -> Store:
+        from store import LogStoreOptions, LogTaleaStore
+
+        assert self.directory is not None
+        return await LogTaleaStore.open_with(self.directory, LogStoreOptions.from_env(), progress)
+
+    async def _open(self) -> None:
+        from .screens.opening import OpeningScreen
+
+        screen = self.screen
+        try:
+            store = await self._store_factory(
+                screen.show_progress if isinstance(screen, OpeningScreen) else lambda book, seq, last: None
+            )
+        except StoreError as error:
+            if isinstance(screen, OpeningScreen):
+                screen.show_refusal(error)
+            return
+        await self.use_store(store)
+        # History and screens stay for good: else each full collection walks all of them, and one can see it.
+        gc.freeze()
+        gc.set_threshold(*GARBAGE_THRESHOLDS)
+
+    async def use_store(self, store: Store) -> None:
+        """Show this open store from now on; the application shuts it down when it ends."""
+        self._store = store
+        await self._learn(frozenset())
+        wanted = self.settings.book
+        self.book = wanted if wanted in self.books else next(iter(self.books), None)
+        self.run_worker(self._follow(store), group="follow")
+        await self.show_first_screen()
+
+    async def _follow(self, store: Store) -> None:
+        async with aclosing(store.watch()) as changes:
+            waiting = asyncio.ensure_future(anext(changes, None))
+            try:
+                await asyncio.sleep(0)
+                await self._learn(frozenset())
+                self._tell_screens(None)
+                while (names := await waiting) is not None:
+                    await self._learn(names)
+                    self._tell_screens(names)
+                    await asyncio.sleep(PAUSE_BETWEEN_REFRESHES_SECONDS)
+                    waiting = asyncio.ensure_future(anext(changes, None))
+            except StoreClosed:
+                return
+            finally:
+                waiting.cancel()
+                await asyncio.wait([waiting])
+
+    async def _learn(self, names: frozenset[str]) -> None:
+        self.books = {info.name: info for info in await self.store.books()}
+        if not names or "_system" in names or not self.assets:
+            self.assets = {asset.id: asset for asset in await self.store.assets()}
+        if self.book is None:
+            self.book = next(iter(self.books), None)
+
+    def _tell_screens(self, names: frozenset[str] | None) -> None:
+        for stack in self._screen_stacks.values():
+            for screen in stack:
+                if isinstance(screen, TaleaScreen):
+                    screen.set_class(self.instant is not None, "-past")
+                    screen.note_changes(names)
+        if isinstance(self.screen, TaleaScreen):
+            self.screen.refresh_chrome()
+
+    async def close_ledger(self) -> None:
+        """Shut the store down, for as long as a user waits gladly."""
+        store, self._store = self._store, None
+        if store is not None:
+            try:
+                await asyncio.wait_for(store.shutdown(), CLOSING_SECONDS)
+            except TimeoutError:
+                logger.warning("The ledger was still busy when the application left.")
+            except StoreError as error:
+                logger.warning("The ledger was not closed well: %s", error)

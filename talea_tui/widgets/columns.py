@@ -1,0 +1,107 @@
+"""Columns and cells of a table, and how wide each column is in the room there is. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal, NamedTuple, TypeAlias
+
+from rich.cells import cell_len, set_cell_size
+
+from ..formatting import ELLIPSIS
+
+GAP = 2
+"""Terminal cells between columns."""
+
+
+class Cell(NamedTuple):
+    """`tone` is one of dim, strong, negative, positive, accent, warning; `plain` is what copy and export
+    take.
+    """
+
+    text: str
+    tone: str = ""
+    plain: str | None = None
+
+    @property
+    def value(self) -> str:
+        return self.text if self.plain is None else self.plain
+
+
+Row: TypeAlias = Sequence["Cell | str"]
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """Widths are in terminal cells and bend between their bounds to what the rows hold.
+
+    `flex` is the share of the room that is left over; `drop` says which column gives way first where there is
+    too little room (the highest first, 0 never). Of a `number` decimals are cut, never a whole digit.
+    A flexible column gets up to `want` cells, as far as its rows need them, before others are kept.
+    """
+
+    id: str
+    title: str
+    align: Literal["left", "right"] = "left"
+    min_width: int = 4
+    max_width: int = 60
+    flex: int = 0
+    drop: int = 0
+    number: bool = False
+    want: int = 0
+
+
+def value_of(cell: Cell | str) -> str:
+    """What copy and export take of a cell."""
+    return cell if isinstance(cell, str) else cell.value
+
+
+def fit(text: str, width: int, align: str) -> str:
+    """`text` in exactly `width` terminal cells, with an ellipsis where it was cut."""
+    length = cell_len(text)
+    if length > width:
+        return set_cell_size(set_cell_size(text, max(0, width - 1)).rstrip() + ELLIPSIS, width)
+    if align == "right":
+        return " " * (width - length) + text
+    return text + " " * (width - length)
+
+
+def lay_out(columns: Sequence[Column], seen: Sequence[int], room: int) -> list[tuple[int, int]]:
+    """(column index, width) of the columns that fit into `room`, left to right; `seen` are the widest texts."""
+    natural = [
+        max(column.min_width, min(column.max_width, width))
+        for column, width in zip(columns, seen, strict=True)
+    ]
+    kept = list(range(len(columns)))
+
+    def least(at: int) -> int:
+        column = columns[at]
+        return max(column.min_width, min(column.want, seen[at])) if column.flex else natural[at]
+
+    for at in sorted(kept, key=lambda at: -columns[at].drop):
+        if sum(least(one) + GAP for one in kept) - GAP <= room or not columns[at].drop:
+            break
+        kept.remove(at)
+    widths = {at: columns[at].min_width if columns[at].flex else natural[at] for at in kept}
+    spare = room - (sum(widths.values()) + GAP * (len(kept) - 1))
+    if spare < 0:
+        for at in sorted(kept, key=lambda at: columns[at].min_width - widths[at]):
+            give = min(-spare, widths[at] - columns[at].min_width)
+            widths[at] -= give
+            spare += give
+        return sorted(widths.items())
+    flexible = [at for at in kept if columns[at].flex]
+    hungry = [at for at in flexible if widths[at] < natural[at]]
+    while spare > 0 and hungry:
+        shares = sum(columns[at].flex for at in hungry)
+        for at in hungry:
+            extra = min(natural[at] - widths[at], max(1, spare * columns[at].flex // shares), spare)
+            widths[at] += extra
+            spare -= extra
+            shares -= columns[at].flex
+            if not shares:
+                break
+        hungry = [at for at in hungry if widths[at] < natural[at]]
+    if flexible and spare > 0:
+        widths[flexible[0]] += spare
+    return sorted(widths.items())
