@@ -441,3 +441,32 @@ async def test_nothing_is_answered_or_readable_before_it_is_synced(tmp_path: Pat
         receipt = await committing
         assert (await following).seq == receipt.seq == 3
         await events.aclose()
+
+
+@pytest.mark.parametrize("how", ["full disk", "cancelled"])
+async def test_a_first_account_that_was_not_opened_leaves_no_book_behind(tmp_path: Path, how: str) -> None:
+    files = FaultyFiles(tmp_path / "ledger")
+    async with await ready(files.root, files) as store:
+        opening = store.open_account(definition("cash", book="Gamma"), AccountCfg())
+        if how == "full disk":
+            files.fails = every("write", errno.ENOSPC)
+            with pytest.raises(StoreIOError):
+                await opening
+            files.fails = never
+        else:
+            task = asyncio.ensure_future(opening)
+            await asyncio.sleep(0)
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+            if await store.book("Gamma") is not None:
+                return
+        assert [info.name for info in await store.books()] == list(BOOKS)
+        assert await store.book("Gamma") is None
+        # a name that was never a book's stands in nobody's way
+        await store.open_account(definition("cash", book="gamma"), AccountCfg())
+        assert sorted(path.name for path in (files.root / "books").iterdir()) == [
+            "_system",
+            "alpha",
+            "beta",
+            "gamma",
+        ]

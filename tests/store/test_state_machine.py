@@ -3,19 +3,34 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import shutil
 import tempfile
 from pathlib import Path
+from random import Random
 from typing import Any
 
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
-from store import AccountCfg, AccountKind, Direction, ExternalRef, Posting, Transaction
+from store import (
+    AccountCfg,
+    AccountKind,
+    AccountOpened,
+    AssetRegistered,
+    Committed,
+    Direction,
+    ExternalRef,
+    Posting,
+    StoreError,
+    Transaction,
+    TransactionPosted,
+)
 from tests.support.build import WHEN, asset, credit, debit, definition, txid
 from tests.support.clock import FakeClock
+from tests.support.faulty_files import FaultyFiles, every, never
 from tests.support.memory_store import MemoryStore
-from tests.support.observe import attempt, copy_as_a_crash_leaves_it, differences, observe, outcome
+from tests.support.observe import attempt, copy_as_a_crash_leaves_it, differences, observe, outcome, plant
 from tests.support.subjects import open_log_store
 
 BOOKS, ASSETS = ["alpha", "beta"], ["EUR", "XAU"]
@@ -69,7 +84,7 @@ class LedgerMachine(RuleBasedStateMachine):
         self.runner = asyncio.Runner()
         self.root = Path(tempfile.mkdtemp(prefix="ledger-machine-"))
         self.directories = 0
-        self.directory = self.root / "0"
+        self.files = FaultyFiles(self.root / "0")
         self.clock = FakeClock()
         self.reference = MemoryStore(self.clock)
         self.store: Any = None
@@ -82,9 +97,16 @@ class LedgerMachine(RuleBasedStateMachine):
         expected = self.run(attempt(getattr(self.reference, name)(*args)))
         assert self.run(attempt(getattr(self.store, name)(*args))) == expected
 
+    def reopened(self, given: dict[str, int]) -> None:
+        self.store = self.run(open_log_store(self.files.root, self.clock, self.files, **given))
+
+    def another_directory(self) -> Path:
+        self.directories += 1
+        return self.root / str(self.directories)
+
     @initialize(given=options, ready=st.booleans())
     def open(self, given: dict[str, int], ready: bool) -> None:
-        self.store = self.run(open_log_store(self.directory, self.clock, **given))
+        self.reopened(given)
         if ready:
             for id in ASSETS:
                 self.both("register_asset", asset(id))
@@ -145,23 +167,81 @@ class LedgerMachine(RuleBasedStateMachine):
     def reopen(self, given: dict[str, int]) -> None:
         before = {book: self.run(self.store.book(book)) for book in BOOKS}
         self.run(self.store.shutdown())
-        self.store = self.run(open_log_store(self.directory, self.clock, **given))
+        self.reopened(given)
         for book, info in before.items():
             after = self.run(self.store.book(book))
             assert (after and after.head) == (info and info.head)
 
     @rule(given=options, wait=st.integers(0, 3))
     def crash(self, given: dict[str, int], wait: int) -> None:
+        """The process dies: what it wrote is there, synced or not, half-made snapshots too."""
+
         async def copied(target: Path) -> Path:
             for _ in range(wait):
                 await asyncio.sleep(0)
-            return copy_as_a_crash_leaves_it(self.directory, target)
+            return copy_as_a_crash_leaves_it(self.files.root, target)
 
-        self.directories += 1
-        left = self.run(copied(self.root / str(self.directories)))
+        left = self.run(copied(self.another_directory()))
         self.run(self.store.shutdown())
-        self.directory = left
-        self.store = self.run(open_log_store(self.directory, self.clock, **given))
+        self.files = FaultyFiles(left)
+        self.reopened(given)
+
+    @rule(given=options, seed=st.none() | st.integers(0, 2**30), wait=st.integers(0, 3))
+    def power_cut(self, given: dict[str, int], seed: int | None, wait: int) -> None:
+        """The machine dies: what was not synced is lost, or partly kept."""
+
+        async def cut() -> dict[str, bytes | None]:
+            for _ in range(wait):
+                await asyncio.sleep(0)
+            return self.files.image(None if seed is None else Random(seed))
+
+        left = plant(self.run(cut()), self.another_directory())
+        self.run(self.store.shutdown())
+        self.files = FaultyFiles(left)
+        self.reopened(given)
+
+    @rule(
+        batch=st.lists(transactions(), min_size=1, max_size=6),
+        path=st.sampled_from(["new", *PATHS]),
+        passed=st.integers(0, 3),
+        code=st.sampled_from([errno.ENOSPC, errno.EDQUOT]),
+    )
+    def the_disk_is_full(self, batch: list[Transaction], path: str, passed: int, code: int) -> None:
+        """Accounts, assets and postings at once: what would be written is refused and leaves no trace."""
+
+        async def tried() -> list[object]:
+            self.files.fails = every("write", code, after=len(self.files.calls) + passed)
+            try:
+                calls = [
+                    self.store.open_account(definition(path, book=batch[0].book), AccountCfg(min_balance=7)),
+                    self.store.register_asset(asset("ZZZ")),
+                    self.store.commit_batch(batch),
+                    self.store.commit(batch[-1]),
+                ]
+                return list(await asyncio.gather(*calls, return_exceptions=True))
+            finally:
+                self.files.fails = never
+
+        self.seen += batch
+        for result in self.run(tried()):
+            for each in result if isinstance(result, list) else [result]:
+                assert each is None or isinstance(each, Committed | StoreError), each
+        # the calls raced the disk: bring the reference to what was acknowledged, in the store's own order
+        self.follow()
+
+    def follow(self) -> None:
+        """Do in the reference what the store's new events tell; both must come to the same event."""
+        for book in ["_system", *BOOKS]:
+            known = self.run(self.reference.read_events(book, 1, 10**6))
+            for event in self.run(self.store.read_events(book, len(known) + 1, 10**6)):
+                match event.event:
+                    case AssetRegistered(asset=registered):
+                        self.run(self.reference.register_asset(registered))
+                    case AccountOpened(definition=opened, config=config):
+                        self.run(self.reference.open_account(opened, config))
+                    case TransactionPosted(transaction=transaction):
+                        self.run(self.reference.commit(transaction))
+                assert self.run(self.reference.read_events(book, event.seq, 1)) == [event]
 
     @rule()
     def look_at_everything(self) -> None:

@@ -11,7 +11,10 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
+from store import LogStoreOptions, LogTaleaStore
+from store.clock import Clock, system_clock
 from store.errors import StoreError
+from store.files import Files
 from store.model import (
     AccountCfg,
     AccountDef,
@@ -42,12 +45,11 @@ class Subject:
     durable: bool = True
 
 
-async def open_log_store(directory: Path, clock: Callable[[], int] | None = None, **options: Any) -> Any:
-    """A log store with these options, unbatched defaults otherwise."""
-    from store import LogStoreOptions, LogTaleaStore
-
-    given = {} if clock is None else {"clock": clock}
-    return await LogTaleaStore.open_with(directory, LogStoreOptions(**options), **given)
+async def open_log_store(
+    directory: Path, clock: Clock = system_clock, files: Files | None = None, **options: Any
+) -> Any:
+    """A log store with these options and the defaults of all others."""
+    return await LogTaleaStore.open_with(directory, LogStoreOptions(**options), files=files, clock=clock)
 
 
 class ReopenedStore:
