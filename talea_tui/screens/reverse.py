@@ -180,9 +180,9 @@ class ReverseScreen(Dialog):
     async def _open_form(self) -> None:
         app, original = self.app, self.stored.transaction
         draft = correction_of(original, {id: asset.precision for id, asset in app.assets.items()})
-        self.dismiss(None)
         app.choose_book(original.book)
-        await app.go("post", draft=draft)
+        app.run_worker(app.go("post", draft=draft), group="post")  # this screen's own workers end with it
+        self.dismiss(None)
 
     def action_cancel(self) -> None:
         if not self.posting:

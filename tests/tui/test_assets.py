@@ -1,0 +1,136 @@
+"""The registry of assets, its form, and the form that opens accounts."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from store import AccountId, AccountKind, Commodity, Crypto, Direction, Fiat, LogTaleaStore
+from store.protocol import Store
+from talea_tui.screens.assets import RegisterAssetScreen
+from talea_tui.screens.open_account import OpenAccountScreen
+from tests.support.forms import BOOK, open_shop
+from tests.support.memory_store import MemoryStore
+from tests.tui.conftest import OpenApp, screen_text
+from tests.tui.test_posting_form import calm, keys, typed
+
+
+@pytest.fixture(params=["memory", "log"])
+async def store(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Store]:
+    made = MemoryStore() if request.param == "memory" else await LogTaleaStore.open(tmp_path / "ledger")
+    await open_shop(made)
+    yield made
+    await made.shutdown()
+
+
+async def test_assets_are_listed_with_their_smallest_unit(store, open_app: OpenApp):
+    async with open_app(store) as pilot:
+        await keys(pilot, "8")
+        await calm(pilot)
+        shown = screen_text(pilot.app)
+        assert "0.000000000000000001" in shown
+        assert "US dollar" in shown
+
+
+async def test_a_known_coin_fills_in_what_everyone_knows(store, open_app: OpenApp):
+    async with open_app(store) as pilot:
+        await keys(pilot, "8")
+        await calm(pilot)
+        await keys(pilot, "n")
+        await calm(pilot)
+        await typed(pilot, "BTC")
+        await keys(pilot, "enter", "enter", "enter", "enter", "enter", "enter")
+        asset = await store.asset("BTC")
+        assert asset is not None
+        assert (asset.asset_class, asset.precision, asset.name) == (Crypto(network="bitcoin"), 8, "Bitcoin")
+        await calm(pilot)
+        assert "BTC" in screen_text(pilot.app)
+
+
+async def test_refusals_stand_at_their_field(store, open_app: OpenApp):
+    async with open_app(store) as pilot:
+        await keys(pilot, "8")
+        await calm(pilot)
+        await keys(pilot, "n")
+        await calm(pilot)
+        await typed(pilot, "USD")
+        await keys(pilot, "tab", "tab")
+        await typed(pilot, "31")
+        await keys(pilot, "tab", "tab", "tab", "enter")
+        assert "whole number from 0 to 30" in screen_text(pilot.app)
+        await typed(pilot, "3")
+        await keys(pilot, "tab", "tab", "tab", "enter")
+        assert "registered already" in screen_text(pilot.app)
+        assert isinstance(pilot.app.screen, RegisterAssetScreen)
+        asset = await store.asset("USD")
+        assert asset is not None
+        assert asset.precision == 2
+
+
+async def test_a_choice_follows_the_first_letter(store, open_app: OpenApp):
+    async with open_app(store) as pilot:
+        await keys(pilot, "8")
+        await calm(pilot)
+        await keys(pilot, "n")
+        await calm(pilot)
+        await typed(pilot, "HOURS")
+        await keys(pilot, "enter", "c", "c", "enter", "enter", "enter", "enter", "enter")
+        asset = await store.asset("HOURS")
+        assert asset is not None
+        assert asset.asset_class == Commodity()
+
+
+async def test_an_account_is_opened_with_side_and_minimum(store, open_app: OpenApp):
+    async with open_app(store) as pilot:
+        await pilot.app.open_account_form(path="Assets:")
+        await calm(pilot)
+        await keys(pilot, "end")
+        await typed(pilot, "Machines:Depreciation")
+        await keys(pilot, "enter", "enter", "enter", "c", "enter")
+        await typed(pilot, "-10*2")
+        await keys(pilot, "enter")
+        opened = await store.account(AccountId(book=BOOK, path="Assets:Machines:Depreciation"))
+        assert opened is not None
+        assert opened.definition.kind is AccountKind.ASSET
+        assert opened.config.normal_side is Direction.CREDIT
+        assert opened.config.min_balance == -2000
+
+
+async def test_the_first_account_begins_a_book_and_its_asset_is_registered_on_the_way(open_app: OpenApp):
+    store = MemoryStore()
+    async with open_app(store) as pilot:
+        await keys(pilot, "1", "n")
+        await calm(pilot)
+        assert isinstance(pilot.app.screen, OpenAccountScreen)
+        await typed(pilot, "household")
+        await keys(pilot, "enter")
+        await typed(pilot, "Assets:Cash")
+        await keys(pilot, "enter")
+        await typed(pilot, "EUR")
+        await keys(pilot, "enter", "enter", "enter", "enter")
+        assert isinstance(pilot.app.screen, RegisterAssetScreen)
+        await keys(pilot, "enter", "enter", "enter", "enter", "enter", "enter")
+        assert isinstance(pilot.app.screen, OpenAccountScreen)
+        await keys(pilot, "enter", "enter", "enter")
+        await calm(pilot)
+        assert (await store.asset("EUR")).asset_class == Fiat()
+        assert await store.account(AccountId(book="household", path="Assets:Cash")) is not None
+        assert pilot.app.book == "household"
+
+
+async def test_unsafe_book_names_and_taken_accounts_are_refused_at_their_field(store, open_app: OpenApp):
+    async with open_app(store) as pilot:
+        await pilot.app.open_account_form(new_book=True)
+        await calm(pilot)
+        await typed(pilot, "..")
+        await keys(pilot, "enter")
+        await typed(pilot, "x")
+        await keys(pilot, "enter", "enter", "enter", "enter", "enter")
+        assert "cannot be a book's name" in screen_text(pilot.app)
+        await keys(pilot, "escape")
+        await pilot.app.open_account_form(path="Equity")
+        await calm(pilot)
+        await keys(pilot, "enter", "enter", "right", "enter", "enter", "enter")
+        assert "open already" in screen_text(pilot.app)

@@ -1,0 +1,118 @@
+"""Reversing and correcting what was posted, with a preview first."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from store import AccountId, LogTaleaStore, StoredTransaction, TransactionPosted
+from store.protocol import Store
+from talea_tui.posting.correction import reversal_key
+from talea_tui.screens.post import PostScreen
+from talea_tui.screens.reverse import ReverseScreen
+from tests.support.forms import BOOK, open_shop
+from tests.support.memory_store import MemoryStore
+from tests.tui.conftest import OpenApp, screen_text
+from tests.tui.test_posting_form import calm, keys
+
+
+@pytest.fixture(params=["memory", "log"])
+async def store(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Store]:
+    made = MemoryStore() if request.param == "memory" else await LogTaleaStore.open(tmp_path / "ledger")
+    await open_shop(made)
+    yield made
+    await made.shutdown()
+
+
+async def stored(store: Store, seq: int) -> StoredTransaction:
+    event = (await store.read_events(BOOK, seq, 1))[0]
+    assert isinstance(event.event, TransactionPosted)
+    return StoredTransaction(transaction=event.event.transaction, seq=event.seq, at=event.at)
+
+
+async def test_a_reversal_is_previewed_posted_and_found_from_its_original(store, open_app: OpenApp):
+    original = await stored(store, 11)
+    async with open_app(store) as pilot:
+        await pilot.app.start_reversal(original)
+        await calm(pilot)
+        shown = screen_text(pilot.app)
+        assert "Reverse seq 11 · 2026-11-19 · THE HOME DEPOT #1901" in shown
+        assert "+15.36" in shown
+        assert "18,212.10" in shown
+        assert (await store.read_events(BOOK, 13, 1)) == []
+        await keys(pilot, "enter")
+        found = await store.by_key(BOOK, reversal_key(original.transaction.id))
+        assert found is not None
+        assert found.seq == 13
+        assert [ref.kind for ref in found.transaction.external_refs] == ["reverses"]
+        balance = await store.balance(AccountId(book=BOOK, path="Expenses:Supplies"))
+        assert balance.amount.minor == 0
+        assert not isinstance(pilot.app.screen, ReverseScreen)
+
+
+async def test_reversing_twice_is_refused_and_names_the_first(store, open_app: OpenApp):
+    original = await stored(store, 11)
+    async with open_app(store) as pilot:
+        for _ in range(2):
+            await pilot.app.start_reversal(original)
+            await calm(pilot)
+            shown = screen_text(pilot.app)
+            await keys(pilot, "enter")
+        assert "reversed already, by seq 13" in shown
+        assert len(await store.read_events(BOOK, 13, 9)) == 1
+
+
+async def test_escape_changes_nothing(store, open_app: OpenApp):
+    async with open_app(store) as pilot:
+        await pilot.app.start_reversal(await stored(store, 11))
+        await calm(pilot)
+        await keys(pilot, "escape")
+        assert not isinstance(pilot.app.screen, ReverseScreen)
+        assert await store.read_events(BOOK, 13, 1) == []
+
+
+async def test_a_reversal_below_the_minimum_is_foretold_and_refused(store, open_app: OpenApp):
+    async with open_app(store) as pilot:
+        await pilot.app.start_reversal(await stored(store, 9))
+        await calm(pilot)
+        assert "below its minimum of 0.00" in screen_text(pilot.app)
+        await keys(pilot, "enter")
+        assert isinstance(pilot.app.screen, ReverseScreen)
+        assert "Refused" in screen_text(pilot.app)
+        assert await store.read_events(BOOK, 13, 1) == []
+
+
+async def test_a_correction_reverses_and_opens_the_form_with_the_contents(store, open_app: OpenApp):
+    original = await stored(store, 11)
+    async with open_app(store) as pilot:
+        await pilot.app.start_reversal(original, correct=True)
+        await calm(pilot)
+        await keys(pilot, "enter")
+        await calm(pilot)
+        assert isinstance(pilot.app.screen, PostScreen)
+        draft = pilot.app.screen.draft
+        assert (draft.description, draft.date) == ("THE HOME DEPOT #1901", "2026-11-19")
+        assert [(row.account, row.amount) for row in draft.rows[:2]] == [
+            ("Expenses:Supplies", "15.36"),
+            ("Assets:Checking", "15.36"),
+        ]
+        await keys(pilot, "ctrl+s")
+        corrected = await stored(store, 14)
+        assert [(ref.kind, ref.value) for ref in corrected.transaction.external_refs] == [
+            ("corrects", str(original.transaction.id))
+        ]
+        assert corrected.transaction.occurred_at == original.transaction.occurred_at
+
+
+async def test_a_duplicate_is_todays_and_waits_to_be_posted(store, open_app: OpenApp):
+    original = await stored(store, 11)
+    async with open_app(store) as pilot:
+        await pilot.app.start_posting(like=original)
+        await calm(pilot)
+        assert await store.read_events(BOOK, 13, 1) == []
+        await keys(pilot, "ctrl+s")
+        again = await stored(store, 13)
+        assert again.transaction.postings == original.transaction.postings
+        assert again.transaction.metadata == {"description": "THE HOME DEPOT #1901", "date": "2026-11-22"}
