@@ -15,8 +15,12 @@ PAYLOAD_MAX_BYTES = 16 * 2**20
 """A longer length field is never believed. Length 0 is not a frame either: eight zero bytes would pass for one."""
 
 
+def frame_head(payload: bytes) -> bytes:
+    return FRAME_HEAD.pack(len(payload), crc32(payload))
+
+
 def frame(payload: bytes) -> bytes:
-    return FRAME_HEAD.pack(len(payload), crc32(payload)) + payload
+    return frame_head(payload) + payload
 
 
 def read_frame(buffer: bytes | memoryview, offset: int) -> bytes | None:

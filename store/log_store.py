@@ -15,7 +15,8 @@ from uuid import UUID
 import portalocker
 
 from .clock import Clock, system_clock
-from .codec import account_fault, check_transaction, checked_asset, decode_event, to_micros
+from .codec import decode_event, to_micros
+from .definitions import account_fault, checked_asset
 from .errors import (
     AlreadyExists,
     CorruptLog,
@@ -52,6 +53,7 @@ from .offload import Pace
 from .options import LogStoreOptions
 from .protocol import AsOf
 from .recovery import Examined, Progress, examine
+from .requests import check_transaction
 from .runs import DamagedRun
 from .state import Account, BookState
 from .subscriptions import Signal, Watchers
@@ -62,7 +64,7 @@ logger = logging.getLogger("store")
 
 LOCK_NAME, BOOKS_NAME = "LOCK", "books"
 _READ_GROUP = 256
-_NOTHING: frozenset[str] = frozenset()
+_NO_ACCOUNTS: dict[str, Account] = {}
 
 
 class LogTaleaStore:
@@ -286,11 +288,10 @@ class LogTaleaStore:
 
     async def commit(self, transaction: Transaction) -> Committed:
         writer = self._writable(transaction.book)
-        assets = self._system.state.assets
         if writer is None:
-            check_transaction(transaction, _NOTHING, assets)
+            check_transaction(transaction, _NO_ACCOUNTS)
             raise UnknownAccount(transaction.postings[0].account)
-        request = check_transaction(transaction, writer.state.accounts, assets)
+        request = check_transaction(transaction, writer.state.accounts)
         if not writer.has_room():
             await writer.wait_for_room()
         committed: Committed = await writer.submit(request)
@@ -303,14 +304,13 @@ class LogTaleaStore:
             return []
         done: asyncio.Future[None] = self._shop.loop.create_future()
         batch = Batch(len(transactions), done)
-        assets = self._system.state.assets
         jobs: dict[str, tuple[BookWriter, list[Job]]] = {}
         pace = Pace()
         for place, transaction in enumerate(transactions):
             try:
                 writer = self._writable(transaction.book)
-                paths = writer.state.accounts if writer is not None else _NOTHING
-                request = check_transaction(transaction, paths, assets)
+                accounts = writer.state.accounts if writer is not None else _NO_ACCOUNTS
+                request = check_transaction(transaction, accounts)
                 if writer is None:
                     raise UnknownAccount(transaction.postings[0].account)
             except StoreError as e:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import unicodedata
 
-from .codec import has_control
+from .definitions import has_control
 from .errors import InvalidBook
 
 SYSTEM_BOOK = "_system"

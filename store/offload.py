@@ -37,6 +37,10 @@ class Offload:
         """`call(*args)`, in a thread. After `close`, here and now."""
         if self._closed:
             return call(*args)
+        return await self.start(call, *args)
+
+    def start(self, call: Callable[..., T], *args: Any) -> asyncio.Future[T]:
+        """As `run`, before `close`, without waiting."""
         future: asyncio.Future[T] = self._loop.create_future()
         self._running += 1
         if self._running > len(self._threads) < self._most:
@@ -44,7 +48,7 @@ class Offload:
             self._threads.append(thread)
             thread.start()
         self._jobs.put((future, call, args))
-        return await future
+        return future
 
     def _work(self) -> None:
         while (job := self._jobs.get()) is not None:

@@ -18,7 +18,6 @@ import cbor2
 
 from .codec import (
     Malformed,
-    account_fault,
     decode_account,
     decode_asset,
     decode_items,
@@ -404,7 +403,7 @@ def _restore_accounts(state: BookState, flat: list[Any]) -> None:
         index, definition, config = decode_account(state.name, items)
         if index != len(state.by_index) or definition.id.path in state.accounts:
             raise Malformed("an account is out of order")
-        if account_fault(definition, config) is not None or debits - credits != net:
+        if debits - credits != net:
             raise Malformed("an account is malformed")
         account = state.restore_account(index, definition, config, opened)
         account.net = account.tip = net

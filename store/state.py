@@ -23,29 +23,21 @@ from .codec import (
     KIND_ASSET,
     MICROS_END,
     AccountTable,
-    BatchHead,
+    BatchPrefix,
     Malformed,
-    Request,
-    amount_item,
     decode_account,
     decode_asset,
     encode_account,
     encode_asset,
-    encode_transaction,
-    fingerprint,
     from_micros,
     integer_item,
-    postings_head,
     transaction_fields_fault,
 )
 from .errors import (
     AlreadyExists,
     AmountOverflow,
-    AssetMismatch,
     ConstraintViolation,
     IdempotencyConflict,
-    StoreError,
-    UnknownAccount,
 )
 from .frames import FRAME_HEAD_BYTES
 from .model import (
@@ -61,6 +53,7 @@ from .model import (
     PostingRecord,
     TrialBalanceRow,
 )
+from .requests import Request
 
 CHUNK_EVENTS = 65_536
 MARK_ROWS = 512
@@ -228,7 +221,6 @@ class BookState:
         # decided, not yet durable
         self._tip_seq = 0
         self._tip_head = self.head
-        self._touched: list[Account] = []
         self._pending_keys: dict[str, Accepted] = {}
         self._pending_txids: set[int] = set()
         self._pending_accounts: dict[str, Accepted] = {}
@@ -239,8 +231,8 @@ class BookState:
     def begin_batch(self, salt: bytes, at: int) -> None:
         """What is decided from here on will carry this salt and commit time (never before the last one)."""
         self._salt, self._at = salt, max(at, self.last_at)
-        self._batch_head = BatchHead(salt, self.last_seq, self._at)
-        self._tip_seq, self._tip_head = self.last_seq, self.head
+        self._prefix = BatchPrefix(salt, self.last_seq, self._at)
+        self._tip_seq = self.last_seq
 
     @property
     def batch_at(self) -> int:
@@ -260,7 +252,8 @@ class BookState:
         seq = self._tip_seq + 1
         payload = encode_asset(self._salt, self.last_seq, seq, self._at, asset)
         accepted = self._pending_assets[asset.id] = Accepted(seq, payload, asset)
-        return self._accept(accepted)
+        self._tip_seq = seq
+        return accepted
 
     def decide_account(self, definition: AccountDef, config: AccountCfg) -> Accepted | None:
         """The event that opens it, this batch's earlier one included; None when it is open already.
@@ -281,7 +274,8 @@ class BookState:
         index = len(self.by_index) + len(self._pending_accounts)
         payload = encode_account(self._salt, self.last_seq, seq, self._at, index, definition, config)
         accepted = self._pending_accounts[path] = Accepted(seq, payload, (index, definition, config))
-        return self._accept(accepted)
+        self._tip_seq = seq
+        return accepted
 
     def decide_transaction(self, request: Request, known: Known | None, id_used: bool) -> Accepted | Known:
         """What becomes of a transaction, after everything this batch accepted before it.
@@ -290,46 +284,28 @@ class BookState:
         batch's earlier one under the same key included; or where its key was committed before this batch. Raises
         IdempotencyConflict, AlreadyExists, UnknownAccount, AssetMismatch, AmountOverflow, ConstraintViolation.
         """
-        t = request.transaction
-        name, accounts = self.name, self.accounts
-        legs: list[tuple[Account, int]] = []
-        fault: StoreError | None = None
-        items = [postings_head(len(t.postings))]
-        for posting in t.postings:
-            id, amount = posting.account, posting.amount
-            account = accounts.get(id.path)
-            if account is None or id.book != name:
-                fault = UnknownAccount(id)
-                break
-            if amount.asset != account.asset:
-                fault = AssetMismatch(id, account.asset, amount.asset)
-                break
-            signed = amount.minor if posting.direction is Direction.DEBIT else -amount.minor
-            legs.append((account, signed))
-            items.append(account.item)
-            items.append(amount_item(signed))
-        key = t.idempotency_key
-        postings_item = b"".join(items)
-        print8 = fingerprint(postings_item, request)
+        fault = request.resolve(self.accounts) if request.legs is None else None
+        key, txid = request.transaction.idempotency_key, request.transaction.id.int
         pending = self._pending_keys.get(key)
         if pending is not None:
             known = Known(pending.seq, pending.print8)
         if known is not None:
-            if fault is not None or int.from_bytes(print8, "big") != known.print8:
+            if fault is not None or request.print8 != known.print8:
                 raise IdempotencyConflict(key, known.seq)
             return known if pending is None else pending
-        txid = t.id.int
         if id_used or txid in self._pending_txids:
-            raise AlreadyExists(f"Transaction id {t.id} in book {name!r}")
+            raise AlreadyExists(f"Transaction id {request.transaction.id} in book {self.name!r}")
         if fault is not None:
             raise fault
-        rows = self._move(legs)
-        seq = self._tip_seq + 1
-        payload = encode_transaction(self._batch_head, seq, request, postings_item, print8)
-        accepted = Accepted(seq, payload, None, key, txid, int.from_bytes(print8, "big"), rows)
+        assert request.legs is not None
+        rows = self._move(request.legs)
+        seq = self._tip_seq = self._tip_seq + 1
+        accepted = Accepted(
+            seq, self._prefix.payload(seq, request.body), None, key, txid, request.print8, rows
+        )
         self._pending_keys[key] = accepted
         self._pending_txids.add(txid)
-        return self._accept(accepted)
+        return accepted
 
     def _move(self, legs: list[tuple[Account, int]]) -> list[Row]:
         """Carry the legs into the tips, or raise and leave them as they were."""
@@ -352,10 +328,12 @@ class BookState:
         for account, signed, _ in rows:
             account.tip -= signed
 
-    def _accept(self, accepted: Accepted) -> Accepted:
-        self._tip_seq = accepted.seq
-        self._tip_head = sha256(self._tip_head + accepted.payload).digest()
-        return accepted
+    def link(self, batch: Sequence[Accepted]) -> None:
+        """Continue the chain of digests over a batch, to be valid when it ends. Work for while the disk syncs."""
+        head = self.head
+        for accepted in batch:
+            head = sha256(head + accepted.payload).digest()
+        self._tip_head = head
 
     def forget_batch(self, batch: list[Accepted]) -> None:
         """Nothing of `batch` was written: take back what its decisions changed."""

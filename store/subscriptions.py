@@ -7,9 +7,10 @@ is further behind. So a slow one costs no memory and slows no writer.
 from __future__ import annotations
 
 import asyncio
+from bisect import bisect_right
 from collections import deque
 from collections.abc import AsyncGenerator, Sequence
-from itertools import islice
+from operator import itemgetter
 
 RING_EVENTS = 4096
 RING_BYTES = 4 * 2**20
@@ -37,29 +38,33 @@ class Signal:
 
 
 class Ring:
-    """The payloads of the newest events of a book, as far as they fit."""
+    """The payloads of the newest batches of a book, as far as they fit."""
 
-    __slots__ = ("_bytes", "_payloads", "last_seq")
+    __slots__ = ("_batches", "_bytes", "_events")
 
-    def __init__(self, last_seq: int) -> None:
-        self._payloads: deque[bytes] = deque()
-        self._bytes = 0
-        self.last_seq = last_seq
+    def __init__(self) -> None:
+        self._batches: deque[tuple[int, list[bytes], int]] = deque()
+        """(first seq, payloads, bytes)"""
+        self._bytes = self._events = 0
 
-    def add(self, payload: bytes) -> None:
-        payloads = self._payloads
-        payloads.append(payload)
-        self.last_seq += 1
-        self._bytes += len(payload)
-        while len(payloads) > RING_EVENTS or self._bytes > RING_BYTES:
-            self._bytes -= len(payloads.popleft())
+    def add(self, first_seq: int, payloads: list[bytes], size: int) -> None:
+        """The next batch; `size` is what its payloads take, about."""
+        self._batches.append((first_seq, payloads, size))
+        self._events += len(payloads)
+        self._bytes += size
+        while self._events > RING_EVENTS or self._bytes > RING_BYTES:
+            _, payloads, size = self._batches.popleft()
+            self._events -= len(payloads)
+            self._bytes -= size
 
-    def take(self, from_seq: int, count: int) -> Sequence[bytes]:
-        """Up to `count` payloads from `from_seq`; none when that is no longer, or not yet, in the ring."""
-        start = from_seq - (self.last_seq - len(self._payloads) + 1)
-        if start < 0:
+    def take(self, from_seq: int, count: int, last_seq: int) -> Sequence[bytes]:
+        """Payloads from `from_seq`, up to `count` and to `last_seq`; none when `from_seq` is not in the ring."""
+        if not self._batches or from_seq < self._batches[0][0]:
             return ()
-        return list(islice(self._payloads, start, start + count))
+        i = bisect_right(self._batches, from_seq, key=itemgetter(0)) - 1
+        first_seq, payloads, _ = self._batches[i]
+        start = from_seq - first_seq
+        return payloads[start : start + min(count, last_seq - from_seq + 1)]
 
 
 class Watchers:

@@ -9,20 +9,21 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from time import perf_counter
 from typing import Any, TypeAlias
 
 from .clock import Clock
-from .codec import Request, from_micros
+from .codec import from_micros
 from .errors import CorruptLog, StoreClosed, StoreError, StoreIOError, WriterStopped
 from .files import Files
-from .frames import frame
+from .frames import frame_head
 from .idempotency import KeyIndex
 from .model import AccountOpened, AssetDef, BookInfo, Committed
 from .offload import Offload, Pace
 from .options import LogStoreOptions
 from .recovery import Examined
+from .requests import Request
 from .runs import DamagedRun
 from .segments import Appended, DiskFull, Segment, SegmentLog
 from .snapshots import KEPT, Image, snapshot_name, write_snapshot
@@ -99,7 +100,7 @@ class BookWriter:
         self._tried_snapshot_at = max(opened.snapshots, default=0)
         self._side_bytes = 0
         """What snapshots, runs and index files take."""
-        self.ring = Ring(self.state.last_seq)
+        self.ring = Ring()
         self.news = Signal()
         """Fires when events were applied, and when the book stops."""
         self.error: StoreIOError | None = None
@@ -214,7 +215,8 @@ class BookWriter:
                     if not repeats:
                         last_seq = decided.seq
                         accepted.append(decided)
-                        frames.append(frame(decided.payload))
+                        frames.append(frame_head(decided.payload))
+                        frames.append(decided.payload)
                     waiting.append((job, decided, repeats))
                 else:
                     self._answer(job, decided)
@@ -227,7 +229,9 @@ class BookWriter:
         self, accepted: list[Accepted], frames: list[bytes], waiting: list[tuple[Job, Accepted, bool]]
     ) -> None:
         try:
-            appended, seconds = await self._shop.writes.run(self._append, frames, accepted[0].seq)
+            write = self._shop.writes.start(self._append, frames, accepted[0].seq)
+            self.state.link(accepted)
+            appended, seconds = await write
         except DiskFull as e:
             self.state.forget_batch(accepted)
             for job, _, _ in waiting:
@@ -285,7 +289,7 @@ class BookWriter:
         self, accepted: list[Accepted], waiting: list[tuple[Job, Accepted, bool]], offset: int
     ) -> None:
         """Make a durable batch readable, slice by slice, and answer whoever asked for it."""
-        state, add_to_ring = self.state, self.ring.add
+        state = self.state
         at = from_micros(state.batch_at)
         add_key, add_txid = self.keys.add, self.txids.add
         answered = 0
@@ -293,12 +297,12 @@ class BookWriter:
             if start:
                 await asyncio.sleep(0)
             part = accepted[start : start + APPLY_SLICE]
-            offset = state.apply(part, offset)
+            start_offset, offset = offset, state.apply(part, offset)
             for event in part:
                 if event.event is None:
                     add_key(event.key, event.seq)
                     add_txid(event.txid, event.seq)
-                add_to_ring(event.payload)
+            self.ring.add(part[0].seq, [event.payload for event in part], offset - start_offset)
             last_seq = part[-1].seq
             if last_seq == accepted[-1].seq:
                 state.end_batch()
@@ -448,12 +452,12 @@ class BookWriter:
 
     # ------------------------------------------------------------ reading
 
-    async def payloads(self, from_seq: int, count: int) -> list[bytes]:
+    async def payloads(self, from_seq: int, count: int) -> Sequence[bytes]:
         """Up to `count` durable payloads from `from_seq`, at least one if there is any. Raises CorruptLog, StoreIOError."""
         state = self.state
-        recent = self.ring.take(from_seq, count)
+        recent = self.ring.take(from_seq, count, state.last_seq)
         if recent:
-            return list(recent)
+            return recent
         if from_seq > state.last_seq:
             return []
         segment = self.log.segment_of(from_seq)
