@@ -19,7 +19,7 @@ from store import AccountId, StoredTransaction, StoreError
 
 from .formatting import printable
 from .ledger import LedgerApp, StoreFactory, wall_clock
-from .screens.base import Placeholder, TaleaScreen
+from .screens.base import TaleaScreen
 from .settings import Settings
 from .themes import DARK, LIGHT, THEMES, VARIABLE_DEFAULTS
 from .widgets.keys import bindings_for
@@ -45,13 +45,8 @@ TWICE_SECONDS = 2.0
 def _screen_class(where: str) -> Callable[..., Screen[Any]]:
     """The class named by "module:Class" in `talea_tui.screens`, loaded now."""
     module_name, _, class_name = where.partition(":")
-    full_name = f"{__package__}.screens.{module_name}"
-    try:
-        found: Callable[..., Screen[Any]] = getattr(importlib.import_module(full_name), class_name)
-    except ModuleNotFoundError as error:
-        if error.name != full_name:
-            raise
-        return lambda *_, **__: Placeholder(module_name.replace("_", " ").capitalize())
+    module = importlib.import_module(f"{__package__}.screens.{module_name}")
+    found: Callable[..., Screen[Any]] = getattr(module, class_name)
     return found
 
 

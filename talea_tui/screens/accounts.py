@@ -205,6 +205,7 @@ class AccountsScreen(TaleaScreen):
         self.refresh_chrome()
 
     @on(VirtualTable.Highlighted, "#register")
+    @on(VirtualTable.Scrolled, "#register")
     def show_span(self) -> None:
         self._show_titles()
 
@@ -322,6 +323,7 @@ class RegisterScreen(TaleaScreen):
         self.query_one("#register-title", PaneTitle).show(words, span(self.register))
 
     @on(VirtualTable.Highlighted)
+    @on(VirtualTable.Scrolled)
     def show_span(self) -> None:
         self._show_title()
 

@@ -199,11 +199,3 @@ class Dialog(ModalScreen[Any]):
     SCOPE: ClassVar[str] = ""
 
     app = getters.app(Shell)
-
-
-class Placeholder(TaleaScreen):
-    """Stands where a screen is to come."""
-
-    def __init__(self, title: str) -> None:
-        super().__init__()
-        self.title = title

@@ -59,6 +59,14 @@ class AccountTree(VirtualTable):
         """Show a chart; the cursor stays on its account."""
         here = self.path_under_cursor() if book == self.book else None
         self.book, self.chart = book, chart
+        bounded = any(
+            node.info is not None and node.info.config.min_balance is not None
+            for node in chart.nodes.values()
+        )
+        columns = [column for column in COLUMNS if bounded or column.id != "headroom"]
+        if columns != self.columns:
+            self.set_columns(columns)
+            self.column = len(columns) - 2
         self.export_name = f"{book}-accounts"
         self._show_again(here)
 
@@ -104,7 +112,10 @@ class AccountTree(VirtualTable):
             more = f" +{len(totals) - 1}" if len(totals) > 1 else ""
             asset = Cell(printable(asset_id, 40) + more, "dim", asset_id)
         tone = "" if node.info is not None else "dim"
-        return [Cell(label, tone, node.path), Cell(kind, "dim"), self._headroom(node), balance, asset]
+        row: list[Cell | str] = [Cell(label, tone, node.path), Cell(kind, "dim"), balance, asset]
+        if len(self.columns) == len(COLUMNS):
+            row.insert(2, self._headroom(node))
+        return row
 
     def as_shown(self, node: Node, minor: int) -> int:
         """A debit-positive figure with the sign in which this node is shown."""

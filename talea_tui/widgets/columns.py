@@ -67,7 +67,7 @@ def fit(text: str, width: int, align: str) -> str:
 
 
 def lay_out(columns: Sequence[Column], seen: Sequence[int], room: int) -> list[tuple[int, int]]:
-    """(column index, width) of the columns that fit into `room`, left to right; `seen` are the widest texts."""
+    """(column index, width) of the columns that fit into `room` cells; `seen` is how wide their texts are."""
     natural = [
         max(column.min_width, min(column.max_width, width))
         for column, width in zip(columns, seen, strict=True)

@@ -101,6 +101,17 @@ class VirtualTable(ScrollView, can_focus=True):
         def control(self) -> VirtualTable:
             return self.table
 
+    class Scrolled(Message):
+        """Other rows are visible, or more or fewer of them."""
+
+        def __init__(self, table: VirtualTable) -> None:
+            super().__init__()
+            self.table = table
+
+        @property
+        def control(self) -> VirtualTable:
+            return self.table
+
     class GoToAsked(Message):
         """The user wants to name a row by its number."""
 
@@ -279,8 +290,14 @@ class VirtualTable(ScrollView, can_focus=True):
         if size != self.virtual_size:
             self.virtual_size = size
 
+    def watch_scroll_y(self, old_value: float, new_value: float) -> None:
+        super().watch_scroll_y(old_value, new_value)
+        if round(old_value) != round(new_value):
+            self.post_message(self.Scrolled(self))
+
     def on_resize(self, event: events.Resize) -> None:
         self._resize_content()
+        self.post_message(self.Scrolled(self))
         if self.cursor >= 0:
             top, visible = self.scroll_top, self.visible_rows
             if not top <= self.cursor < top + visible:
