@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from store import CorruptLog, StoreIOError
-from tests.support.build import BOOK, transfer
+from tests.support.build import BOOK, household, transfer
 from tests.support.disk import (
     cut,
     flip,
@@ -18,7 +18,7 @@ from tests.support.disk import (
     segments,
     snapshots,
 )
-from tests.support.ledgers import CASH, NOISE, opened, pay, refused, seen, spilled, written
+from tests.support.ledgers import CASH, NOISE, last_seq, opened, pay, refused, seen, spilled, written
 from tests.support.observe import differences, observe, plant, tree
 from tests.support.subjects import open_log_store
 
@@ -38,6 +38,16 @@ async def test_a_snapshot_restores_what_replay_gives(tmp_path: Path) -> None:
         after = await store.book(BOOK)
         assert (after.head, after.last_at) == (info.head, info.last_at)
         await store.verify(BOOK, info.head)
+
+
+async def test_a_snapshot_of_nothing_harms_nothing(tmp_path: Path) -> None:
+    for n in range(3):
+        async with opened(tmp_path / "ledger") as store:
+            await store.snapshot_now("_system")
+            assert await store.assets() == []
+            if n == 2:
+                await household(store)
+    assert await last_seq(tmp_path / "ledger") == 7
 
 
 async def test_every_flipped_byte_of_a_snapshot_falls_back(tmp_path: Path) -> None:

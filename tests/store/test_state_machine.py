@@ -6,6 +6,7 @@ import asyncio
 import errno
 import shutil
 import tempfile
+from contextlib import ExitStack
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -29,6 +30,7 @@ from store import (
 from tests.support.build import WHEN, asset, credit, debit, definition, txid
 from tests.support.clock import FakeClock
 from tests.support.faulty_files import FaultyFiles, every, never
+from tests.support.limits import tiny_limits
 from tests.support.memory_store import MemoryStore
 from tests.support.observe import attempt, copy_as_a_crash_leaves_it, differences, observe, outcome, plant
 from tests.support.subjects import open_log_store
@@ -266,4 +268,18 @@ class LedgerMachine(RuleBasedStateMachine):
             shutil.rmtree(self.root, ignore_errors=True)
 
 
+class LedgerMachineWithinTinyLimits(LedgerMachine):
+    """Chunks of a few events, pages of a few keys, queues of a few callers."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.limits = ExitStack()
+        self.limits.enter_context(tiny_limits())
+
+    def teardown(self) -> None:
+        with self.limits:
+            super().teardown()
+
+
 TestLedgerAgainstReference = LedgerMachine.TestCase
+TestLedgerWithinTinyLimits = LedgerMachineWithinTinyLimits.TestCase

@@ -33,6 +33,7 @@ from store.model import (
 from store.protocol import AsOf, Store
 
 from .clock import FakeClock
+from .limits import tiny_limits
 from .memory_store import MemoryStore
 
 Opener = Callable[[Path, FakeClock], AbstractAsyncContextManager[Store]]
@@ -195,6 +196,16 @@ def _reopened(**options: Any) -> Opener:
     return opened
 
 
+def _within_tiny_limits(opener: Opener) -> Opener:
+    @asynccontextmanager
+    async def opened(directory: Path, clock: FakeClock) -> AsyncIterator[Store]:
+        with tiny_limits():
+            async with opener(directory, clock) as store:
+                yield store
+
+    return opened
+
+
 SUBJECTS = [
     Subject("memory", _memory, durable=False),
     Subject("plain", _log()),
@@ -204,4 +215,5 @@ SUBJECTS = [
     Subject("batches-of-one", _log(batch_max=1)),
     Subject("reopened", _reopened()),
     Subject("reopened-tiny", _reopened(segment_max=1, snapshot_every=3, idem_hot_cap=2)),
+    Subject("tiny-limits", _within_tiny_limits(_log(snapshot_every=5, idem_hot_cap=4, batch_max=3))),
 ]

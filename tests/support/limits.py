@@ -1,0 +1,60 @@
+"""The store's inner sizes made tiny, so that small ledgers cross every border that large ones cross."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib import import_module
+
+from store.frames import FRAME_HEAD_BYTES
+from store.runs import RECORD_BYTES
+
+MODULES = (
+    "state",
+    "snapshots",
+    "recovery",
+    "segments",
+    "runs",
+    "idempotency",
+    "writer",
+    "subscriptions",
+    "log_store",
+)
+PAGE_RECORDS = 4
+TINY = {
+    "CHUNK_EVENTS": 8,
+    "MARK_ROWS": 4,
+    "GROUP_FRAMES": 3,
+    "WINDOW_BYTES": 4096,
+    "READ_BYTES": 512,
+    "PAGE_RECORDS": PAGE_RECORDS,
+    "_PAGE_BYTES": FRAME_HEAD_BYTES + PAGE_RECORDS * RECORD_BYTES,
+    "_WINDOW_BYTES": 4096,
+    "_BLOOM_PIECE_BYTES": 32,
+    "_COLUMN_PIECE_BYTES": 64,
+    "_ACCOUNTS_A_FRAME": 2,
+    "_READ_GROUP": 3,
+    "QUEUE_MAX": 4,
+    "APPLY_SLICE": 2,
+    "RING_EVENTS": 5,
+    "RING_BYTES": 2000,
+}
+
+
+@contextmanager
+def tiny_limits() -> Iterator[None]:
+    """Sizes in memory and of pages and pieces; what a reader of the files must know is not among them."""
+    changed = []
+    for name in MODULES:
+        module = import_module(f"store.{name}")
+        for limit, value in TINY.items():
+            if hasattr(module, limit):
+                changed.append((module, limit, getattr(module, limit)))
+                setattr(module, limit, value)
+    try:
+        missing = TINY.keys() - {limit for _, limit, _ in changed}
+        assert not missing, f"the store has no limit of this name any more: {missing}"
+        yield
+    finally:
+        for module, limit, value in changed:
+            setattr(module, limit, value)
