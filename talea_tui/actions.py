@@ -204,6 +204,21 @@ ACCOUNT_TREE: tuple[Action, ...] = (
     Action("account_tree.unfold_all", ("asterisk",), "Expand all", "Unfold every account.", "unfold_all"),
 )
 
+REGISTER: tuple[Action, ...] = (
+    Action(
+        "register.reverse",
+        ("r",),
+        "Reverse",
+        "Post the opposite of the transaction under the cursor, after a preview.",
+        "reverse",
+        footer=True,
+    ),
+    Action(
+        "register.correct", ("c",), "Correct", "Reverse it and open the form with its contents.", "correct"
+    ),
+    Action("register.duplicate", ("d",), "Duplicate", "Open the form with its contents.", "duplicate"),
+)
+
 TRANSACTION: tuple[Action, ...] = (
     Action(
         "transaction.reverse",
@@ -466,6 +481,7 @@ REGISTRY: tuple[tuple[Action, ...], ...] = (
     BOOKS,
     ACCOUNTS,
     ACCOUNT_TREE,
+    REGISTER,
     TRANSACTION,
     POST,
     CHOICE,
@@ -487,6 +503,7 @@ SCOPE_NAMES = {
     "books": "Books",
     "accounts": "Accounts",
     "account_tree": "In the chart of accounts",
+    "register": "In a register",
     "transaction": "Transaction",
     "post": "Posting form",
     "choice": "In a choice",

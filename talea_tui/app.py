@@ -80,6 +80,7 @@ class TaleaApp(LedgerApp):
         self.settings = settings if settings is not None else Settings()
         self.animation_level = "none"
         self._interrupted_at = float("-inf")
+        self._before_posting = "books"
         for mode in SCREENS:
             self.add_mode(mode, partial(_first_screen, mode))
         for theme in (DARK, LIGHT):
@@ -148,6 +149,8 @@ class TaleaApp(LedgerApp):
     async def go(self, mode: str, **arrival: Any) -> None:
         if not self.is_open:
             return
+        if mode == "post" and self.current_mode not in ("post", "opening"):
+            self._before_posting = self.current_mode
         await self.switch_mode(mode)
         self.settings.screen = mode
         first = self.screen_stack[0]
@@ -196,6 +199,8 @@ class TaleaApp(LedgerApp):
             return
         if len(self.screen_stack) > 1:
             await self.pop_screen()
+        elif self.current_mode == "post":
+            await self.go(self._before_posting)
         elif self.current_mode not in ("books", "opening"):
             await self.go("books")
 

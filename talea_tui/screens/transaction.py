@@ -126,14 +126,14 @@ class TransactionScreen(TaleaScreen):
 
     def _facts(self, sequenced: Sequenced, transaction: Transaction) -> Iterator[tuple[str, str]]:
         zone = self.app.zone
-        yield "date", day_of(transaction, zone)
-        yield "description", description_of(transaction)
+        said = {("date", day_of(transaction, zone)), ("description", description_of(transaction))}
+        yield from sorted(said)
         yield "occurred", moment_text(transaction.occurred_at, zone)
         yield "committed", moment_text(sequenced.at, zone)
         for ref in transaction.external_refs:
             yield f"ref {printable(ref.kind, 40)}", ref.value
         for name, value in _flat(transaction.metadata):
-            if name != "description":
+            if (name, value) not in said:
                 yield printable(name, 60) or "metadata", value
         yield "key", transaction.idempotency_key
         yield "id", str(transaction.id)

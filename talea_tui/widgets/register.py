@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import UTC, datetime, time, tzinfo
-from typing import cast
+from typing import ClassVar, cast
 
 from store import (
     AccountId,
@@ -12,6 +12,8 @@ from store import (
     Direction,
     PostingRecord,
     Sequenced,
+    StoredTransaction,
+    StoreError,
     Transaction,
     TransactionPosted,
 )
@@ -19,6 +21,7 @@ from store import (
 from ..events.text import description_of
 from ..formatting import format_amount, format_amount_plain, format_date, printable
 from .chart import reads_negative
+from .keys import bindings_for
 from .shell import Shell
 from .virtual_table import Cell, Column, VirtualTable
 
@@ -117,6 +120,8 @@ def money(minor: int, precision: int, *, signed: bool = False, wrong_side: bool 
 class Register(VirtualTable):
     """The register of the account it was last given."""
 
+    BINDINGS: ClassVar = bindings_for("register")
+
     def __init__(self, *, id: str | None = None) -> None:
         super().__init__(COLUMNS, id=id, empty="No postings yet. Press p to post.")
         self.info: AccountInfo | None = None
@@ -141,6 +146,32 @@ class Register(VirtualTable):
         self._shown = shown
         self.export_name = f"{info.definition.id.book}-{info.definition.id.path}"
         self.set_source(RegisterSource(shell, info, natural=natural), info.postings, cursor=max(0, cursor))
+
+    async def _stored(self) -> StoredTransaction | None:
+        """The transaction under the cursor, whole."""
+        shell, seq = cast(Shell, self.app), self.seq_under_cursor()
+        if seq is None or self.info is None:
+            return None
+        try:
+            found = await shell.store.events_at(self.info.definition.id.book, [seq])
+        except StoreError as error:
+            shell.refuse(error)
+            return None
+        if not found or not isinstance(found[0].event, TransactionPosted):
+            return None
+        return StoredTransaction(transaction=found[0].event.transaction, seq=seq, at=found[0].at)
+
+    async def action_reverse(self) -> None:
+        if (stored := await self._stored()) is not None:
+            await cast(Shell, self.app).start_reversal(stored)
+
+    async def action_correct(self) -> None:
+        if (stored := await self._stored()) is not None:
+            await cast(Shell, self.app).start_reversal(stored, correct=True)
+
+    async def action_duplicate(self) -> None:
+        if (stored := await self._stored()) is not None:
+            await cast(Shell, self.app).start_posting(like=stored)
 
     def seq_under_cursor(self) -> int | None:
         row = self.row_at(self.cursor)

@@ -194,3 +194,25 @@ async def test_export_writes_every_row_once_and_asks_before_replacing(
         await pilot.press("escape")
         await settle(pilot)
         assert [path.name for path in tmp_path.iterdir()] == [written.name]
+
+
+async def test_a_row_can_be_reversed_from_the_register(store, open_app: OpenApp):
+    async with open_app(store, size=(120, 30)) as pilot:
+        register = await open_bank(pilot)
+        before = (await store.book(BOOK)).last_seq
+        await pilot.press("r")
+        await settle(pilot)
+        assert type(pilot.app.screen).__name__ == "ReverseScreen"
+        await pilot.press("enter")
+        await until(pilot, lambda: register.count == ROWS + 1)
+        event = (await store.read_events(BOOK, before + 1))[0].event
+        assert event.transaction.metadata["description"] == f"Reversal of Row {ROWS - 1}"
+
+
+async def test_a_row_can_be_copied_into_the_form(store, open_app: OpenApp):
+    async with open_app(store, size=(120, 30)) as pilot:
+        await open_bank(pilot)
+        await pilot.press("d")
+        await settle(pilot)
+        assert pilot.app.current_mode == "post"
+        assert f"Row {ROWS - 1}" in screen_text(pilot.app)
