@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -11,6 +12,8 @@ from store import Direction, Sequenced, Transaction, TransactionPosted
 
 DESCRIPTIONS_MAX = 20_000
 TEMPLATE_ROWS_MAX = 40
+_LOOKALIKES = 50
+_DIGITS = re.compile(r"\d+")
 
 
 @dataclass(slots=True)
@@ -93,20 +96,23 @@ class UsageIndex:
         return self._descriptions.get(text.strip().casefold())
 
     def complete_description(self, typed: str, limit: int = 8) -> list[DescriptionUse]:
-        """Descriptions that hold every typed word, as the beginning of a word of theirs if possible; best
-        first.
+        """Descriptions that hold every typed word, best first: words' beginnings, then the latest use.
+
+        Of those that differ only in digits (references, dates) the best is offered, unless digits are typed.
         """
         words = typed.casefold().split()
-        if not words:
-            return nsmallest(limit, self._descriptions.values(), key=lambda use: -use.last_seq)
         whole = " ".join(words)
         found = []
         for key, use in self._descriptions.items():
             if all(word in key for word in words):
                 starts = sum(_begins_a_word(key, word) for word in words)
                 rank = (-key.startswith(whole), -starts, -use.last_seq)
-                found.append((rank, use))
-        return [use for _, use in nsmallest(limit, found, key=lambda pair: pair[0])]
+                found.append((rank, key, use))
+        offered: dict[str, DescriptionUse] = {}
+        each = any(character.isdigit() for character in typed)
+        for _, key, use in nsmallest(limit * _LOOKALIKES, found, key=lambda item: item[0]):
+            offered.setdefault(key if each else _DIGITS.sub("#", key), use)
+        return list(offered.values())[:limit]
 
 
 def _begins_a_word(text: str, word: str) -> bool:

@@ -214,7 +214,7 @@ class PostScreen(TaleaScreen):
         elif self.posting:
             lines.append(("posting…", "$accent"))
         elif assessment.ready:
-            lines.append(("enter posts this entry", "bold $accent"))
+            lines.append(("enter posts this entry   esc keeps it as a draft", "bold $accent"))
         elif self.receipt and self.draft.blank:
             lines.append((f"✓ {self.receipt}", "$success"))
         self.form.bar.say(lines or [("name two accounts and an amount", "$dim")])

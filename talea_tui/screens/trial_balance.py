@@ -34,12 +34,15 @@ from .base import TaleaScreen
 VIEWS = ("trial balance", "balance sheet", "income statement")
 TRIAL_COLUMNS = (
     Column("account", "account", min_width=16, max_width=200, flex=1),
-    Column("kind", "kind", min_width=6, max_width=9, drop=1),
     Column("debits", "debits", align="right", min_width=10, max_width=60),
     Column("credits", "credits", align="right", min_width=10, max_width=60),
     Column("balance", "balance", align="right", min_width=10, max_width=60),
     Column("asset", "", min_width=3, max_width=14),
+    Column("kind", "kind", min_width=6, max_width=9),
 )
+KIND_WIDTH = 100
+"""Narrower than this, the room of the kind is better given to the account's name."""
+
 STATEMENT_COLUMNS = (
     Column("account", "account", min_width=20, max_width=200, flex=1),
     Column("amount", "amount", align="right", min_width=12, max_width=60),
@@ -95,7 +98,8 @@ class TrialBalanceScreen(TaleaScreen):
         rows, targets = await (self._trial(totals) if self.view == VIEWS[0] else self._statement())
         self.targets = targets
         table = self.table
-        wanted = TRIAL_COLUMNS if self.view == VIEWS[0] else STATEMENT_COLUMNS
+        trial = TRIAL_COLUMNS if self.size.width >= KIND_WIDTH else TRIAL_COLUMNS[:-1]
+        wanted = trial if self.view == VIEWS[0] else STATEMENT_COLUMNS
         if table.columns != list(wanted):
             table.set_columns(wanted)
         table.export_name = f"{self._book or 'ledger'}-{self.view.replace(' ', '-')}"
@@ -158,11 +162,11 @@ class TrialBalanceScreen(TaleaScreen):
             rows.append(
                 [
                     Cell(printable(info.definition.id.path, 600), "", info.definition.id.path),
-                    Cell(info.definition.kind.value, "dim"),
                     money[info.debits, asset],
                     money[info.credits, asset],
                     money[self._balance(info), asset],
                     Cell(printable(asset, 40), "dim", asset),
+                    Cell(info.definition.kind.value, "dim"),
                 ]
             )
             targets.append(info.definition.id)
@@ -177,11 +181,11 @@ class TrialBalanceScreen(TaleaScreen):
             rows.append(
                 [
                     Cell(f"Total {mark}", tone),
-                    "",
                     money[total.debits, total.asset]._replace(tone=tone),
                     money[total.credits, total.asset]._replace(tone=tone),
                     money[total.debits - total.credits, total.asset]._replace(tone=tone),
                     Cell(printable(total.asset, 40), tone, total.asset),
+                    "",
                 ]
             )
             targets.append(None)
