@@ -73,7 +73,18 @@ ENVELOPE_MAX_BYTES = 160
 """More than prefix, txid, time, fingerprint and the heads of the arrays take."""
 
 _dumps: Callable[[object], bytes] = cbor2.dumps
-_loads: Callable[[bytes], Any] = cbor2.loads
+
+
+def _refuse_tag(*_: object) -> Any:
+    raise cbor2.CBORDecodeError("a tag that is not in the format")
+
+
+# only big integers are tagged; some of the others would compile, import or share what hostile bytes say
+_REFUSED_TAGS = dict.fromkeys(
+    (0, 1, 4, 5, 21, 22, 23, 24, 25, 28, 29, 30, 32, 33, 34, 35, 36, 37, 52, 54)
+    + (100, 256, 258, 260, 261, 1004, 43000, 55799),
+    _refuse_tag,
+)
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MICROS_START, MICROS_END = -62_135_596_800_000_000, 253_402_300_800_000_000
@@ -150,7 +161,9 @@ def decode_segment_header(payload: bytes) -> SegmentHeader | None:
 def decode_items(payload: bytes) -> list[Any] | None:
     """The array that `payload` is, or None when it is not one."""
     try:
-        items = _loads(payload)
+        items: object = cbor2.loads(
+            payload, semantic_decoders=_REFUSED_TAGS, tag_hook=_refuse_tag, allow_indefinite=False
+        )
     except (cbor2.CBORError, ValueError, TypeError, OverflowError, RecursionError, MemoryError):
         return None
     return items if type(items) is list else None

@@ -131,7 +131,12 @@ def make_directories(files: Files, path: Path) -> None:
         path = path.parent
     for directory in reversed(missing):
         files.make_directory(directory)
-        files.sync_directory(directory.parent)
+        try:
+            files.sync_directory(directory.parent)
+        except OSError:
+            # whoever finds the directory may take its entry for durable
+            files.remove_directory(directory)
+            raise
 
 
 class DurableFile:

@@ -87,12 +87,21 @@ class KeyIndex(Generic[Name]):
         """The seq of a name that is in a run. Raises OSError, DamagedRun."""
         digest = digest_of(self._to_bytes(name))
         number = bloom_number(digest)
-        for run in reversed(self.runs):
-            if run.may_hold(number):
+        asked: set[Run] = set()
+        while (run := self._next_to_ask(number, asked)) is not None:
+            try:
                 seq = await self.offload.run(run.find, self._files, digest)
-                if seq is not None:
-                    return seq
+            except FileNotFoundError:
+                if run in self.runs:
+                    raise
+                continue  # merged away meanwhile: the merged run is asked next
+            if seq is not None:
+                return seq
+            asked.add(run)
         return None
+
+    def _next_to_ask(self, number: int, asked: set[Run]) -> Run | None:
+        return next((run for run in reversed(self.runs) if run not in asked and run.may_hold(number)), None)
 
     def may_be_cold(self, name: Name) -> bool:
         """False when the name is surely in no run."""

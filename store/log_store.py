@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import os
 from collections.abc import AsyncGenerator, Awaitable, Sequence
@@ -226,20 +227,17 @@ class LogTaleaStore:
         """The book, or None when it was never written. Raises StoreClosed, InvalidBook, CorruptLog."""
         if self._closed:
             raise StoreClosed
-        try:
-            writer = self._books.get(name)
-        except TypeError:  # unhashable
-            writer = None
-        if writer is not None:
+        writer = self._books.get(name) if type(name) is str else None
+        if writer is not None and writer.exists:
             return writer
         check_book_name(name)
         damaged = self._damaged.get(name)
         if damaged is not None:
             raise CorruptLog(damaged.book, damaged.segment, damaged.offset, damaged.reason)
-        other = self._folded.get(folded(name))
-        if other is not None:
+        other = self._folded.get(folded(name), name)
+        if other != name and (other in self._damaged or self._books[other].exists):
             raise InvalidBook(name, f"it differs from book {other!r} only by case or Unicode normalisation")
-        return None
+        return writer
 
     def _writable(self, name: str) -> BookWriter | None:
         writer = self._find(name)
@@ -280,6 +278,8 @@ class LogTaleaStore:
         if writer is None:
             writer = self._blank(book)
             self._add(writer)
+        else:
+            self._folded[folded(book)] = book
         known = writer.state.accounts.get(definition.id.path)
         if known is None:
             await _queued(writer, AccountOpened(definition=definition, config=resolved))
@@ -453,8 +453,8 @@ class LogTaleaStore:
             writer = self._find(name)
             if writer is None:
                 continue
-            seq = await _found_in(writer.txids.find(txid.int))
-            if seq is not None and writer.state.txid_of(seq) == txid.int:
+            seq = await _found_in(writer.find_txid(txid.int))
+            if seq is not None:
                 return await self._stored(writer, seq)
         return None
 
@@ -462,7 +462,7 @@ class LogTaleaStore:
         writer = self._find(book)
         if writer is None:
             return None
-        seq = await _found_in(writer.keys.find(key))
+        seq = await _found_in(writer.find_key(key))
         return await self._stored(writer, seq) if seq is not None else None
 
     @staticmethod
@@ -601,6 +601,9 @@ def _prepare(files: Files, directory: Path) -> IO[str]:
         lock.flush()
         if new:
             files.sync_directory(directory)
+        # an earlier life may have made the directory and ended before it synced its entry
+        with contextlib.suppress(PermissionError):
+            files.sync_directory(directory.absolute().parent)
     except BaseException:
         lock.close()
         raise

@@ -366,7 +366,8 @@ class _Opening:
         if final:
             proven = max(self._proven, segment.base_seq - 1)
             if proven < next_seq - 1:
-                book.unproven_from = state.offset_of(proven + 1)
+                # with the first frame the header is unproven too
+                book.unproven_from = state.offset_of(proven + 1) if proven >= segment.base_seq else 0
         return next_seq
 
     async def _refuse_if_synced(self, segment: Segment, offset: int, size: int, seq: int) -> None:

@@ -102,6 +102,17 @@ def _new_bloom(count: int) -> Bloom:
     return Bloom(max(64, count), _BLOOM_FALSE_POSITIVES, as_int)
 
 
+_BLOOM_HEAD_BYTES = 8
+"""Where a saved filter says how many bits it sets for a name; a wrong number there would be counted to."""
+
+
+def _load_bloom(data: bytes, run: Run) -> Bloom:
+    blank = _new_bloom(run.count).save_bytes()
+    if len(data) != len(blank) or data[:_BLOOM_HEAD_BYTES] != blank[:_BLOOM_HEAD_BYTES]:
+        raise DamagedRun(f"{run.path.name}: its filter is unreadable")
+    return Bloom.load_bytes(data, as_int)
+
+
 class RunWriter:
     """Writes a run from records that come in order. `finish` or `abandon` ends it."""
 
@@ -196,10 +207,7 @@ async def load_run(files: Files, offload: Offload, path: Path, book: str) -> Run
                     raise DamagedRun(f"{path.name}: no end")
                 break
             pieces.append(piece)
-        try:
-            run._bloom = Bloom.load_bytes(b"".join(pieces), as_int)
-        except (ValueError, OSError, OverflowError) as e:
-            raise DamagedRun(f"{path.name}: its filter is unreadable") from e
+        run._bloom = _load_bloom(b"".join(pieces), run)
         run.bytes = reader.offset
         return run
     finally:

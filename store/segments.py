@@ -107,6 +107,9 @@ class SegmentLog:
         try:
             if first_of_book:
                 make_directories(self._files, self.directory)
+                # they may stem from an earlier life that ended before it synced them
+                for directory in (self.directory.parent, self.directory.parent.parent):
+                    self._files.sync_directory(directory)
             fd = self._files.create(path)
             write_all(self._files, fd, header + data, 0)
         except OSError as e:

@@ -108,7 +108,7 @@ class BookWriter:
         self._queue: deque[Job] = deque()
         self._room = Signal()
         self._work = Signal()
-        self._closing = False
+        self._closing = self._busy = False
         self.closed = False
         self.settled = asyncio.Lock()
         self._housekeeping = asyncio.Lock()
@@ -124,6 +124,11 @@ class BookWriter:
 
     def stopped_error(self) -> StoreIOError:
         return WriterStopped(self.name, self.error or "it was closed")
+
+    @property
+    def exists(self) -> bool:
+        """Whether the book has an event or may be about to get its first."""
+        return self.state.last_seq > 0 or bool(self._queue) or self._busy
 
     def has_room(self) -> bool:
         """Whether `submit` may be called now. Raises WriterStopped."""
@@ -173,7 +178,9 @@ class BookWriter:
                 continue
             jobs = self._drain()
             if jobs:
+                self._busy = True
                 await self._batch(jobs)
+                self._busy = False
                 await asyncio.sleep(0)  # let answered callers submit again before the next drain
 
     def _drain(self) -> list[Job]:
@@ -278,12 +285,26 @@ class BookWriter:
         known: Known | None = None
         key, txid = wanted.transaction.idempotency_key, wanted.transaction.id.int
         if self.keys.hot(key) is None and self.keys.may_be_cold(key):
-            seq = await self.keys.cold(key)
+            seq = await self.find_key(key)
             known = self.state.known(seq) if seq is not None else None
         id_used = False
         if self.txids.hot(txid) is None and self.txids.may_be_cold(txid):
-            id_used = await self.txids.cold(txid) is not None
+            id_used = await self.find_txid(txid) is not None
         return self._decide(wanted, known, id_used)
+
+    async def find_key(self, key: str) -> int | None:
+        """Where an idempotency key was committed. Raises OSError, DamagedRun."""
+        seq = await self.keys.find(key)
+        if seq is not None and not (1 <= seq <= self.state.last_seq and self.state.is_transaction(seq)):
+            raise DamagedRun(f"a run says that {key!r} was committed at seq {seq}, which is no transaction")
+        return seq
+
+    async def find_txid(self, txid: int) -> int | None:
+        """Where a transaction id was used. Raises OSError, DamagedRun."""
+        seq = await self.txids.find(txid)
+        if seq is not None and not (1 <= seq <= self.state.last_seq and self.state.txid_of(seq) == txid):
+            raise DamagedRun(f"a run says that a transaction id was used at seq {seq}, which it was not")
+        return seq
 
     async def _apply(
         self, accepted: list[Accepted], waiting: list[tuple[Job, Accepted, bool]], offset: int
