@@ -68,15 +68,16 @@ def registered_text(event: AssetRegistered) -> str:
 
 
 def time_cell(sequenced: Sequenced, zone: tzinfo, today: date, width: int) -> str:
-    """The commit time in 12 or 23 cells; the short form tells the day only where it is not today."""
+    """The commit time in 8, 12 or 23 cells; the shorter forms tell the day only where it is not today."""
     if width >= 23:
         return format_datetime(sequenced.at, zone, decimals=3)
     local = sequenced.at.astimezone(zone)
     if local.date() == today:
-        return format_time(local, zone, decimals=3)
+        return format_time(local, zone, decimals=3 if width >= 12 else 0)
     if local.year == today.year:
-        return f"{local.day:2d} {_MONTHS[local.month - 1]} {local:%H:%M}"
-    return format_date(local, zone)
+        day = f"{local.day:2d} {_MONTHS[local.month - 1]}"
+        return f"{day} {local:%H:%M}" if width >= 12 else day
+    return format_date(local, zone)[: width if width >= 10 else 7]
 
 
 def fit_accounts(text: str, width: int) -> str:

@@ -118,6 +118,10 @@ class StorageScreen(TaleaScreen):
 
     def __init__(self) -> None:
         super().__init__()
+        self.table = VirtualTable(COLUMNS, id="stores", empty="No book has been written yet.", follow=False)
+        self.heading = PaneTitle(id="store-title")
+        self.detail = Static(id="store-detail", markup=False)
+        self.work = Static(id="store-work", markup=False)
         self.infos: list[BookInfo] = []
         self.verification: Verification | None = None
         self._histories: dict[str, History] = {}
@@ -126,14 +130,14 @@ class StorageScreen(TaleaScreen):
 
     def compose_body(self) -> ComposeResult:
         with Container(id="storage"):
-            yield VirtualTable(COLUMNS, id="stores", empty="No book has been written yet.", follow=False)
-            yield PaneTitle(id="store-title")
+            yield self.table
+            yield self.heading
             with VerticalScroll(id="store-detail-pane", can_focus=False):
-                yield Static(id="store-detail", markup=False)
-        yield Static(id="store-work", markup=False)
+                yield self.detail
+        yield self.work
 
     def on_mount(self) -> None:
-        self.query_one("#store-work").display = False
+        self.work.display = False
         self._sampling = self.set_interval(SAMPLE_SECONDS, self.sample)
         self._painting = self.set_interval(PROGRESS_SECONDS, self._show_work, pause=True)
 
@@ -146,10 +150,6 @@ class StorageScreen(TaleaScreen):
         self._sampling.resume()
         if self.verification is not None:
             self._painting.resume()
-
-    @property
-    def table(self) -> VirtualTable:
-        return self.query_one("#stores", VirtualTable)
 
     @property
     def current(self) -> BookInfo | None:
@@ -215,16 +215,15 @@ class StorageScreen(TaleaScreen):
 
     def _show_detail(self) -> None:
         info = self.current
-        detail = self.query_one("#store-detail", Static)
         if info is None:
-            detail.update("")
+            self.detail.update("")
             return
-        self.query_one("#store-title", PaneTitle).show(
+        self.heading.show(
             info.name,
             f"{format_count(info.accounts)} accounts · {format_count(info.transactions)} transactions",
         )
         history = self._histories[info.name]
-        cells = max(10, min(_SPARK_CELLS, detail.size.width - _LABEL_CELLS - 16))
+        cells = max(10, min(_SPARK_CELLS, self.detail.size.width - _LABEL_CELLS - 16))
         sync = format_micros(info.sync_micros) if info.sync_micros else "none yet"
         lines: list[tuple[str, str, str]] = [
             ("commits", sparkline(history.meter.counts(cells)), format_rate(history.meter.per_second())),
@@ -237,7 +236,7 @@ class StorageScreen(TaleaScreen):
             parts += [(f"{label:<{_LABEL_CELLS}}", "$dim"), (bars, "$accent"), f"  {value}\n"]
         for label, value in self._facts(info):
             parts += [(f"{label:<{_LABEL_CELLS}}", "$dim"), f"{value}\n"]
-        detail.update(Content.assemble(*parts))
+        self.detail.update(Content.assemble(*parts))
 
     def _facts(self, info: BookInfo) -> list[tuple[str, str]]:
         writer = info.writer
@@ -271,12 +270,11 @@ class StorageScreen(TaleaScreen):
         self._show_work()
 
     def _show_work(self) -> None:
-        line = self.query_one("#store-work", Static)
         text = self._work
         if self.verification is not None:
             text = self.verification.text(asyncio.get_running_loop().time())
-        line.display = bool(text)
-        line.update(Content(printable(text, 1_000)))
+        self.work.display = bool(text)
+        self.work.update(Content(printable(text, 1_000)))
 
     def _on_disk(self) -> OnDisk | None:
         if hasattr(self.app.store, "verify") and hasattr(self.app.store, "snapshot_now"):

@@ -45,6 +45,11 @@ class TailScreen(TaleaScreen):
 
     def __init__(self) -> None:
         super().__init__()
+        self.bar = StreamBar(id="stream")
+        self.view = EventView(id="events", empty="Nothing yet: what is posted appears here.")
+        self.details = VerticalScroll(id="tail-details", can_focus=False)
+        self.detail = Static(id="tail-detail", markup=False)
+        self.prompt = Prompt(id="prompt")
         self.all_books = False
         self.filter: Filter = EVERYTHING
         self.search: Search | None = None
@@ -59,17 +64,17 @@ class TailScreen(TaleaScreen):
         self._searching = ""
 
     def compose_body(self) -> ComposeResult:
-        yield StreamBar(id="stream")
+        yield self.bar
         with Horizontal(id="tail"):
-            yield EventView(id="events", empty="Nothing yet: what is posted appears here.")
-            with VerticalScroll(id="tail-details", can_focus=False):
-                yield Static(id="tail-detail", markup=False)
-        yield Prompt(id="prompt")
+            yield self.view
+            with self.details:
+                yield self.detail
+        yield self.prompt
 
     def on_mount(self) -> None:
         layout = self.app.settings.layout
         self.all_books = bool(layout.get("tail_all"))
-        self.query_one("#tail-details").display = bool(layout.get("tail_details"))
+        self.details.display = bool(layout.get("tail_details"))
         self._clock = self.set_interval(1.0, self._show_state)
 
     def on_screen_suspend(self, event: events.ScreenSuspend) -> None:
@@ -78,14 +83,6 @@ class TailScreen(TaleaScreen):
     def on_screen_resume(self, event: events.ScreenResume) -> None:
         super().on_screen_resume(event)
         self._clock.resume()
-
-    @property
-    def view(self) -> EventView:
-        return self.query_one("#events", EventView)
-
-    @property
-    def prompt(self) -> Prompt:
-        return self.query_one("#prompt", Prompt)
 
     def crumbs(self) -> list[str]:
         return [self._what(), "Tail"]
@@ -191,8 +188,7 @@ class TailScreen(TaleaScreen):
         if not self.is_mounted or self._feed is None or not self.is_seen:
             return
         self._observe()
-        bar = self.query_one("#stream", StreamBar)
-        feed, view = self._feed, self.view
+        bar, feed, view = self.bar, self._feed, self.view
         age = format_age(feed.last_at, self.app.now()) if feed.last_at is not None else ""
         info = self.app.books.get(self.app.book or "") if not self.all_books else None
         trouble = f"writer {info.writer}: {info.error or ''}" if info and info.writer != "running" else ""
@@ -240,21 +236,19 @@ class TailScreen(TaleaScreen):
         self.refresh_chrome()
 
     def _show_details(self) -> None:
-        pane = self.query_one("#tail-details")
-        if not pane.display:
+        if not self.details.display:
             return
         event = self.view.current
-        detail = self.query_one("#tail-detail", Static)
         if event is None:
-            detail.update("")
+            self.detail.update("")
             return
-        detail.update(detail_content(detail_of(event, self.app.precision, self.app.zone)))
+        self.detail.update(detail_content(detail_of(event, self.app.precision, self.app.zone)))
 
     # Filter, search, go to
 
     def action_filter(self) -> None:
         self._note = ""
-        self._anchor = None if self.view.following else self.view.current
+        self._remember_place()
         self.prompt.ask("filter", self.filter.text)
 
     def action_search(self) -> None:
@@ -290,6 +284,10 @@ class TailScreen(TaleaScreen):
         self._filter_error = ""
         self.prompt.close()
         self.view.focus()
+
+    def _remember_place(self) -> None:
+        """Note the event one is at; where a filter left nothing to be at, the one before it stays noted."""
+        self._anchor = None if self.view.following else self.view.current or self._anchor
 
     async def _set_filter(self, text: str) -> None:
         """Show what meets this filter, staying at the event one was at before it was typed."""
@@ -453,7 +451,7 @@ class TailScreen(TaleaScreen):
         elif self.search is not None:
             self._set_search("")
         elif self.filter:
-            self._anchor = None if self.view.following else self.view.current
+            self._remember_place()
             self.run_worker(self._set_filter(""), group="filter", exclusive=True)
         else:
             return False
@@ -468,9 +466,8 @@ class TailScreen(TaleaScreen):
         self.refresh_now()
 
     def action_toggle_details(self) -> None:
-        pane = self.query_one("#tail-details")
-        pane.display = not pane.display
-        self.app.settings.layout["tail_details"] = pane.display
+        self.details.display = not self.details.display
+        self.app.settings.layout["tail_details"] = self.details.display
         self._show_details()
 
     @on(EventView.Opened)

@@ -26,7 +26,8 @@ from store import StoreClosed, StoreError, TransactionPosted
 from ..events.feed import Rows
 from ..events.lines import EventLine, fit_accounts, line_of, time_cell
 from ..events.text import BookEvent, flow_of
-from ..formatting import ELLIPSIS, fit_amount, format_count, printable
+from ..formatting import fit_amount, format_count, printable
+from .columns import fit
 from .keys import bindings_for
 from .shell import Shell
 
@@ -410,13 +411,13 @@ class EventView(Widget, can_focus=True):
 
     def _head(self, columns: _Columns, width: int) -> Strip:
         cells = [
-            _fit("seq", columns.seq, right=True),
-            _fit("time", columns.time),
-            _fit("book", columns.book),
-            _fit("kind", columns.kind),
-            _fit("from → to", columns.accounts),
-            _fit("amount", columns.amount, right=True),
-            _fit("description", columns.description),
+            fit("seq", columns.seq, "right"),
+            fit("time", columns.time, "left"),
+            fit("book", columns.book, "left"),
+            fit("kind", columns.kind, "left"),
+            fit("from → to", columns.accounts, "left"),
+            fit("amount", columns.amount, "right"),
+            fit("description", columns.description, "left"),
         ]
         text = " " + "  ".join(cell for cell in cells if cell)
         return Strip(
@@ -440,21 +441,21 @@ class EventView(Widget, can_focus=True):
         time = time_cell(event.sequenced, app.zone, today, columns.time)
         segments = [
             Segment(marker, base if marker == " " or is_cursor else palette.accent),
-            Segment(f"{line.seq.rjust(columns.seq)}  {_fit(time, columns.time)}  ", dim),
+            Segment(f"{line.seq.rjust(columns.seq)}  {fit(time, columns.time, 'left')}  ", dim),
         ]
         if columns.book:
-            segments.append(Segment(_fit(_clean(event.book), columns.book) + "  ", base))
+            segments.append(Segment(fit(_clean(event.book), columns.book, "left") + "  ", base))
         if columns.kind:
             segments.append(Segment(line.kind.ljust(columns.kind) + "  ", dim))
         if line.kind != "tx":
             room = max(0, width - sum(cell_len(segment.text) for segment in segments))
             style = base if is_cursor else palette.accent
-            segments.append(Segment(_fit(_clean(line.accounts), room), style))
+            segments.append(Segment(fit(_clean(line.accounts), room, "left"), style))
         else:
-            accounts = _fit(fit_accounts(_clean(line.accounts), columns.accounts), columns.accounts)
+            accounts = fit(fit_accounts(_clean(line.accounts), columns.accounts), columns.accounts, "left")
             style = palette.strong if found and not is_cursor else base
             segments.append(Segment(f"{accounts}  {_amount(line, columns.amount)}  ", style))
-            segments.append(Segment(_fit(_clean(line.description), columns.description), dim))
+            segments.append(Segment(fit(_clean(line.description), columns.description, "left"), dim))
         return Strip(segments).adjust_cell_length(width, base)
 
     def _scroll_thumb(self) -> tuple[int, int]:
@@ -570,18 +571,7 @@ def _clean(text: str) -> str:
 def _amount(line: EventLine, width: int) -> str:
     asset = _clean(line.asset)
     if cell_len(asset) > width // 3:
-        asset = _fit(asset, width // 3).rstrip()
+        asset = fit(asset, width // 3, "left").rstrip()
     more = f" {line.more}" if line.more else ""
     room = width - cell_len(asset) - 1 - len(more)
     return f"{asset} {fit_amount(line.amount, room)}{more}".rjust(width)
-
-
-def _fit(text: str, width: int, right: bool = False) -> str:
-    """`text` in exactly `width` terminal cells, with an ellipsis where it was cut."""
-    if not width:
-        return ""
-    length = len(text) if text.isascii() else cell_len(text)
-    if length > width:
-        return set_cell_size(set_cell_size(text, width - 1).rstrip() + ELLIPSIS, width)
-    padding = " " * (width - length)
-    return padding + text if right else text + padding

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from bisect import bisect_right
 from collections.abc import AsyncGenerator, Callable, Iterable, Sequence
@@ -18,11 +19,13 @@ from store import (
     BookInfo,
     CorruptLog,
     ExternalRef,
+    LogTaleaStore,
     Sequenced,
     Transaction,
     TransactionPosted,
 )
 from talea_tui.app import TaleaApp
+from talea_tui.events.text import BookEvent
 from talea_tui.screens.event import EventScreen
 from talea_tui.screens.tail import TailScreen
 from talea_tui.settings import Settings
@@ -134,6 +137,11 @@ def shown(pilot: Pilot[int]) -> list[int]:
     found = [view.event_at(row) for row in view.shown_rows]
     assert all(found), "a row on the screen was never fetched"
     return [event.sequenced.seq for event in found if event is not None]
+
+
+def visible(pilot: Pilot[int]) -> list[BookEvent]:
+    view = tail(pilot).view
+    return [event for event in map(view.event_at, view.shown_rows) if event is not None]
 
 
 async def until(pilot: Pilot[int], condition: Callable[[], bool]) -> None:
@@ -570,3 +578,94 @@ async def test_when_news_end_what_was_shown_stays(open_app: OpenApp) -> None:
         assert shown(pilot)[-1] == 9
         await press(pilot, "up", "home", "f")
         assert shown(pilot)[0] == 1
+
+
+async def test_a_real_store_under_load_is_shown_to_its_last_event(open_app: OpenApp, tmp_path: Path) -> None:
+    store = await LogTaleaStore.open(tmp_path)
+    await household(store, BOOK)
+    await household(store, "other")
+    async with open_app(store, settings=on_tail()) as pilot:
+
+        async def load() -> None:
+            for start in range(0, 3_000, 100):
+                await store.commit_batch([numbered(number + 1) for number in range(start, start + 100)])
+
+        loading = asyncio.create_task(load())
+        await until(pilot, lambda: tail(pilot).view.source.end > 500)
+        await pilot.press("space")
+        before, paused_at = shown(pilot), tail(pilot).view.source.end
+        await loading
+        await until(pilot, lambda: tail(pilot).view.source.end == 3_007)
+        assert shown(pilot) == before
+        assert tail(pilot).view.new == 3_007 - paused_at
+        await press(pilot, "f")
+        assert shown(pilot)[-1] == 3_007
+        await type_filter(pilot, "account:*bank amount>=29")
+        await until(pilot, lambda: scanned(pilot))
+        keys = [event.sequenced.event.transaction.idempotency_key for event in visible(pilot)]
+        assert keys == [f"{BOOK}-{number}" for number in range(2_900, 3_001, 10)]
+        await press(pilot, "enter", "a")
+        assert tail(pilot).view.source.end == 0
+        await until(pilot, lambda: scanned(pilot))
+        assert "of 3,016 match" in text(pilot)
+
+
+async def test_the_mouse_selects_opens_scrolls_and_drags(open_app: OpenApp) -> None:
+    store = await filled(1_000)
+    async with open_app(store, settings=on_tail()) as pilot:
+        view = tail(pilot).view
+        await pilot.click("#events", offset=(20, 5))
+        await settle(pilot)
+        assert not view.following
+        assert view.current.sequenced.seq == shown(pilot)[4]
+        middle = (view.size.width - 1, view.size.height // 2)
+        await pilot.mouse_down("#events", offset=middle)
+        await pilot.mouse_up("#events", offset=middle)
+        await settle(pilot)
+        assert 400 < shown(pilot)[0] < 600
+        await pilot.click("#events", offset=(20, 5), times=2)
+        await settle(pilot)
+        assert isinstance(pilot.app.screen, EventScreen)
+
+
+async def test_resizing_keeps_the_cursor_to_be_seen(open_app: OpenApp) -> None:
+    store = await filled(1_000)
+    async with open_app(store, size=(160, 48), settings=on_tail(tail_details=True)) as pilot:
+        await press(pilot, "up", "up")
+        for size in ((80, 24), (60, 20), (20, 6), (5, 3), (160, 48)):
+            await pilot.resize_terminal(*size)
+            await settle(pilot)
+            assert tail(pilot).view.current.sequenced.seq == 998
+        assert 998 in shown(pilot)
+
+
+async def test_the_filter_is_kept_when_one_goes_to_another_screen_and_back(open_app: OpenApp) -> None:
+    store = await filled(200)
+    async with open_app(store, settings=on_tail()) as pilot:
+        await type_filter(pilot, "account:*bank")
+        await until(pilot, lambda: scanned(pilot))
+        await press(pilot, "enter", "up", "up", "7")
+        store.flow(payments(range(201, 241)))
+        await press(pilot, "5")
+        await until(pilot, lambda: tail(pilot).view.new == 4)
+        assert tail(pilot).view.current.sequenced.seq == 180
+        assert shown(pilot)[-1] == 200
+
+
+async def test_typing_a_filter_again_and_again_ends_with_what_was_typed_last(open_app: OpenApp) -> None:
+    store = await filled(20_000)
+    async with open_app(store, settings=on_tail()) as pilot:
+        await press(pilot, "g", *"15000", "enter")
+        await pilot.press("slash", *"payment 15")
+        await pilot.press(*["backspace"] * 3, *"17")
+        await pilot.press("enter")
+        await until(pilot, lambda: scanned(pilot))
+        expected = [number for number in range(8, 20_001) if "17" in f"{number}"]
+        assert tail(pilot).filter.text == "payment17"
+        assert tail(pilot)._matched.matches == 0
+        await press(pilot, "escape")
+        assert tail(pilot).view.current.sequenced.seq == 15_000
+        await type_filter(pilot, "17")
+        await until(pilot, lambda: scanned(pilot))
+        assert tail(pilot)._matched.matches >= len(expected)
+        assert tail(pilot).view.current.sequenced.seq >= 15_000

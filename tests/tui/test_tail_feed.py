@@ -13,7 +13,7 @@ from talea_tui.events.feed import EventFeed
 from talea_tui.events.filter import EVERYTHING, parse_filter
 from talea_tui.events.jsonl import event_json, event_object
 from talea_tui.events.jump import SeqTarget, parse_target
-from talea_tui.events.lines import line_of
+from talea_tui.events.lines import fit_accounts, line_of, time_cell
 from talea_tui.events.matched import MatchedFeed
 from talea_tui.events.rate import RateMeter
 from talea_tui.events.search import Search, SearchError, find_row
@@ -270,6 +270,28 @@ def test_a_line_reads_from_where_the_value_came_to_where_it_went() -> None:
     opened = AccountOpened(definition("clients:globex", AccountKind.ASSET, "USD"), AccountCfg())
     line = line_of(Sequenced(1, AT, opened), lambda asset: 2)
     assert (line.kind, line.accounts) == ("acct", "opened clients:globex (asset, USD)")
+
+
+@pytest.mark.parametrize(
+    ("at", "eight", "twelve"),
+    [
+        (datetime(2026, 11, 22, 14, 2, 11, 204_000, tzinfo=UTC), "14:02:11", "14:02:11.204"),
+        (datetime(2026, 3, 1, 12, 5, tzinfo=UTC), " 1 Mar", " 1 Mar 12:05"),
+        (datetime(2024, 3, 1, 12, 5, tzinfo=UTC), "2024-03", "2024-03-01"),
+    ],
+)
+def test_the_time_tells_the_day_where_it_is_not_today(at: datetime, eight: str, twelve: str) -> None:
+    sequenced = Sequenced(1, at, TransactionPosted(transfer("a", "b", 1)))
+    assert time_cell(sequenced, UTC, NOW.date(), 8) == eight
+    assert time_cell(sequenced, UTC, NOW.date(), 12) == twelve
+    assert time_cell(sequenced, UTC, NOW.date(), 23) == f"{at:%Y-%m-%d %H:%M:%S}.{at.microsecond // 1000:03d}"
+
+
+def test_long_paths_give_way_from_the_left() -> None:
+    flow = "assets:bank:checking → expenses:food"
+    assert fit_accounts(flow, 40) == flow
+    assert fit_accounts(flow, 30) == "as:ba:checking → ex:food"
+    assert fit_accounts(flow, 20) == "checking → food"
 
 
 def test_a_json_line_holds_everything_and_nothing_a_terminal_would_obey() -> None:
