@@ -438,6 +438,17 @@ ASSETS: tuple[Action, ...] = (
     Action("assets.register", ("n",), "New asset", "Register an asset.", "register", footer=True),
 )
 
+REVERSE: tuple[Action, ...] = (
+    Action(
+        "reverse.accept",
+        ("enter",),
+        "Accept",
+        "Post the reversal that is previewed.",
+        "accept",
+        palette=False,
+    ),
+)
+
 DIALOG: tuple[Action, ...] = (
     Action("dialog.cancel", ("escape",), "Cancel", "Close without an answer.", "cancel", palette=False),
 )
@@ -491,6 +502,7 @@ REGISTRY: tuple[tuple[Action, ...], ...] = (
     TRIAL_BALANCE,
     STORAGE,
     ASSETS,
+    REVERSE,
     DIALOG,
     FILTER,
     PALETTE,
@@ -513,6 +525,7 @@ SCOPE_NAMES = {
     "trial_balance": "Trial balance",
     "storage": "Storage",
     "assets": "Assets",
+    "reverse": "In the preview of a reversal",
     "dialog": "In a dialog",
     "filter": "In a filter",
     "palette": "In the palette",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import importlib
+import os
 import signal
 import time
 from collections.abc import Callable
@@ -22,6 +23,7 @@ from .ledger import LedgerApp, StoreFactory, wall_clock
 from .screens.base import TaleaScreen
 from .settings import Settings
 from .themes import DARK, LIGHT, THEMES, VARIABLE_DEFAULTS
+from .widgets.clipboard import copy_natively, native_command
 from .widgets.keys import bindings_for
 
 if TYPE_CHECKING:
@@ -104,6 +106,9 @@ class TaleaApp(LedgerApp):
 
     def copy(self, text: str, what: str) -> None:
         self.copy_to_clipboard(text)
+        command = None if self.is_headless else native_command(os.environ)
+        if command is not None:
+            self.run_worker(copy_natively(text, command), group="clipboard")
         self.tell(f"Copied {what}: {printable(text, 60)}")
 
     # Beginning and leaving

@@ -460,7 +460,8 @@ class VirtualTable(ScrollView, can_focus=True):
                 segments.append(Segment(" " * GAP, base))
             cell = cells[at] if at < len(cells) else ""
             text, tone = (cell, "") if isinstance(cell, str) else (cell.text, cell.tone)
-            style = base + self._tone(tone) if tone else base
+            # Dim text would drown in the cursor's colour.
+            style = base + self._tone(tone) if tone and not (is_cursor and tone == "dim") else base
             if self.columns[at].number and len(text) > size:
                 text = fit_amount(text, size)
             segments.append(
