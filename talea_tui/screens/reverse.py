@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import date
+from typing import ClassVar
 
 from textual import on
 from textual.app import ComposeResult
@@ -34,6 +35,7 @@ COLUMNS = (
     Column("after", "after", align="right", min_width=10, max_width=46),
     Column("asset", "", min_width=3, max_width=14),
 )
+PREVIEW_ROWS_MAX = 12
 
 
 class ReverseScreen(Dialog):
@@ -43,7 +45,7 @@ class ReverseScreen(Dialog):
     The key is made from the original's id, so the store itself reverses it once; a second time is told.
     """
 
-    BINDINGS = bindings_for("dialog")
+    BINDINGS: ClassVar = [*bindings_for("dialog"), *bindings_for("reverse")]
     AUTO_FOCUS = "#reverse-changes"
 
     def __init__(self, stored: StoredTransaction, *, correct: bool = False) -> None:
@@ -60,7 +62,7 @@ class ReverseScreen(Dialog):
         original = self.stored.transaction
         words = printable(description_of(original) or original.idempotency_key, 120)
         verb = "Correct" if self.correct else "Reverse"
-        with Vertical(classes="dialog -large", id="reverse"):
+        with Vertical(classes="dialog", id="reverse"):
             yield Label(
                 Content(f"{verb} seq {self.stored.seq:,} · {format_date(original.occurred_at)} · {words}"),
                 classes="dialog--question",
@@ -74,13 +76,15 @@ class ReverseScreen(Dialog):
         original = self.stored.transaction
         try:
             earlier = await self.app.store.by_key(original.book, reversal_key(original.id))
-            await self._preview()
+            if earlier is None:
+                await self._preview()
         except StoreError as error:
             self._refuse(str(error))
             return
         if earlier is not None:
             self._refuse(f"It was reversed already, by seq {earlier.seq:,}; nothing more can be taken back.")
             self.reversed_before = True
+            self.query_one("#reverse-changes").display = False
         self._hint()
 
     async def _preview(self) -> None:
@@ -116,7 +120,7 @@ class ReverseScreen(Dialog):
                 )
         table = self.query_one("#reverse-changes", VirtualTable)
         table.set_rows(rows)
-        table.styles.max_height = len(rows) + 1
+        table.styles.height = min(len(rows), PREVIEW_ROWS_MAX) + 1
 
     def _reads_negative(self, account: AccountInfo) -> bool:
         return not self.app.natural_signs and account.config.normal_side is Direction.CREDIT
@@ -136,8 +140,11 @@ class ReverseScreen(Dialog):
         problem.display = True
 
     @on(VirtualTable.Opened)
-    def accept(self, event: VirtualTable.Opened) -> None:
+    def accept_in_table(self, event: VirtualTable.Opened) -> None:
         event.stop()
+        self.action_accept()
+
+    def action_accept(self) -> None:
         if self.posting:
             return
         if self.reversed_before:
