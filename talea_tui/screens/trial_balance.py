@@ -40,6 +40,9 @@ TRIAL_COLUMNS = (
     Column("asset", "", min_width=3, max_width=14),
     Column("kind", "kind", min_width=6, max_width=9),
 )
+READING_WIDTH, WIDE_WIDTH = 92, 140
+"""An amount should not stand too far from its account on a wide screen."""
+
 KIND_WIDTH = 100
 """Narrower than this, the room of the kind is better given to the account's name."""
 
@@ -102,6 +105,7 @@ class TrialBalanceScreen(TaleaScreen):
         wanted = trial if self.view == VIEWS[0] else STATEMENT_COLUMNS
         if table.columns != list(wanted):
             table.set_columns(wanted)
+        table.styles.max_width = READING_WIDTH if wanted is STATEMENT_COLUMNS else WIDE_WIDTH
         table.export_name = f"{self._book or 'ledger'}-{self.view.replace(' ', '-')}"
         table.set_rows(rows, cursor=0 if reset else None)
         self.query_one("#trial-title", PaneTitle).show(self._title(), self._proof(totals))
