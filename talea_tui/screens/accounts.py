@@ -15,8 +15,9 @@ from store import AccountId, AccountInfo, StoreClosed, StoreError
 
 from ..formatting import format_amount, format_count, printable
 from ..widgets.account_tree import AccountTree
-from ..widgets.chart import build_chart, shown_totals
+from ..widgets.chart import accounts_under, build_chart, shown_totals
 from ..widgets.keys import bindings_for
+from ..widgets.merged_register import BRANCH_COLUMNS, MOST_ROWS, BranchSource, branch_rows
 from ..widgets.pane_title import PaneTitle
 from ..widgets.register import Register, span
 from ..widgets.virtual_table import VirtualTable
@@ -24,7 +25,6 @@ from .base import TaleaScreen
 
 SLOW_CHART_SECONDS = 0.02
 EMPTY_REGISTER = "No postings yet. Press p to post."
-EMPTY_PARENT = "Its balance is that of the accounts under it; space folds and unfolds them."
 
 
 class FilterLine(Input):
@@ -50,6 +50,7 @@ class AccountsScreen(TaleaScreen):
         self._chart_due = 0.0
         self._account_due = False
         self._account_busy = False
+        self._branch: tuple[tuple[object, ...], BranchSource] | None = None
 
     def compose_body(self) -> ComposeResult:
         with Container(id="accounts"):
@@ -130,13 +131,46 @@ class AccountsScreen(TaleaScreen):
     async def _show_account(self) -> None:
         """Show the register of the account under the cursor, as of the instant shown."""
         account = self.tree_view.account_under_cursor()
-        info = None
-        if account is not None:
-            info = await self.app.store.account(account, self.app.as_of(account.book))
+        if account is None:
+            await self._show_branch()
+            return
+        info = await self.app.store.account(account, self.app.as_of(account.book))
         if account == self.tree_view.account_under_cursor():
-            self.register.empty = EMPTY_REGISTER if info is not None else EMPTY_PARENT
+            self.register.empty = EMPTY_REGISTER
             self.register.show(info, natural=self.app.natural_signs)
             self._show_titles(info)
+
+    async def _show_branch(self) -> None:
+        """Show the postings of every account under a path that is none itself, in its main asset."""
+        tree, book = self.tree_view, self.app.book
+        node = tree.node_under_cursor()
+        asset = tree.shown_asset(node) if node is not None else None
+        if node is None or asset is None or book is None:
+            self.register.show(None, natural=self.app.natural_signs)
+            return
+        infos = [info for info in accounts_under(node) if info.definition.asset == asset]
+        if branch_rows(infos) > MOST_ROWS:
+            self.register.empty = (
+                f"{format_count(branch_rows(infos))} postings are too many to merge; open an account."
+            )
+            self.register.show(None, natural=self.app.natural_signs)
+            self._show_titles()
+            return
+        key = (
+            book,
+            node.path,
+            tree.sign(node),
+            self.app.instant,
+            tuple(info.definition.id for info in infos),
+        )
+        if self._branch is None or self._branch[0] != key:
+            self._branch = key, BranchSource(self.app, infos, sign=tree.sign(node))
+        source = self._branch[1]
+        count = await source.take(infos)
+        if tree.node_under_cursor() is node:
+            self.register.empty = EMPTY_REGISTER
+            self.register.show_branch(node.path, book, source, count, BRANCH_COLUMNS)
+            self._show_titles()
 
     def _account_soon(self) -> None:
         """Show the register of where the cursor came to; while one is being fetched, of where it came to
@@ -172,8 +206,15 @@ class AccountsScreen(TaleaScreen):
         node = tree.node_under_cursor()
         info = info or self.register.info
         if node is None or node.info is None or info is None:
-            under = "" if node is None else f"{node.path} has no postings of its own"
-            title.show(under or "Register")
+            if node is None:
+                title.show("Register")
+            else:
+                asset = tree.shown_asset(node)
+                accounts = sum(one.definition.asset == asset for one in accounts_under(node))
+                words = (
+                    f"{node.path} · {asset} · {format_count(accounts)} account{'s' if accounts != 1 else ''}"
+                )
+                title.show(words, span(self.register))
             return
         definition = info.definition
         title.show(
@@ -216,8 +257,8 @@ class AccountsScreen(TaleaScreen):
     @on(VirtualTable.Opened, "#register")
     async def open_row(self) -> None:
         seq = self.register.seq_under_cursor()
-        if seq is not None and self.register.info is not None:
-            await self.app.open_transaction(self.register.info.definition.id.book, seq)
+        if seq is not None and self.register.book is not None:
+            await self.app.open_transaction(self.register.book, seq)
 
     def on_descendant_focus(self, event: events.DescendantFocus) -> None:
         self.refresh_chrome()

@@ -121,6 +121,15 @@ class AccountTree(VirtualTable):
         """A debit-positive figure with the sign in which this node is shown."""
         return self._effective(node, minor) if self.natural else minor
 
+    def sign(self, node: Node) -> int:
+        """-1 where this node's debit-positive figures are shown negated."""
+        return self.as_shown(node, 1)
+
+    def shown_asset(self, node: Node) -> str | None:
+        """The asset whose balance stands in the node's row."""
+        totals = shown_totals(node, self.chart.main_asset, flat=self.view.flat)
+        return totals[0][0] if totals else None
+
     def _side(self, node: Node) -> Direction | None:
         """The side on which more of this node is more; None where its accounts differ."""
         if node.mixed or node.kind is None:
@@ -182,7 +191,7 @@ class AccountTree(VirtualTable):
     def action_open(self) -> None:
         """Unfold what is folded, else open."""
         node = self.node_under_cursor()
-        if node is not None and node.children and (self.is_folded(node) or node.info is None):
+        if node is not None and node.children and self.is_folded(node):
             self.action_toggle_fold()
         else:
             super().action_open()

@@ -101,6 +101,18 @@ def _node(chart: Chart, path: str) -> Node:
     return parent
 
 
+def accounts_under(node: Node) -> list[AccountInfo]:
+    """The accounts of a branch, its own first."""
+    found: list[AccountInfo] = []
+    pending = [node]
+    while pending:
+        one = pending.pop()
+        if one.info is not None:
+            found.append(one.info)
+        pending.extend(reversed(one.children))
+    return found
+
+
 @dataclass(frozen=True, slots=True)
 class View:
     """How a chart is looked at. `wanted` is text that shown paths hold, whatever its case."""

@@ -23,7 +23,7 @@ from ..formatting import format_amount, format_amount_plain, format_date, printa
 from .chart import reads_negative
 from .keys import bindings_for
 from .shell import Shell
-from .virtual_table import Cell, Column, VirtualTable
+from .virtual_table import Cell, Column, RowSource, VirtualTable
 
 COLUMNS = (
     Column("date", "date", min_width=10, max_width=10),
@@ -125,19 +125,20 @@ class Register(VirtualTable):
     def __init__(self, *, id: str | None = None) -> None:
         super().__init__(COLUMNS, id=id, empty="No postings yet. Press p to post.")
         self.info: AccountInfo | None = None
+        self.book: str | None = None
         self._shown: tuple[object, ...] = ()
 
     def show(self, info: AccountInfo | None, *, natural: bool) -> None:
         """Show an account as far as `info` counts its postings; the same one again only grows."""
         shell = cast(Shell, self.app)
         if info is None:
-            if self.info is not None:
+            if self._shown:
                 self.info, self._shown = None, ()
                 self.set_rows([])
             self.refresh()
             return
         shown = (info.definition.id, natural, shell.instant)
-        self.info = info
+        self.info, self.book = info, info.definition.id.book
         if shown == self._shown and info.postings >= self.count:
             self.grow(info.postings)
             return
@@ -145,15 +146,31 @@ class Register(VirtualTable):
         cursor = min(self.cursor, info.postings - 1) if same_account else info.postings - 1
         self._shown = shown
         self.export_name = f"{info.definition.id.book}-{info.definition.id.path}"
+        if self.columns != list(COLUMNS):
+            self.set_columns(COLUMNS)
         self.set_source(RegisterSource(shell, info, natural=natural), info.postings, cursor=max(0, cursor))
+
+    def show_branch(
+        self, path: str, book: str, source: RowSource, count: int, columns: Sequence[Column]
+    ) -> None:
+        """Show the rows of all accounts under `path`; the same source again only grows."""
+        self.info, self.book = None, book
+        if self._shown == (source,):
+            self.grow(count)
+            return
+        self._shown = (source,)
+        self.export_name = f"{book}-{path}"
+        if self.columns != list(columns):
+            self.set_columns(columns)
+        self.set_source(source, count, cursor=max(0, count - 1))
 
     async def _stored(self) -> StoredTransaction | None:
         """The transaction under the cursor, whole."""
         shell, seq = cast(Shell, self.app), self.seq_under_cursor()
-        if seq is None or self.info is None:
+        if seq is None or self.book is None:
             return None
         try:
-            found = await shell.store.events_at(self.info.definition.id.book, [seq])
+            found = await shell.store.events_at(self.book, [seq])
         except StoreError as error:
             shell.refuse(error)
             return None

@@ -216,3 +216,38 @@ async def test_a_row_can_be_copied_into_the_form(store, open_app: OpenApp):
         await settle(pilot)
         assert pilot.app.current_mode == "post"
         assert f"Row {ROWS - 1}" in screen_text(pilot.app)
+
+
+async def test_a_branch_of_the_chart_shows_its_accounts_postings_in_order_with_one_running_balance(
+    store, open_app: OpenApp
+):
+    async with open_app(store, size=(140, 30)) as pilot:
+        await pilot.press("2", "home")
+        await settle(pilot)
+        register = register_of(pilot)
+        assert "assets · EUR · 2 accounts" in screen_text(pilot.app)
+        await store.commit(
+            transfer("assets:cash", "assets:bank", 400, metadata={"description": "Withdrawal"})
+        )
+        await until(pilot, lambda: register.count == ROWS + 2)
+        await settle(pilot)
+        last, before = register.row_at(ROWS + 1), register.row_at(ROWS)
+        assert {last[2].plain, before[2].plain} == {"assets:bank", "assets:cash"}
+        bank = (await store.account(account("assets:bank"))).balance.amount.minor
+        cash = (await store.account(account("assets:cash"))).balance.amount.minor
+        assert int(last[4].plain.replace(".", "")) == bank + cash
+        assert last.seq == before.seq
+        await pilot.press("enter", "enter")
+        await settle(pilot)
+        assert "Withdrawal" in screen_text(pilot.app)
+        assert type(pilot.app.screen).__name__ == "TransactionScreen"
+
+
+async def test_a_branch_in_the_past_ends_where_the_past_does(store, open_app: OpenApp):
+    async with open_app(store, size=(140, 30)) as pilot:
+        await pilot.press("2", "home", "at", *"#107", "enter")
+        await settle(pilot)
+        assert register_of(pilot).count == 100
+        await pilot.press("escape")
+        await settle(pilot)
+        assert register_of(pilot).count == ROWS
