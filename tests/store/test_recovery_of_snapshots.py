@@ -126,6 +126,27 @@ async def test_a_log_without_its_last_segments_is_damage_beside_a_snapshot(tmp_p
     await refused(directory)
 
 
+@pytest.mark.parametrize("which", [0, 1, 2, -2])
+async def test_a_missing_segment_that_a_snapshot_covers_is_damage(tmp_path: Path, which: int) -> None:
+    directory = await written(tmp_path / "ledger", count=12, snapshot_every=0, segment_max=300)
+    async with opened(directory, snapshot_every=0, segment_max=300) as store:
+        await store.snapshot_now(BOOK)
+        await pay(store, 3, start=12)
+    segments(directory, BOOK)[which].unlink()
+    assert (await refused(directory)).book == BOOK
+
+
+async def test_a_sealed_segment_of_another_size_is_damage_even_under_a_snapshot(tmp_path: Path) -> None:
+    directory = await written(tmp_path / "ledger", count=12, snapshot_every=0, segment_max=300)
+    async with opened(directory, snapshot_every=0, segment_max=300) as store:
+        await store.snapshot_now(BOOK)
+    segment = segments(directory, BOOK)[1]
+    whole = segment.read_bytes()
+    for data in (whole[:-1], whole + b"\0", whole[: frames(whole)[-1].offset], b"", whole[:10]):
+        segment.write_bytes(data)
+        assert (await refused(directory)).segment == segment.name
+
+
 async def test_damage_that_a_snapshot_covers_is_found_by_whoever_looks(tmp_path: Path) -> None:
     directory = await written(tmp_path / "ledger", snapshot_every=0, segment_max=300)
     async with opened(directory, snapshot_every=0) as store:
