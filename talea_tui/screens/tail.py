@@ -101,8 +101,15 @@ class TailScreen(TaleaScreen):
             self._observe()
             if self._matched is not None:
                 await self._catch_up(self._matched)
+            await self._repaint()
+        else:
+            self._show_state()
+
+    async def _repaint(self) -> None:
+        """Show what has grown and the figures in one frame."""
+        with self.app.batch_update():
             await self.view.grown()
-        self._show_state()
+            self._show_state()
 
     async def _start(self, shown: tuple[object, ...]) -> None:
         """Follow the book, or all, from now on."""
@@ -128,8 +135,7 @@ class TailScreen(TaleaScreen):
         painted = asyncio.get_running_loop().time()
         while await matched.catch_up() and matched is self._matched:
             if asyncio.get_running_loop().time() - painted >= REPAINT_SECONDS:
-                await self.view.grown()
-                self._show_state()
+                await self._repaint()
                 painted = asyncio.get_running_loop().time()
 
     async def _show_rows(self, anchor: BookEvent | None) -> None:
@@ -169,7 +175,7 @@ class TailScreen(TaleaScreen):
     async def _show_found(self, matched: MatchedFeed) -> None:
         if matched is not self._matched:
             return
-        await self.view.grown()
+        await self._repaint()
         pending = self._pending
         if pending is not None:
             at = pending if isinstance(pending, datetime) else pending.sequenced.at
@@ -180,7 +186,6 @@ class TailScreen(TaleaScreen):
                 else:
                     row = await matched.row_of(*pending.id)
                 await self.view.go_to(row)
-        self._show_state()
 
     # What is told
 

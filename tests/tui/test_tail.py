@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import cast
 
 import pytest
+from msgspec import structs
 from textual.pilot import Pilot
 
 from store import (
@@ -21,6 +22,7 @@ from store import (
     ExternalRef,
     LogTaleaStore,
     Sequenced,
+    StoreIOError,
     Transaction,
     TransactionPosted,
 )
@@ -669,3 +671,37 @@ async def test_typing_a_filter_again_and_again_ends_with_what_was_typed_last(ope
         await until(pilot, lambda: scanned(pilot))
         assert tail(pilot)._matched.matches >= len(expected)
         assert tail(pilot).view.current.sequenced.seq >= 15_000
+
+
+class Stopped(Stream):
+    """Its writer has stopped, and whoever watches for changes hears of it."""
+
+    async def book(self, name: str) -> BookInfo | None:
+        info = await super().book(name)
+        return info and structs.replace(info, writer="stopped", error="No space left on device.")
+
+
+async def test_a_writer_that_stopped_is_told_and_history_can_still_be_read(open_app: OpenApp) -> None:
+    store = await filled(100, Stopped)
+    async with open_app(store, size=(120, 24), settings=on_tail()) as pilot:
+        assert "writer stopped: No space left on device." in text(pilot)
+        await press(pilot, "home")
+        assert shown(pilot)[0] == 1
+
+
+class Raising(Stream):
+    """Its news end with an error."""
+
+    async def watch(self) -> AsyncGenerator[frozenset[str], None]:
+        async for names in super().watch():
+            yield names
+            raise StoreIOError("The disk is gone.")
+
+
+async def test_when_news_end_with_an_error_what_was_shown_stays(open_app: OpenApp) -> None:
+    store = await filled(7, Raising)
+    async with open_app(store, settings=on_tail()) as pilot:
+        store.flow(payments(range(8, 10)))
+        await until(pilot, lambda: shown(pilot)[-1:] == [9])
+        await press(pilot, "up", "home", "f")
+        assert shown(pilot)[0] == 1
