@@ -27,12 +27,14 @@ from .errors import (
     StoreError,
     StoreIOError,
     StoreLocked,
+    StoreReadOnly,
     Unbalanced,
     UnknownAccount,
     UnknownAsset,
     UnsupportedFormat,
     WriterStopped,
 )
+from .follower import FollowedLedger
 from .log_store import LogTaleaStore
 from .model import (
     AMOUNT_LIMIT,
@@ -98,6 +100,7 @@ __all__ = [
     "Event",
     "ExternalRef",
     "Fiat",
+    "FollowedLedger",
     "HeadMismatch",
     "IdempotencyConflict",
     "InvalidBook",
@@ -114,6 +117,7 @@ __all__ = [
     "StoreError",
     "StoreIOError",
     "StoreLocked",
+    "StoreReadOnly",
     "StoredTransaction",
     "Transaction",
     "TransactionPosted",

@@ -33,6 +33,7 @@ from .model import (
     AccountId,
     AccountKind,
     AccountOpened,
+    Amount,
     AssetDef,
     AssetRegistered,
     Commodity,
@@ -42,7 +43,6 @@ from .model import (
     ExternalRef,
     Fiat,
     Posting,
-    Amount,
     Sequenced,
     Transaction,
     TransactionPosted,
@@ -62,7 +62,7 @@ PREFIX_BYTES = _PREFIX.size
 _SALT_AT, _SYNCED_AT, _SEQ_AT, _AT_AT, _KIND_AT = 2, 11, 20, 29, 37
 _ARRAY, _BYTES, _UINT64, _NINT64 = 0x80, 0x40, 0x1B, 0x3B
 _ITEMS = {KIND_TRANSACTION: 12, KIND_ASSET: 11, KIND_ACCOUNT: 11}
-_U64 = Struct(">Q")
+_U64, _HEAD_U64 = Struct(">Q"), Struct(">BQ")
 _WIDE = 2**64
 _TXID_HEAD, _PRINT_HEAD = bytes((_BYTES | 16,)), bytes((_BYTES | 8,))
 
@@ -81,8 +81,7 @@ def _refuse_tag(*_: object) -> Any:
 
 # only big integers are tagged; some of the others would compile, import or share what hostile bytes say
 _REFUSED_TAGS = dict.fromkeys(
-    (0, 1, 4, 5, 21, 22, 23, 24, 25, 28, 29, 30, 32, 33, 34, 35, 36, 37, 52, 54)
-    + (100, 256, 258, 260, 261, 1004, 43000, 55799),
+    (0, 1, 4, 5, *range(21, 26), *range(28, 38), 52, 54, 100, 256, 258, 260, 261, 1004, 43000, 55799),
     _refuse_tag,
 )
 
@@ -199,12 +198,12 @@ def postings_head(n: int) -> bytes:
     return b"\x99" + (2 * n).to_bytes(2, "big") if n < 2**15 else b"\x9a" + (2 * n).to_bytes(4, "big")
 
 
-def amount_item(signed: int, _pack: Callable[[int, int], bytes] = Struct(">BQ").pack) -> bytes:
+def amount_item(signed: int) -> bytes:
     """An integer as a CBOR item, of fixed width as far as 64 bits reach."""
     if 0 <= signed < _WIDE:
-        return _pack(_UINT64, signed)
+        return _HEAD_U64.pack(_UINT64, signed)
     if -_WIDE <= signed < 0:
-        return _pack(_NINT64, -1 - signed)
+        return _HEAD_U64.pack(_NINT64, -1 - signed)
     return _dumps(signed)
 
 

@@ -16,6 +16,7 @@ StoreError
 └── StoreIOError                the storage failed
     ├── StoreLocked             another store has the directory
     ├── StoreClosed             used after shutdown
+    ├── StoreReadOnly           the ledger is only followed
     ├── WriterStopped           a book's writer met a fatal disk error
     ├── UnsupportedFormat       written by a newer version
     └── CorruptLog              bytes on disk are not what was written
@@ -157,6 +158,12 @@ class StoreLocked(StoreIOError):
 class StoreClosed(StoreIOError):
     def __init__(self) -> None:
         super().__init__("The ledger has been closed; open it again.")
+
+
+class StoreReadOnly(StoreIOError):
+    def __init__(self, directory: str | PathLike[str]) -> None:
+        self.directory = directory
+        super().__init__(f"The ledger at {directory} is only followed here; post where it is open.")
 
 
 class WriterStopped(StoreIOError):

@@ -6,17 +6,16 @@ import asyncio
 import contextlib
 import logging
 import os
-from collections.abc import AsyncGenerator, Awaitable, Sequence
-from datetime import datetime
+from collections.abc import AsyncGenerator, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import IO
-from uuid import UUID
+from typing import IO, Any
 
 import portalocker
 
+from .account import Account
+from .backup import BackupProgress, copy_ledger
 from .clock import Clock, system_clock
-from .codec import decode_event, to_micros
 from .definitions import account_fault, checked_asset
 from .errors import (
     AlreadyExists,
@@ -36,39 +35,29 @@ from .model import (
     AccountCfg,
     AccountDef,
     AccountId,
-    AccountInfo,
     AccountOpened,
     AssetDef,
-    BalanceSnapshot,
     BookInfo,
     Committed,
-    PostingRecord,
-    Sequenced,
-    StoredTransaction,
     Transaction,
-    TransactionPosted,
-    TrialBalanceRow,
 )
 from .names import SYSTEM_BOOK, check_book_name, folded, refuse_reserved
 from .offload import Pace
 from .options import LogStoreOptions
-from .protocol import AsOf
+from .reading import LedgerReads
 from .recovery import Examined, Progress, examine
 from .requests import check_transaction
-from .runs import DamagedRun
-from .state import Account, BookState
+from .state import BookState
 from .subscriptions import Signal, Watchers
 from .verification import Extent, scrub, verify_book
-from .writer import Batch, BookWriter, Job, Wanted, Workshop
+from .writer import BOOKS_NAME, LOCK_NAME, Batch, BookWriter, Job, Wanted, Workshop
 
 logger = logging.getLogger("store")
 
-LOCK_NAME, BOOKS_NAME = "LOCK", "books"
-_READ_GROUP = 256
 _NO_ACCOUNTS: dict[str, Account] = {}
 
 
-class LogTaleaStore:
+class LogTaleaStore(LedgerReads):
     """The ledger in one directory. Made by `open` or `open_with`; ends with `shutdown`, or `async with`."""
 
     def __init__(self, directory: Path, shop: Workshop, watchers: Watchers, lock: IO[str]) -> None:
@@ -219,10 +208,6 @@ class LogTaleaStore:
 
     # ------------------------------------------------------------ names
 
-    def _refuse_if_closed(self) -> None:
-        if self._closed:
-            raise StoreClosed
-
     def _find(self, name: str) -> BookWriter | None:
         """The book, or None when it was never written. Raises StoreClosed, InvalidBook, CorruptLog."""
         if self._closed:
@@ -238,6 +223,13 @@ class LogTaleaStore:
         if other != name and (other in self._damaged or self._books[other].exists):
             raise InvalidBook(name, f"it differs from book {other!r} only by case or Unicode normalisation")
         return writer
+
+    def _names(self) -> list[str]:
+        return sorted(self._books)
+
+    def _assets(self) -> dict[str, AssetDef]:
+        self._refuse_if_closed()
+        return self._system.state.assets
 
     def _writable(self, name: str) -> BookWriter | None:
         writer = self._find(name)
@@ -323,191 +315,7 @@ class LogTaleaStore:
         await done
         return batch.results
 
-    # ------------------------------------------------------------ reading balances
-
-    @staticmethod
-    def _seq_of(state: BookState | None, as_of: AsOf) -> int | None:
-        """The last seq that an instant includes; None for now. Raises ValueError for a naive time."""
-        if as_of is None:
-            return None
-        if isinstance(as_of, datetime):
-            if as_of.utcoffset() is None:
-                raise ValueError("as_of is a time without a time zone")
-            return state.seq_at(to_micros(as_of)) if state is not None else 0
-        return as_of
-
-    def _account(self, id: AccountId) -> tuple[BookState, Account]:
-        writer = self._find(id.book)
-        account = writer.state.accounts.get(id.path) if writer is not None else None
-        if writer is None or account is None:
-            raise UnknownAccount(id)
-        return writer.state, account
-
-    async def balance(self, account: AccountId, as_of: AsOf = None) -> BalanceSnapshot:
-        state, found = self._account(account)
-        return state.balance_at(found, self._seq_of(state, as_of))
-
-    async def account(self, id: AccountId, as_of: AsOf = None) -> AccountInfo | None:
-        writer = self._find(id.book)
-        found = writer.state.accounts.get(id.path) if writer is not None else None
-        seq = self._seq_of(writer.state if writer is not None else None, as_of)
-        return writer.state.info_at(found, seq) if writer is not None and found is not None else None
-
-    async def accounts(self, book: str, as_of: AsOf = None) -> list[AccountInfo]:
-        writer = self._find(book)
-        if writer is None:
-            self._seq_of(None, as_of)
-            return []
-        state = writer.state
-        seq = self._seq_of(state, as_of)
-        if seq is None:
-            seq = state.last_seq  # one instant for all of them, whatever is committed meanwhile
-        infos = []
-        pace = Pace()
-        for path in sorted(state.accounts):
-            infos.append(state.info_at(state.accounts[path], seq))
-            if pace.due:
-                await pace.rest()
-        return infos
-
-    async def trial_balance(self, book: str, as_of: AsOf = None) -> list[TrialBalanceRow]:
-        writer = self._find(book)
-        if writer is None:
-            self._seq_of(None, as_of)
-            return []
-        state = writer.state
-        pace = Pace()
-        sums: list[int] | None = None
-        for sums in state.turnover_at(self._seq_of(state, as_of)):
-            if sums is None and pace.due:
-                await pace.rest()
-        assert sums is not None
-        return state.trial_balance(sums)
-
-    async def account_history(
-        self, account: AccountId, after_seq: int | None = None, limit: int = 100
-    ) -> list[PostingRecord]:
-        state, found = self._account(account)
-        _refuse_negative("limit", limit)
-        start, stop = state.history_bounds(found, after_seq or 0, limit)
-        return await self._records(state, found, start, stop)
-
-    async def posting_rows(self, account: AccountId, start: int, limit: int) -> list[PostingRecord]:
-        state, found = self._account(account)
-        _refuse_negative("limit", limit)
-        _refuse_negative("start", start)
-        return await self._records(state, found, start, min(start + limit, len(found.rows)))
-
-    @staticmethod
-    async def _records(state: BookState, account: Account, start: int, stop: int) -> list[PostingRecord]:
-        records: list[PostingRecord] = []
-        pace = Pace()
-        for at in range(start, stop, _READ_GROUP):
-            records += state.records(account, at, min(at + _READ_GROUP, stop))
-            if pace.due:
-                await pace.rest()
-        return records
-
-    # ------------------------------------------------------------ reading events
-
-    async def read_events(self, book: str, from_seq: int = 1, limit: int = 100) -> list[Sequenced]:
-        writer = self._find(book)
-        _refuse_negative("limit", limit)
-        events: list[Sequenced] = []
-        next_seq = max(1, from_seq)
-        pace = Pace()
-        while writer is not None and len(events) < limit:
-            payloads = await writer.payloads(next_seq, min(_READ_GROUP, limit - len(events)))
-            if not payloads:
-                break
-            for payload in payloads:
-                events.append(decode_event(writer.name, payload, writer.state.table))
-                if pace.due:
-                    await pace.rest()
-            next_seq += len(payloads)
-        return events
-
-    async def events_at(self, book: str, seqs: Sequence[int]) -> list[Sequenced]:
-        writer = self._find(book)
-        events: list[Sequenced] = []
-        if writer is None:
-            return events
-        known: dict[int, bytes] = {}
-        for seq in seqs:
-            if not 1 <= seq <= writer.state.last_seq:
-                continue
-            if seq not in known:
-                # neighbours are often asked for together
-                span = 1
-                while span < _READ_GROUP and seq + span in seqs:
-                    span += 1
-                for n, payload in enumerate(await writer.payloads(seq, span)):
-                    known[seq + n] = payload
-            events.append(decode_event(book, known[seq], writer.state.table))
-        return events
-
-    async def transaction(self, txid: UUID, book: str | None = None) -> StoredTransaction | None:
-        names = sorted(self._books) if book is None else [book]
-        self._refuse_if_closed()
-        for name in names:
-            writer = self._find(name)
-            if writer is None:
-                continue
-            seq = await _found_in(writer.find_txid(txid.int))
-            if seq is not None:
-                return await self._stored(writer, seq)
-        return None
-
-    async def by_key(self, book: str, key: str) -> StoredTransaction | None:
-        writer = self._find(book)
-        if writer is None:
-            return None
-        seq = await _found_in(writer.find_key(key))
-        return await self._stored(writer, seq) if seq is not None else None
-
-    @staticmethod
-    async def _stored(writer: BookWriter, seq: int) -> StoredTransaction:
-        (payload,) = await writer.payloads(seq, 1)
-        sequenced = decode_event(writer.name, payload, writer.state.table)
-        assert isinstance(sequenced.event, TransactionPosted)
-        return StoredTransaction(transaction=sequenced.event.transaction, seq=seq, at=sequenced.at)
-
-    async def subscribe(self, book: str, from_seq: int = 1) -> AsyncGenerator[Sequenced, None]:
-        writer = self._find(book)
-        while writer is None:
-            await self._born.wait()
-            if self._closed:
-                return
-            writer = self._find(book)
-        next_seq = max(1, from_seq)
-        pace = Pace()
-        while True:
-            payloads = await writer.payloads(next_seq, _READ_GROUP)
-            for payload in payloads:
-                if pace.due:
-                    await pace.rest()
-                yield decode_event(book, payload, writer.state.table)
-            next_seq += len(payloads)
-            if payloads:
-                continue
-            if writer.error is not None:
-                raise writer.stopped_error()
-            if writer.closed:
-                return
-            await writer.news.wait()
-
-    def watch(self) -> AsyncGenerator[frozenset[str], None]:
-        self._refuse_if_closed()
-        return self._watchers.watch()
-
-    # ------------------------------------------------------------ registry and books
-
-    async def asset(self, id: str) -> AssetDef | None:
-        return self._system.state.assets.get(id)
-
-    async def assets(self) -> list[AssetDef]:
-        assets = self._system.state.assets
-        return [assets[id] for id in sorted(assets)]
+    # ------------------------------------------------------------ books
 
     async def books(self) -> list[BookInfo]:
         self._refuse_if_closed()
@@ -526,10 +334,9 @@ class LogTaleaStore:
         writer = self._find(name)
         return writer.info() if writer is not None and writer.state.last_seq else None
 
-    async def seq_at(self, book: str, t: datetime) -> int:
-        writer = self._find(book)
-        seq = self._seq_of(writer.state if writer is not None else None, t)
-        return seq or 0
+    def watch(self) -> AsyncGenerator[frozenset[str], None]:
+        self._refuse_if_closed()
+        return self._watchers.watch()
 
     # ------------------------------------------------------------ files
 
@@ -539,6 +346,27 @@ class LogTaleaStore:
         if writer is None or (not writer.state.last_seq and book != SYSTEM_BOOK):
             raise StoreIOError(f"Book {book!r} does not exist, so there is nothing to take a snapshot of.")
         await writer.snapshot_now()
+
+    async def backup(
+        self, target: str | os.PathLike[str], progress: BackupProgress | None = None
+    ) -> dict[str, Any]:
+        """Copy what is durable now to a new directory, while writing goes on; the manifest of the copy.
+
+        The copy opens as a ledger. `progress(bytes copied, bytes in all)`. Raises StoreIOError; cancelling is safe.
+        """
+        self._refuse_if_closed()
+        books = []
+        for name in self._names():
+            writer = self._books[name]
+            async with writer.settled:
+                if writer.state.last_seq:
+                    books.append((name, writer.log, Extent(writer.state, writer.log)))
+        try:
+            return await copy_ledger(
+                self._shop.files, self._shop.reads, Path(target), BOOKS_NAME, books, progress
+            )
+        except OSError as e:
+            raise StoreIOError(f"The backup to {target} failed: {e.strerror or e}.") from e
 
     async def verify(
         self, book: str, against: tuple[int, str] | None = None, progress: Progress | None = None
@@ -624,34 +452,5 @@ async def _queued(writer: BookWriter, wanted: Wanted) -> None:
     await writer.submit(wanted)
 
 
-def _refuse_negative(what: str, value: int) -> None:
-    if value < 0:
-        raise ValueError(f"{what} is {value}, but cannot be negative")
-
-
-async def _found_in(lookup: Awaitable[int | None]) -> int | None:
-    try:
-        return await lookup
-    except (OSError, DamagedRun) as e:
-        raise StoreIOError(f"A run of keys cannot be read: {e}.") from e
-
-
 def _damaged_info(name: str, error: CorruptLog) -> BookInfo:
-    return BookInfo(
-        name=name,
-        last_seq=0,
-        head=(0, ""),
-        last_at=None,
-        accounts=0,
-        transactions=0,
-        bytes_on_disk=0,
-        segments=0,
-        snapshots=0,
-        runs=0,
-        repairs=(),
-        writer="damaged",
-        error=str(error),
-        queued=0,
-        batch_size=0.0,
-        sync_micros=0.0,
-    )
+    return BookState(name).info(bytes_on_disk=0, segments=0, writer="damaged", error=str(error))

@@ -120,7 +120,7 @@ class AccountDef(msgspec.Struct, frozen=True, gc=False):
 
 
 class AccountCfg(msgspec.Struct, frozen=True, gc=False):
-    """`normal_side` None stands for the kind's own side. `min_balance`, in minor units, bounds the effective balance."""
+    """`normal_side` None is the kind's own side; `min_balance`, in minor units, bounds the effective balance."""
 
     normal_side: Direction | None = None
     min_balance: int | None = None

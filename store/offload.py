@@ -56,7 +56,7 @@ class Offload:
             result, error = None, None
             try:
                 result = call(*args)
-            except BaseException as e:  # handed to whoever awaits the call
+            except BaseException as e:  # noqa: BLE001 - handed to whoever awaits the call
                 error = e
             self._done.append((future, result, error))
             del job, future, call, args, result, error

@@ -29,7 +29,7 @@ class LogStoreOptions(msgspec.Struct, frozen=True):
 
     @classmethod
     def from_env(cls, environment: Mapping[str, str] | None = None) -> LogStoreOptions:
-        """The defaults, but for what `TALEA_LOG_IDEM_HOT_CAP`, `TALEA_LOG_SNAPSHOT_EVERY` and `TALEA_LOG_SEGMENT_MAX` say.
+        """The defaults, but for TALEA_LOG_IDEM_HOT_CAP, TALEA_LOG_SNAPSHOT_EVERY and TALEA_LOG_SEGMENT_MAX.
 
         Raises ValueError naming the variable that is no whole number.
         """

@@ -21,6 +21,7 @@ from .codec import (
     read_prefix,
     salt_marks,
 )
+from .columns import CHUNK_EVENTS
 from .errors import CorruptLog, UnsupportedFormat
 from .files import TEMPORARY_SUFFIX, Entry, Files, read_all, write_all
 from .frames import FRAME_HEAD_BYTES, frame, read_frame
@@ -29,7 +30,8 @@ from .offload import Offload, Pace
 from .runs import run_name_pattern
 from .segments import SEGMENT_NAME, WINDOW_BYTES, Segment, frame_groups, new_salt, segment_name
 from .snapshots import CHUNK_NAME, SNAPSHOT_NAME, Snapshot, Unusable, load_snapshot
-from .state import CHUNK_EVENTS, BookState
+from .state import BookState
+from .watermark import WATERMARK_NAME
 
 logger = logging.getLogger("store")
 
@@ -151,6 +153,8 @@ def _classify(entries: list[Entry], book: str) -> _Found:
     found = _Found(entries, [], [], [])
     known = (SEGMENT_NAME, SNAPSHOT_NAME, CHUNK_NAME, run_name_pattern(KEY_RUNS), run_name_pattern(TXID_RUNS))
     for entry in entries:
+        if entry.name == WATERMARK_NAME:
+            continue
         match = next((m for pattern in known if (m := pattern.fullmatch(entry.name))), None)
         if match is not None and (entry.is_link or entry.is_directory):
             what = "a symbolic link" if entry.is_link else "a directory"

@@ -5,12 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from uuid import UUID
 
 import cbor2
 import msgspec
 
+from .account import Account
 from .codec import (
     EMPTY_ARRAY,
     EMPTY_MAP,
@@ -39,9 +40,6 @@ from .model import (
     Posting,
     Transaction,
 )
-
-if TYPE_CHECKING:
-    from .state import Account
 
 METADATA_DEPTH_MAX = 64
 

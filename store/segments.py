@@ -151,6 +151,14 @@ class SegmentLog:
                 self._files.truncate(fd, durable)
             raise
 
+    def replace_last(self, segment: Segment) -> None:
+        """Count a segment that a reader found; one that it had found with this base seq before is forgotten."""
+        if self.segments and self.segments[-1].base_seq == segment.base_seq:
+            self.segments.pop()
+            self._bases.pop()
+        self.segments.append(segment)
+        self._bases.append(segment.base_seq)
+
     def close(self) -> None:
         if self._fd is not None:
             self._files.close(self._fd)

@@ -24,11 +24,12 @@ from .codec import (
     encode_account,
     encode_asset,
 )
+from .columns import CHUNK_EVENTS, Chunk, Column
 from .files import DurableFile, Files, read_all
 from .frames import FRAME_HEAD_BYTES, frame, read_frame
 from .offload import Offload, Pace
 from .segments import Segment
-from .state import CHUNK_EVENTS, BookState, Chunk, Column
+from .state import BookState
 
 SNAPSHOT_NAME = re.compile(r"snapshot-(\d{20})\.snap")
 CHUNK_NAME = re.compile(r"index-chunk-(\d{20})\.cols")

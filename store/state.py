@@ -9,7 +9,6 @@ Amounts and balances are debit-positive here; `effective` turns them into what c
 
 from __future__ import annotations
 
-from array import array
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Sequence
 from hashlib import sha256
@@ -18,6 +17,7 @@ from uuid import UUID
 
 import msgspec
 
+from .account import Account
 from .codec import (
     KIND_ACCOUNT,
     KIND_ASSET,
@@ -30,9 +30,9 @@ from .codec import (
     encode_account,
     encode_asset,
     from_micros,
-    integer_item,
     transaction_fields_fault,
 )
+from .columns import CHUNK_EVENTS, INT64_END, MASK64, Chunk
 from .errors import (
     AlreadyExists,
     AmountOverflow,
@@ -48,6 +48,7 @@ from .model import (
     Amount,
     AssetDef,
     BalanceSnapshot,
+    BookInfo,
     Committed,
     Direction,
     PostingRecord,
@@ -55,116 +56,8 @@ from .model import (
 )
 from .requests import Request
 
-CHUNK_EVENTS = 65_536
 MARK_ROWS = 512
 """How many rows lie between two marks of cumulated turnover; more when there are many assets."""
-
-_I64 = 2**63
-_MASK64 = 2**64 - 1
-
-
-class Column:
-    """Integers of any size, 8 bytes each until one needs more."""
-
-    __slots__ = ("high", "low")
-
-    def __init__(self) -> None:
-        self.low = array("q")
-        self.high: array[int] | list[int] | None = None
-        """What is above the low 64 bits; a list once cumulated debits outgrow 128 bits."""
-
-    def append_wide(self, value: int) -> None:
-        """What fits into 64 bits goes straight to `low` while there is no `high`."""
-        if self.high is None:
-            self.high = array("q", [-1 if x < 0 else 0 for x in self.low])
-        low = value & _MASK64
-        self.low.append(low - 2**64 if low >= _I64 else low)
-        high = value >> 64
-        if type(self.high) is array and not -_I64 <= high < _I64:
-            self.high = self.high.tolist()
-        self.high.append(high)
-
-    def __getitem__(self, i: int) -> int:
-        if self.high is None:
-            return self.low[i]
-        return (self.high[i] << 64) | (self.low[i] & _MASK64)
-
-
-class Chunk:
-    """Columns of up to `CHUNK_EVENTS` consecutive events and of their postings' rows."""
-
-    __slots__ = (
-        "at",
-        "base_row",
-        "base_seq",
-        "offset",
-        "print8",
-        "row_account",
-        "row_debits",
-        "row_event",
-        "row_net",
-        "txid",
-    )
-
-    def __init__(self, base_seq: int, base_row: int) -> None:
-        self.base_seq, self.base_row = base_seq, base_row
-        self.at = array("q")
-        self.offset = array("Q")
-        self.txid = array("Q")
-        """Two numbers an event, high half first; zeros for what is no transaction."""
-        self.print8 = array("Q")
-        self.row_event = array("H")
-        self.row_account = array("I")
-        self.row_net = Column()
-        """The account's balance after the row."""
-        self.row_debits = Column()
-        """The account's cumulated debits after the row."""
-
-    def txid_of(self, i: int) -> int:
-        return self.txid[2 * i] << 64 | self.txid[2 * i + 1]
-
-
-class Account:
-    """One account: its definition, what it holds now, and the numbers of its rows."""
-
-    __slots__ = (
-        "asset",
-        "asset_index",
-        "config",
-        "credits",
-        "debits",
-        "definition",
-        "floor",
-        "index",
-        "item",
-        "net",
-        "opened",
-        "rows",
-        "sign",
-        "tip",
-        "updated",
-    )
-
-    def __init__(
-        self, index: int, asset_index: int, definition: AccountDef, config: AccountCfg, opened: int
-    ) -> None:
-        self.index, self.asset_index = index, asset_index
-        self.definition, self.config = definition, config
-        self.asset = definition.asset
-        self.item = integer_item(index)
-        self.sign = -1 if config.normal_side is Direction.CREDIT else 1
-        self.floor = config.min_balance
-        self.opened = opened
-        self.net = self.tip = 0
-        """`tip` is `net` plus what has been accepted but is not durable yet."""
-        self.debits = self.credits = 0
-        self.updated = 0
-        self.rows = array("I")
-
-    @property
-    def balance(self) -> BalanceSnapshot:
-        return BalanceSnapshot(Amount(self.sign * self.net, self.asset), self.updated)
-
 
 Row: TypeAlias = "tuple[Account, int, int]"
 """An account, the amount it moves by, and its balance after that; debit-positive."""
@@ -381,7 +274,7 @@ class BookState:
         chunk.at.append(at)
         chunk.offset.append(offset)
         chunk.txid.append(txid >> 64)
-        chunk.txid.append(txid & _MASK64)
+        chunk.txid.append(txid & MASK64)
         chunk.print8.append(print8)
         self.last_seq, self.last_at = seq, at
         return chunk
@@ -403,11 +296,11 @@ class BookState:
                 turnover[2 * account.asset_index + 1] -= signed
             chunk.row_event.append(event)
             chunk.row_account.append(account.index)
-            if nets.high is None and -_I64 <= after < _I64:
+            if nets.high is None and -INT64_END <= after < INT64_END:
                 nets.low.append(after)
             else:
                 nets.append_wide(after)
-            if debit_sums.high is None and debits < _I64:
+            if debit_sums.high is None and debits < INT64_END:
                 debit_sums.low.append(debits)
             else:
                 debit_sums.append_wide(debits)
@@ -661,3 +554,25 @@ class BookState:
             if sums[2 * i] or sums[2 * i + 1]
         ]
         return sorted(rows, key=lambda row: row.asset)
+
+    # ------------------------------------------------------------ the book itself
+
+    def info(self, **around: Any) -> BookInfo:
+        """What is known of the book; `around` says what only those know who keep its files."""
+        unknown: dict[str, Any] = {
+            "snapshots": 0,
+            "runs": 0,
+            "repairs": (),
+            "queued": 0,
+            "batch_size": 0.0,
+            "sync_micros": 0.0,
+        }
+        return BookInfo(
+            name=self.name,
+            last_seq=self.last_seq,
+            head=(self.head_seq, self.head.hex()),
+            last_at=from_micros(self.last_at) if self.last_seq else None,
+            accounts=len(self.by_index),
+            transactions=self.transactions,
+            **{**unknown, **around},
+        )

@@ -29,8 +29,11 @@ from .segments import Appended, DiskFull, Segment, SegmentLog
 from .snapshots import KEPT, Image, snapshot_name, write_snapshot
 from .state import Accepted, BookState, Known
 from .subscriptions import Ring, Signal
+from .watermark import Watermark
 
 logger = logging.getLogger("store")
+
+LOCK_NAME, BOOKS_NAME = "LOCK", "books"
 
 QUEUE_MAX = 16_384
 """How many jobs wait in a book's queue; further callers wait for room."""
@@ -93,6 +96,7 @@ class BookWriter:
         self.txids: KeyIndex[int] = opened.txids
         self.keys.offload = self.txids.offload = shop.writes
         self.log = SegmentLog(shop.files, self.directory, name, options.segment_max, opened.segments)
+        self._watermark = Watermark(shop.files, self.directory)
         self.repairs = tuple(opened.repairs)
         self.unchecked: list[Segment] = opened.unchecked
         self._snapshots = opened.snapshots
@@ -236,7 +240,7 @@ class BookWriter:
         self, accepted: list[Accepted], frames: list[bytes], waiting: list[tuple[Job, Accepted, bool]]
     ) -> None:
         try:
-            write = self._shop.writes.start(self._append, frames, accepted[0].seq)
+            write = self._shop.writes.start(self._append, frames, accepted[0].seq, accepted[-1].seq)
             self.state.link(accepted)
             appended, seconds = await write
         except DiskFull as e:
@@ -258,10 +262,12 @@ class BookWriter:
             await self._apply(accepted, waiting, appended.start)
         self._keep_house()
 
-    def _append(self, frames: list[bytes], first_seq: int) -> tuple[Appended, float]:
+    def _append(self, frames: list[bytes], first_seq: int, last_seq: int) -> tuple[Appended, float]:
         started = perf_counter()
         appended = self.log.append(b"".join(frames), first_seq)
-        return appended, perf_counter() - started
+        seconds = perf_counter() - started
+        self._watermark.publish(last_seq)
+        return appended, seconds
 
     def _decide(self, wanted: Wanted, known: Known | None = None, id_used: bool = False) -> Any:
         """An Accepted, or an answer to give at once. Raises StoreError."""
@@ -393,6 +399,7 @@ class BookWriter:
             await asyncio.wait([self._task])
         if self._house_tasks:
             await asyncio.wait(self._house_tasks)
+        self._watermark.close()
         await self._shop.writes.run(self.log.close)
         self.closed = True
         self.news.fire()
@@ -474,7 +481,10 @@ class BookWriter:
     # ------------------------------------------------------------ reading
 
     async def payloads(self, from_seq: int, count: int) -> Sequence[bytes]:
-        """Up to `count` durable payloads from `from_seq`, at least one if there is any. Raises CorruptLog, StoreIOError."""
+        """Up to `count` durable payloads from `from_seq`, at least one if there is any.
+
+        Raises CorruptLog, StoreIOError.
+        """
         state = self.state
         recent = self.ring.take(from_seq, count, state.last_seq)
         if recent:
@@ -493,18 +503,11 @@ class BookWriter:
             raise StoreIOError(f"Book {self.name!r} cannot be read: {e.strerror or e}.") from e
 
     def info(self) -> BookInfo:
-        state, log = self.state, self.log
         figures = self._figures
         count = max(1, len(figures))
-        return BookInfo(
-            name=self.name,
-            last_seq=state.last_seq,
-            head=(state.head_seq, state.head.hex()),
-            last_at=from_micros(state.last_at) if state.last_seq else None,
-            accounts=len(state.by_index),
-            transactions=state.transactions,
-            bytes_on_disk=log.bytes + self._side_bytes,
-            segments=len(log.segments),
+        return self.state.info(
+            bytes_on_disk=self.log.bytes + self._side_bytes,
+            segments=len(self.log.segments),
             snapshots=len(self._snapshots),
             runs=len(self.keys.runs),
             repairs=self.repairs,

@@ -1,0 +1,115 @@
+"""A copy of a ledger taken while it is written: it opens, and equals what was durable when its copying began."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable, Sequence
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+from .errors import StoreIOError
+from .files import DurableFile, Files, make_directories, read_all
+from .offload import Offload
+from .segments import SegmentLog, segment_name
+from .verification import Extent
+
+MANIFEST_NAME = "MANIFEST.json"
+_PIECE_BYTES = 2**20
+
+BackupProgress = Callable[[int, int], None]
+"""Told (bytes copied, bytes in all)."""
+
+
+async def copy_ledger(
+    files: Files,
+    offload: Offload,
+    target: Path,
+    books_name: str,
+    books: Sequence[tuple[str, SegmentLog, Extent]],
+    progress: BackupProgress | None,
+) -> dict[str, Any]:
+    """Copy the logs within their extents to `target`, new or empty; the manifest, which is written last.
+
+    Logs alone are copied, the rest is derived from them. Raises OSError, StoreIOError; what was copied stays.
+    """
+    if await offload.run(_in_use, target):
+        raise StoreIOError(f"{target} is not empty; back up into a new directory.")
+    total = sum(size for _, _, extent in books for _, size in extent.segments)
+    done = 0
+    listed: dict[str, Any] = {}
+    for name, log, extent in books:
+        directory = target / books_name / name
+        await offload.run(make_directories, files, directory)
+        digests: dict[str, str] = {}
+        for segment, size in extent.segments:
+            file_name = segment_name(segment.base_seq)
+            copy = _Copy(files, log.directory / file_name, directory / file_name, size)
+            try:
+                while await offload.run(copy.step):
+                    if progress is not None:
+                        progress(done + copy.copied, total)
+                digests[file_name] = copy.digest
+            finally:
+                await offload.run(copy.close)
+            done += size
+        listed[name] = {"last_seq": extent.last_seq, "head": extent.head.hex(), "sha256": digests}
+    manifest = {"format": 1, "bytes": total, "books": listed}
+    await offload.run(_write_manifest, files, target, manifest)
+    if progress is not None:
+        progress(total, total)
+    return manifest
+
+
+def _in_use(target: Path) -> bool:
+    return target.exists() and bool(os.listdir(target))
+
+
+def _write_manifest(files: Files, target: Path, manifest: dict[str, Any]) -> None:
+    make_directories(files, target)
+    file = DurableFile(files, target / MANIFEST_NAME)
+    try:
+        file.write(json.dumps(manifest, indent=2, sort_keys=True, ensure_ascii=False).encode() + b"\n")
+        file.commit()
+    except BaseException:
+        file.abandon()
+        raise
+
+
+class _Copy:
+    """One file's first bytes, copied piece by piece."""
+
+    def __init__(self, files: Files, source: Path, target: Path, size: int) -> None:
+        self._files, self._source, self._target, self._size = files, source, target, size
+        self._fd: int | None = None
+        self._file: DurableFile | None = None
+        self._hash = sha256()
+        self.copied = 0
+
+    @property
+    def digest(self) -> str:
+        return self._hash.hexdigest()
+
+    def step(self) -> bool:
+        """Copy a piece; False when all is there, durable."""
+        if self._fd is None or self._file is None:
+            self._fd = self._files.open(self._source)
+            self._file = DurableFile(self._files, self._target)
+        piece = read_all(self._files, self._fd, min(_PIECE_BYTES, self._size - self.copied), self.copied)
+        if not piece and self.copied < self._size:
+            raise StoreIOError(f"{self._source} ended while it was copied.")
+        self._file.write(piece)
+        self._hash.update(piece)
+        self.copied += len(piece)
+        if self.copied < self._size:
+            return True
+        self._file.commit()
+        self._file = None
+        return False
+
+    def close(self) -> None:
+        if self._fd is not None:
+            self._files.close(self._fd)
+        if self._file is not None:
+            self._file.abandon()

@@ -1,0 +1,355 @@
+"""FollowedLedger: a ledger that another process writes, read live, without its lock and without writing a byte.
+
+What it shows is durable: events up to the writer's watermark, or up to what a later frame says was synced. A torn
+tail is looked at again until the writer, or its next life, has completed or cut it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+from collections.abc import AsyncGenerator, Sequence
+from pathlib import Path
+from types import TracebackType
+
+from .codec import (
+    FORMAT_VERSION,
+    decode_items_checked,
+    decode_segment_header,
+    read_prefix,
+)
+from .errors import CorruptLog, InvalidBook, StoreError, StoreIOError, StoreReadOnly, UnsupportedFormat
+from .files import Files, read_all
+from .frames import FRAME_HEAD_BYTES, read_frame
+from .model import (
+    AccountCfg,
+    AccountDef,
+    AssetDef,
+    BookInfo,
+    Committed,
+    Transaction,
+)
+from .names import SYSTEM_BOOK, check_book_name
+from .offload import Offload, Pace
+from .reading import LedgerReads
+from .recovery import Progress
+from .segments import Segment, SegmentLog, frame_groups, segment_name
+from .state import BookState
+from .subscriptions import Signal, Watchers
+from .watermark import read_watermark
+from .writer import BOOKS_NAME, LOCK_NAME
+
+POLL_SECONDS = 0.1
+
+
+class FollowedBook:
+    """One book as far as it is durable; `advance` looks for more."""
+
+    def __init__(self, files: Files, offload: Offload, directory: Path, name: str) -> None:
+        self.name = name
+        self._files, self._offload, self._directory = files, offload, directory
+        self.state = BookState(name)
+        self.log = SegmentLog(files, directory, name, 0, [])
+        self.news = Signal()
+        self.error: StoreIOError | None = None
+        self.closed = False
+        self._keys: dict[str, int] = {}
+        self._txids: dict[int, int] = {}
+        self._segment: Segment | None = None
+        self._durable = 0
+
+    async def advance(self, progress: Progress | None = None) -> bool:
+        """Take in what has become durable; whether there was anything. Raises StoreIOError, OSError."""
+        if self.error is not None:
+            return False
+        before = self.state.last_seq
+        noted = await self._offload.run(read_watermark, self._files, self._directory)
+        self._durable = max(self._durable, noted)
+        while await self._advance_in_segment(progress):
+            pass
+        if self.state.last_seq == before:
+            return False
+        self.news.fire()
+        return True
+
+    async def _advance_in_segment(self, progress: Progress | None) -> bool:
+        """Read on in the segment that grows, or begin the next one; whether there may be more."""
+        state = self.state
+        segment = self._segment
+        if segment is None or state.last_seq < segment.base_seq:
+            # until its first event is known, its header may still be written anew
+            segment = await self._begin_segment(state.last_seq + 1)
+            if segment is None:
+                return False
+        path = self._directory / segment_name(segment.base_seq)
+        fd = await self._offload.run(self._files.open, path)
+        try:
+            size = self._files.size(fd)
+            if size > segment.bytes:
+                await self._read(fd, segment, size, progress)
+        finally:
+            self._files.close(fd)
+        if segment.bytes == size and state.last_seq >= segment.base_seq:
+            following = self._directory / segment_name(state.last_seq + 1)
+            if await self._offload.run(os.path.exists, following):
+                self._segment = None
+                return True
+        return False
+
+    async def _begin_segment(self, base_seq: int) -> Segment | None:
+        """The segment that begins at this seq, None while it has no header."""
+        name = segment_name(base_seq)
+        try:
+            fd = await self._offload.run(self._files.open, self._directory / name)
+        except FileNotFoundError:
+            return None
+        try:
+            data = await self._offload.run(read_all, self._files, fd, 4096, 0)
+        finally:
+            self._files.close(fd)
+        payload = read_frame(data, 0)
+        header = decode_segment_header(payload) if payload is not None else None
+        if payload is None or header is None:
+            return None
+        if header.version != FORMAT_VERSION:
+            raise UnsupportedFormat(self._directory.parent.parent, header.version)
+        if (header.book, header.base_seq) != (self.name, base_seq):
+            raise CorruptLog(self.name, name, 0, "its header is about something else")
+        self._segment = Segment(base_seq, FRAME_HEAD_BYTES + len(payload), header.salt)
+        self.log.replace_last(self._segment)
+        return self._segment
+
+    async def _read(self, fd: int, segment: Segment, size: int, progress: Progress | None) -> None:
+        """Fold the frames that are durable; those that are not yet are read again the next time."""
+        state = self.state
+        waiting: list[tuple[int, bytes]] = []
+        """(offset, payload) of frames behind the last one that is known to be durable."""
+        pace = Pace()
+        async for start, payloads in frame_groups(self._files, self._offload, fd, segment.bytes, size):
+            offset = start
+            for payload in payloads:
+                prefix = read_prefix(payload)
+                wanted = state.last_seq + len(waiting) + 1
+                if prefix is None or prefix.salt != segment.salt or prefix.seq != wanted:
+                    return
+                waiting.append((offset, payload))
+                offset += FRAME_HEAD_BYTES + len(payload)
+                if prefix.synced > self._durable:
+                    self._durable = prefix.synced
+            durable = self._durable - state.last_seq
+            if durable > 0:
+                self._fold(segment, waiting[:durable])
+                waiting = waiting[durable:]
+            if pace.due:
+                if progress is not None:
+                    progress(self.name, state.last_seq, max(state.last_seq, self._durable))
+                await pace.rest()
+
+    def _fold(self, segment: Segment, frames: list[tuple[int, bytes]]) -> None:
+        for offset, payload in frames:
+            seq = self.state.last_seq + 1
+            try:
+                named = self.state.fold(decode_items_checked(payload), payload, offset)
+            except (ValueError, TypeError, IndexError, KeyError, OverflowError) as e:
+                raise CorruptLog(
+                    self.name, segment_name(segment.base_seq), offset, f"a frame is no event: {e}"
+                ) from e
+            if named is not None:
+                self._keys[named[0]] = seq
+                self._txids[named[1]] = seq
+            segment.bytes = offset + FRAME_HEAD_BYTES + len(payload)
+
+    # ------------------------------------------------------------ what reading needs
+
+    async def payloads(self, from_seq: int, count: int) -> Sequence[bytes]:
+        state = self.state
+        if from_seq > state.last_seq:
+            return []
+        segment = self.log.segment_of(from_seq)
+        last = min(from_seq + count - 1, self.log.last_seq_of(segment, state.last_seq))
+        offset, stop = state.offset_of(from_seq), segment.bytes
+        try:
+            return await self._offload.run(self.log.read, segment, offset, last - from_seq + 1, stop)
+        except OSError as e:
+            raise StoreIOError(f"Book {self.name!r} cannot be read: {e.strerror or e}.") from e
+
+    async def find_key(self, key: str) -> int | None:
+        return self._keys.get(key)
+
+    async def find_txid(self, txid: int) -> int | None:
+        return self._txids.get(txid)
+
+    def stopped_error(self) -> StoreIOError:
+        return self.error or StoreIOError(f"Book {self.name!r} is no longer followed.")
+
+    def info(self) -> BookInfo:
+        return self.state.info(
+            bytes_on_disk=sum(segment.bytes for segment in self.log.segments),
+            segments=len(self.log.segments),
+            writer="running" if self.error is None else "damaged",
+            error=str(self.error) if self.error is not None else None,
+        )
+
+
+class FollowedLedger(LedgerReads):
+    """The ledger in a directory that another process has open, or nobody. Made by `open`; ends with `shutdown`.
+
+    Offers the `Store` protocol; what writes raises StoreReadOnly.
+    """
+
+    def __init__(self, directory: Path, files: Files) -> None:
+        loop = asyncio.get_running_loop()
+        self.directory = directory
+        self._files = files
+        self._offload = Offload(loop, 2, "talea-follow")
+        self._watchers = Watchers()
+        self._books: dict[str, FollowedBook] = {}
+        self._born = Signal()
+        self._closed = False
+        self._closing = asyncio.Event()
+        self._task: asyncio.Task[None] | None = None
+        self.trouble: str | None = None
+        """Why the last look at the directory failed, if it did; it is tried again."""
+
+    @classmethod
+    async def open(
+        cls,
+        directory: str | os.PathLike[str],
+        progress: Progress | None = None,
+        *,
+        files: Files | None = None,
+    ) -> FollowedLedger:
+        """Read what is durable now, then follow. Raises StoreIOError and its kinds."""
+        ledger = cls(Path(directory), files or Files())
+        try:
+            if not await ledger._offload.run(os.path.isdir, ledger.directory):
+                raise StoreIOError(f"There is no ledger at {directory}.")
+            await ledger._look(progress)
+        except BaseException as e:
+            ledger._offload.close()
+            if isinstance(e, OSError):
+                raise StoreIOError(f"The ledger at {directory} cannot be read: {e.strerror or e}.") from e
+            raise
+        ledger._task = asyncio.get_running_loop().create_task(ledger._follow(), name="talea-follow")
+        return ledger
+
+    async def __aenter__(self) -> FollowedLedger:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.shutdown()
+
+    async def writer_pid(self) -> int | None:
+        """The process that has the ledger open, or had it last and may live; None when it is gone."""
+        return await self._offload.run(_writer_pid, self.directory / LOCK_NAME)
+
+    async def shutdown(self) -> None:
+        if self._closed:
+            return
+        self._closed = True
+        self._closing.set()
+        if self._task is not None:
+            await asyncio.wait([self._task])
+        self._offload.close()
+        for book in self._books.values():
+            book.closed = True
+            book.news.fire()
+        self._born.fire()
+        self._watchers.close()
+
+    async def _follow(self) -> None:
+        while not self._closed:
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._closing.wait(), POLL_SECONDS)
+            try:
+                await self._look(None)
+                self.trouble = None
+            except OSError as e:
+                self.trouble = e.strerror or str(e)
+
+    async def _look(self, progress: Progress | None) -> None:
+        """Find new books, and take in what has become durable in each. Raises OSError."""
+        root = self.directory / BOOKS_NAME
+        for entry in await self._offload.run(self._files.entries, root):
+            if entry.name in self._books or entry.is_link or not entry.is_directory:
+                continue
+            with contextlib.suppress(InvalidBook):
+                check_book_name(entry.name)
+                self._books[entry.name] = FollowedBook(
+                    self._files, self._offload, root / entry.name, entry.name
+                )
+                self._born.fire()
+        for book in sorted(
+            self._books.values(), key=lambda book: book.name
+        ):  # the registry's book comes first
+            if self._closed:
+                return
+            try:
+                if await book.advance(progress):
+                    self._watchers.changed(book.name)
+            except StoreIOError as e:
+                book.error = e
+                book.news.fire()
+                self._watchers.changed(book.name)
+
+    # ------------------------------------------------------------ books
+
+    def _find(self, name: str) -> FollowedBook | None:
+        self._refuse_if_closed()
+        check_book_name(name)
+        return self._books.get(name)
+
+    def _names(self) -> list[str]:
+        return sorted(self._books)
+
+    def _assets(self) -> dict[str, AssetDef]:
+        system = self._find(SYSTEM_BOOK)
+        return system.state.assets if system is not None else {}
+
+    async def books(self) -> list[BookInfo]:
+        self._refuse_if_closed()
+        return [
+            self._books[name].info()
+            for name in self._names()
+            if name != SYSTEM_BOOK
+            and (self._books[name].state.last_seq or self._books[name].error is not None)
+        ]
+
+    async def book(self, name: str) -> BookInfo | None:
+        book = self._find(name)
+        return book.info() if book is not None and book.state.last_seq else None
+
+    def watch(self) -> AsyncGenerator[frozenset[str], None]:
+        self._refuse_if_closed()
+        return self._watchers.watch()
+
+    # ------------------------------------------------------------ what only a writer does
+
+    def _read_only(self) -> StoreReadOnly:
+        return StoreReadOnly(self.directory)
+
+    async def register_asset(self, asset: AssetDef) -> None:
+        raise self._read_only()
+
+    async def open_account(self, definition: AccountDef, config: AccountCfg) -> None:
+        raise self._read_only()
+
+    async def commit(self, transaction: Transaction) -> Committed:
+        raise self._read_only()
+
+    async def commit_batch(self, transactions: Sequence[Transaction]) -> list[Committed | StoreError]:
+        raise self._read_only()
+
+
+def _writer_pid(lock: Path) -> int | None:
+    try:
+        pid = int(lock.read_text("ascii"))
+        os.kill(pid, 0)
+    except PermissionError:
+        return pid  # somebody else's process
+    except (OSError, ValueError, OverflowError):
+        return None
+    return pid
