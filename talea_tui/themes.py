@@ -47,7 +47,7 @@ LIGHT = Theme(
         "block-cursor-background": "#d6e4ec",
         "border": "#c8c9c2",
         "border-blurred": "#dcdcd6",
-        "dim": "#696e76",
+        "dim": "#5d626a",
         "past": "#8a5a00",
     },
 )

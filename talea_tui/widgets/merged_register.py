@@ -55,7 +55,7 @@ class BranchSource:
         self.balances: list[int] = []
 
     async def take(self, infos: Sequence[AccountInfo]) -> int:
-        """Take in what `infos`, of the same accounts in the same order, count beyond what is here; how many rows."""
+        """Take in what `infos`, of the same accounts and order, count beyond what is here; the rows now."""
         async with self.taking:
             await self._take(infos)
         return len(self.changes)

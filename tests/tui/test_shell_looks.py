@@ -1,0 +1,136 @@
+"""How the screens look: as text at three sizes, and readable in every theme.
+
+`pytest --snapshot-update tests/tui/test_shell_looks.py` writes the pictures anew; look at the difference.
+"""
+
+from __future__ import annotations
+
+import random
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from syrupy.assertion import SnapshotAssertion
+
+from store import AccountKind
+from tests.support.build import account, asset, credit, debit, open_accounts, posted, txid
+from tests.support.clock import FakeClock
+from tests.support.memory_store import MemoryStore
+from tests.tui.conftest import OpenApp, screen_text, settle
+
+K = AccountKind
+BOOK = "hackerspace"
+KINDS = {
+    "Assets:Checking": K.ASSET,
+    "Assets:Savings": K.ASSET,
+    "Liabilities:Credit card": K.LIABILITY,
+    "Equity:Opening": K.EQUITY,
+    "Revenue:Dues": K.INCOME,
+    "Revenue:Donations": K.INCOME,
+    "Expenses:Rent": K.EXPENSE,
+    "Expenses:Supplies": K.EXPENSE,
+    "Expenses:Supplies:Wood shop": K.EXPENSE,
+    "Expenses:電気代": K.EXPENSE,
+}
+ENTRIES = (
+    ("Expenses:Rent", "Assets:Checking", "Zelle BUBBLY DYNAMICS", 146_600),
+    ("Assets:Checking", "Revenue:Dues", "STRIPE TRANSFER", 53_614),
+    ("Assets:Checking", "Revenue:Donations", "PAYPAL TRANSFER", 3_381),
+    ("Expenses:Supplies", "Assets:Checking", "HOME DEPOT #1901", 1_536),
+    ("Expenses:電気代", "Liabilities:Credit card", "ComEd [bold]August[/]", 8_812),
+    ("Expenses:Supplies:Wood shop", "Assets:Checking", "Bits & blades", 2_899),
+)
+SIZES = ((60, 20), (80, 24), (160, 48))
+SCREENS = {
+    "books": ["1"],
+    "accounts": ["2"],
+    "branch": ["2", "home"],
+    "register": ["2", "right"],
+    "transaction": ["2", "right", "right"],
+    "past": ["2", "at", *"#20", "enter"],
+    "help": ["2", "question_mark"],
+    "palette": ["2", "colon", *"sup"],
+}
+
+
+@pytest.fixture
+async def store() -> MemoryStore:
+    store = MemoryStore(FakeClock(step_micros=60_000_000))
+    await store.register_asset(asset("USD"))
+    await store.register_asset(asset("ETH", 18))
+    await open_accounts(store, KINDS, asset="USD", book=BOOK)
+    await open_accounts(
+        store, {"Assets:Wallet": K.ASSET, "Equity:Opening:ETH": K.EQUITY}, asset="ETH", book=BOOK
+    )
+    await open_accounts(store, {"Assets:Till": K.ASSET}, asset="USD", book="bar", min_balance=0)
+    chance, day = random.Random(4), datetime(2024, 6, 1, tzinfo=UTC)
+    rows = [("Assets:Checking", "Equity:Opening", "Opening balance", 1_250_000, "USD")]
+    rows.append(("Assets:Wallet", "Equity:Opening:ETH", "Genesis", 120 * 10**18 + 1, "ETH"))
+    for _ in range(60):
+        to, source, words, around = chance.choice(ENTRIES)
+        rows.append((to, source, words, round(around * chance.uniform(0.6, 1.4)), "USD"))
+    for number, (to, source, words, minor, held) in enumerate(rows):
+        await store.commit(
+            posted(
+                debit(to, minor, held, BOOK),
+                credit(source, minor, held, BOOK),
+                book=BOOK,
+                key=f"entry-{number}",
+                id=txid(number),
+                metadata={"description": words},
+                occurred_at=day + timedelta(days=number // 2),
+            )
+        )
+    return store
+
+
+@pytest.mark.parametrize("screen", SCREENS)
+@pytest.mark.parametrize("size", SIZES, ids=lambda size: "x".join(map(str, size)))
+async def test_a_screen_looks_as_it_did(store, open_app: OpenApp, snapshot: SnapshotAssertion, screen, size):
+    async with open_app(store, size=size) as pilot:
+        await pilot.press("end")
+        await settle(pilot)
+        for key in SCREENS[screen]:
+            await pilot.press(key)
+            await settle(pilot)
+        assert screen_text(pilot.app) == snapshot
+
+
+def _luminance(red: float, green: float, blue: float) -> float:
+    parts = [part / 255 for part in (red, green, blue)]
+    linear = [part / 12.92 if part <= 0.03928 else ((part + 0.055) / 1.055) ** 2.4 for part in parts]
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+
+@pytest.mark.parametrize("theme", ["talea-dark", "talea-light"])
+@pytest.mark.parametrize("screen", [name for name in SCREENS if name not in ("help", "palette")])
+async def test_every_word_stands_out_from_its_ground(store, open_app: OpenApp, theme, screen):
+    async with open_app(store, size=(120, 40)) as pilot:
+        pilot.app.theme = theme
+        for key in SCREENS[screen]:
+            await pilot.press(key)
+            await settle(pilot)
+        top = pilot.app.screen
+        faint = set()
+        for strip in top._compositor.render_strips():
+            for text, style, _ in strip:
+                if (
+                    not text.strip(" ─│╭╮╰╯▁▂▃▄▅▆▇█▌▎▊")
+                    or style is None
+                    or not style.color
+                    or not style.bgcolor
+                ):
+                    continue
+                if style.color.triplet is None or style.bgcolor.triplet is None:
+                    continue
+                one, other = _luminance(*style.color.triplet), _luminance(*style.bgcolor.triplet)
+                if (max(one, other) + 0.05) / (min(one, other) + 0.05) < 4.5:
+                    faint.add((text.strip(), style.color.name, style.bgcolor.name))
+        assert not faint
+
+
+async def test_the_register_of_the_picture_is_the_stores(store, open_app: OpenApp):
+    async with open_app(store, size=(160, 48)) as pilot:
+        await pilot.app.go("accounts", account=account("Assets:Checking", BOOK))
+        await settle(pilot)
+        minor = (await store.account(account("Assets:Checking", BOOK))).balance.amount.minor
+        assert f"{minor / 100:,.2f}".replace("-", "−") in screen_text(pilot.app)
