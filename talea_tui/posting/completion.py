@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterable
+from collections.abc import Collection
 from dataclasses import dataclass
 from functools import lru_cache
+from heapq import nsmallest
+from itertools import islice
 
 from .usage import UsageIndex
 
 _WHOLE, _PREFIX, _WORD, _INSIDE, _SCATTERED = 5.0, 4.0, 3.0, 2.0, 0.5
+_WEIGHED_MAX = 500
+_SCATTERED_MAX = 5_000
 _WORD_BREAK = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|[\s_\-./]+")
 
 
@@ -22,7 +26,7 @@ class AccountMatch:
 
 
 def complete_account(
-    typed: str, paths: Iterable[str], usage: UsageIndex, last_seq: int, limit: int = 8
+    typed: str, paths: Collection[str], usage: UsageIndex, last_seq: int, limit: int = 8
 ) -> list[AccountMatch]:
     """The accounts that `typed` can mean, best first.
 
@@ -33,22 +37,38 @@ def complete_account(
     """
     parts = [part for part in re.split(r"[:\s]+", typed.casefold()) if part]
     if not parts:
-        chosen = [AccountMatch(path, 0.0, use_weight(path, usage, last_seq)) for path in paths]
-        chosen.sort(key=lambda match: (-match.weight, match.path.casefold()))
-        return chosen[:limit]
-    near, far = [], []
-    scattered = re.compile(".*?".join(re.escape(letter) for part in parts for letter in part), re.DOTALL)
-    for path in paths:
-        folded = path.casefold()
-        if all(part in folded for part in parts):
-            near.append(path)
-        elif scattered.search(folded):
-            far.append(path)
-    matches = _fitting(parts, near, usage, last_seq)
-    if len(matches) < limit:
+        return _most_used(paths, usage, last_seq, limit)
+    near = [path for path in paths if _holds(path.casefold(), parts)]
+    matches = _fitting(parts, _likeliest(near, parts, usage), usage, last_seq)
+    if len(matches) < limit and len(paths) <= _SCATTERED_MAX:
+        known = set(near)
+        scattered = re.compile(".*?".join(re.escape(letter) for part in parts for letter in part), re.DOTALL)
+        far = [path for path in paths if path not in known and scattered.search(path.casefold())]
         matches += _fitting(parts, far, usage, last_seq)
     matches.sort(key=lambda match: (-(match.fit + match.weight), len(match.path), match.path.casefold()))
     return matches[:limit]
+
+
+def _most_used(paths: Collection[str], usage: UsageIndex, last_seq: int, limit: int) -> list[AccountMatch]:
+    used = [path for path in paths if usage.account(path) is not None]
+    if len(used) < limit:
+        used += nsmallest(limit, (path for path in paths if usage.account(path) is None), key=str.casefold)
+    chosen = [AccountMatch(path, 0.0, use_weight(path, usage, last_seq)) for path in used]
+    return nsmallest(limit, chosen, key=lambda match: (-match.weight, match.path.casefold()))
+
+
+def _holds(folded: str, parts: list[str]) -> bool:
+    return all(part in folded for part in parts)
+
+
+def _likeliest(paths: list[str], parts: list[str], usage: UsageIndex) -> list[str]:
+    """As many as can be weighed between two keys: those used, then those a segment of which begins so."""
+    if len(paths) <= _WEIGHED_MAX:
+        return paths
+    used = [path for path in paths if usage.account(path) is not None][:_WEIGHED_MAX]
+    begins = re.compile("(?:^|:)" + re.escape(parts[-1]), re.IGNORECASE)
+    begun = islice((path for path in paths if begins.search(path)), _WEIGHED_MAX)
+    return list(dict.fromkeys([*used, *begun, *paths[:_WEIGHED_MAX]]))
 
 
 def use_weight(path: str, usage: UsageIndex, last_seq: int) -> float:

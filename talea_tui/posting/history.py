@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from store import AccountId, AccountInfo
+from store import AccountId, AccountInfo, AccountOpened
 
 from .usage import UsageIndex, pages_back
 
@@ -28,15 +28,17 @@ class BookHistory:
         self._learning = False
 
     async def learn_accounts(self, store: Store, named: Iterable[str]) -> None:
-        """All accounts when there are others than before; else only those in `named`."""
-        info = await store.book(self.book)
-        if info is None or info.accounts != len(self.accounts):
+        """All accounts the first time; then those in `named`. Others come with `learn_usage`."""
+        if not self.accounts:
             self.accounts = {a.definition.id.path: a for a in await store.accounts(self.book)}
             return
-        for path in set(named) & self.accounts.keys():
-            known = await store.account(AccountId(book=self.book, path=path))
-            if known is not None:
-                self.accounts[path] = known
+        for path in {path for path in named if path}:
+            await self._learn_account(store, AccountId(book=self.book, path=path))
+
+    async def _learn_account(self, store: Store, account: AccountId) -> None:
+        known = await store.account(account)
+        if known is not None:
+            self.accounts[account.path] = known
 
     async def learn_usage(self, store: Store) -> None:
         """Newest pages first, so that the last uses are offered at once; later only what is new."""
@@ -49,7 +51,13 @@ class BookHistory:
             most = last - self.last_seq if self.last_seq else HISTORY_EVENTS
             self.last_seq = last
             for start, count in pages_back(last, most, HISTORY_PAGE):
-                self.usage.observe_all(await store.read_events(self.book, start, count))
+                events = await store.read_events(self.book, start, count)
+                self.usage.observe_all(events)
+                for event in events:
+                    if isinstance(event.event, AccountOpened):
+                        account = event.event.definition.id
+                        if account.path not in self.accounts:
+                            await self._learn_account(store, account)
                 await asyncio.sleep(0)
         finally:
             self._learning = False

@@ -454,8 +454,9 @@ class PostScreen(TaleaScreen):
             following = next_field(self.draft, assessment, self.history.usage, FORM)
             self.form.widget_at(following or FORM).focus()
             return
-        if not self.app.may_write(self.book):
+        if self.app.why_read_only(self.book) is not None:
             self._show()
+            self.form.bar.focus()
             return
         self.posting = True
         self._show()

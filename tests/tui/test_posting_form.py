@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 from textual.pilot import Pilot
 
 from store import AccountId, AccountKind, LogTaleaStore, StoredTransaction, StoreIOError, TransactionPosted
@@ -321,3 +322,37 @@ async def test_huge_and_tiny_amounts_stand_in_their_columns(store, settings, ope
         assert "balanced ✓" in screen_text(pilot.app)
         await keys(pilot, "enter")
         assert sides(await last_transaction(store))[0][1] == 120_000_000 * ETHER
+
+
+async def test_posting_is_closed_when_the_books_writer_has_stopped(store, settings, open_app: OpenApp):
+    async with open_app(store, settings=settings) as pilot:
+        await keys(pilot, "p", "b", "u", "b", "tab", "enter", "enter")
+        info = pilot.app.books[BOOK]
+        pilot.app.books[BOOK] = replace(info, writer="stopped", error="the disk failed")
+        await keys(pilot, "ctrl+s")
+        assert "read only: the disk failed" in screen_text(pilot.app)
+        assert await last_seq(store) == 12
+        assert form_of(pilot).stack.waiting == 1
+
+
+async def test_an_entry_changed_after_it_was_posted_unseen_can_become_a_new_one(
+    store, settings, open_app: OpenApp, monkeypatch
+):
+    commit, lost = store.commit, []
+
+    async def answer_lost_once(transaction):
+        receipt = await commit(transaction)
+        if not lost:
+            lost.append(receipt)
+            raise StoreIOError("The answer of the disk was lost.")
+        return receipt
+
+    monkeypatch.setattr(store, "commit", answer_lost_once)
+    async with open_app(store, settings=settings) as pilot:
+        await keys(pilot, "p", "b", "u", "b", "tab", "enter", "enter", "enter")
+        form_of(pilot).form.head("comment").focus()
+        await typed(pilot, "late")
+        await keys(pilot, "ctrl+s")
+        assert "This entry was posted before, at seq 13, with other content" in screen_text(pilot.app)
+        await keys(pilot, "ctrl+n", "ctrl+s")
+        assert (await last_transaction(store)).seq == 14
