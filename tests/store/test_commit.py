@@ -408,6 +408,7 @@ def first_but(**changes: Any) -> Transaction:
 )
 async def test_a_key_committed_for_something_else_is_a_conflict(home: Store, changes: dict[str, Any]) -> None:
     await home.commit(first_but())
+    assert await home.book(BOOK) is not None
     with pytest.raises(IdempotencyConflict) as caught:
         await home.commit(first_but(**changes))
     assert (caught.value.key, caught.value.seq) == ("k", 8)
@@ -418,6 +419,7 @@ async def test_a_key_committed_for_something_else_is_a_conflict(home: Store, cha
 
 async def test_object_keys_have_no_order_when_a_retry_is_compared(home: Store) -> None:
     first = await home.commit(first_but())
+    assert await home.book(BOOK) is not None
     turned = {"nested": {"b": "x", "a": [1, 2.5, None, True]}, "n": 1, "memo": "rent"}
     assert (await home.commit(first_but(metadata=turned))) == first
 
@@ -442,6 +444,7 @@ async def test_object_keys_have_no_order_when_a_retry_is_compared(home: Store) -
 )
 async def test_json_values_that_look_alike_differ(home: Store, one: Any, other: Any) -> None:
     await home.commit(first_but(metadata=one))
+    assert await home.book(BOOK) is not None
     with pytest.raises(IdempotencyConflict):
         await home.commit(first_but(metadata=other))
     stored = await home.by_key(BOOK, "k")

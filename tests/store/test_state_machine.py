@@ -30,7 +30,7 @@ from store import (
 from tests.support.build import WHEN, asset, credit, debit, definition, txid
 from tests.support.clock import FakeClock
 from tests.support.faulty_files import FaultyFiles, every, never
-from tests.support.limits import tiny_limits
+from tests.support.limits import TINY, modules_with, tiny_limits
 from tests.support.memory_store import MemoryStore
 from tests.support.observe import attempt, copy_as_a_crash_leaves_it, differences, observe, outcome, plant
 from tests.support.subjects import open_log_store
@@ -283,3 +283,7 @@ class LedgerMachineWithinTinyLimits(LedgerMachine):
 
 TestLedgerAgainstReference = LedgerMachine.TestCase
 TestLedgerWithinTinyLimits = LedgerMachineWithinTinyLimits.TestCase
+
+
+def test_the_limits_that_are_made_tiny_are_limits_of_the_store() -> None:
+    assert [limit for limit in TINY if not modules_with(limit)] == []
