@@ -371,6 +371,7 @@ TAIL: tuple[Action, ...] = (
         "Show the event under the cursor beside the stream.",
         "toggle_details",
     ),
+    Action("tail.highlight", ("h",), "Highlight", "Make events that match a filter stand out.", "highlight"),
     Action("tail.copy_line", ("y",), "Copy line", "Copy the event under the cursor as a line.", "copy_line"),
     Action("tail.copy_json", ("Y",), "Copy JSON", "Copy the event under the cursor as JSON.", "copy_json"),
     Action("tail.export", ("e",), "Export", "Write the events shown to a file, as JSON lines.", "export"),

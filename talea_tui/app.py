@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from textual.screen import Screen
 from textual.widgets import Input, TextArea
 
-from store import AccountId, StoredTransaction, StoreError
+from store import AccountId, StoredTransaction, StoreError, StoreIOError
 
 from .formatting import printable
 from .ledger import LedgerApp, StoreFactory, wall_clock
@@ -102,6 +102,8 @@ class TaleaApp(LedgerApp):
         self.notify(printable(text, 500), markup=False, timeout=4)
 
     def refuse(self, why: str | StoreError) -> None:
+        if isinstance(why, StoreIOError) and self.is_open:
+            self.look_again()
         self.notify(printable(str(why), 500), markup=False, severity="error", title="Not done", timeout=8)
 
     def copy(self, text: str, what: str) -> None:

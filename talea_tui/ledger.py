@@ -196,6 +196,20 @@ class LedgerApp(Shell):
         if self.book is None:
             self.book = next(iter(self.books), None)
 
+    def look_again(self) -> None:
+        """Ask how the books fare: a writer that failed changes no book, so nobody is told."""
+        self.run_worker(self._look_again(), group="look", exclusive=True)
+
+    async def _look_again(self) -> None:
+        before = {name: info.writer for name, info in self.books.items()}
+        try:
+            await self._learn(frozenset())
+        except StoreError:
+            return
+        fared = frozenset(name for name, info in self.books.items() if before.get(name) != info.writer)
+        if fared:
+            self._tell_screens(fared)
+
     def _tell_screens(self, names: frozenset[str] | None) -> None:
         for stack in self._screen_stacks.values():
             for screen in stack:

@@ -16,6 +16,10 @@ if TYPE_CHECKING:
     from rich.style import Style
 
 
+NARROW = 72
+"""Below this width the clock gives way, and the seq of the instant shown."""
+
+
 class _HasCrumbs(Protocol):
     def crumbs(self) -> list[str]: ...
     def status(self) -> str: ...
@@ -44,7 +48,7 @@ class Header(Widget):
             return "◌ opening", "header--state"
         if app.instant is not None:
             seq = app.instant.seq
-            at = f" · seq {format_count(seq)}" if seq is not None else ""
+            at = f" · seq {format_count(seq)}" if seq is not None and self.size.width >= NARROW else ""
             return f"AS OF {app.instant.label}{at} · read only", "header--past"
         if app.book is not None and app.why_read_only() is not None:
             return "■ read only", "header--past"
@@ -63,7 +67,7 @@ class Header(Widget):
         if status:
             right.append((f" {printable(status)} ", self.get_component_rich_style("header--crumb")))
         right.append((f" {printable(state)} ", self.get_component_rich_style(state_class)))
-        if width >= 72:
+        if width >= NARROW:
             right.append((f" {clock} ", self.get_component_rich_style("header--crumb")))
         right_width = sum(cell_len(text) for text, _ in right)
 

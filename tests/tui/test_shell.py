@@ -6,15 +6,17 @@ import asyncio
 import json
 from pathlib import Path
 
+import msgspec
 import pytest
+from textual.events import MouseScrollUp
 
-from store import AccountCfg, StoreClosed, StoreLocked
+from store import AccountCfg, StoreClosed, StoreLocked, WriterStopped
 from talea_tui.app import TaleaApp
 from talea_tui.screens.help import HelpScreen
 from talea_tui.screens.opening import OpeningScreen
 from talea_tui.screens.palette import Palette
 from talea_tui.settings import Settings
-from tests.support.build import BOOK, definition, household, transfer
+from tests.support.build import BOOK, account, definition, household, transfer
 from tests.support.memory_store import MemoryStore
 from tests.tui.conftest import OpenApp, screen_text, settle, until
 
@@ -371,3 +373,46 @@ async def test_a_terminal_that_is_too_small_is_told_so_and_nothing_is_lost(store
         assert "talea needs" not in screen_text(pilot.app)
         assert pilot.app.screen.query_one("#tree").cursor == cursor
         assert pilot.app.screen.query_one("#tree").has_focus
+
+
+# Mouse
+
+
+async def test_the_footers_hints_can_be_clicked(store, open_app: OpenApp):
+    async with open_app(store, size=(100, 30)) as pilot:
+        last = screen_text(pilot.app).splitlines()[-1]
+        await pilot.click(offset=(last.index("? help") + 3, 29))
+        await settle(pilot)
+        assert isinstance(pilot.app.screen, HelpScreen)
+
+
+async def test_the_wheel_scrolls_without_moving_the_cursor(open_app: OpenApp):
+    store = MemoryStore()
+    await household(store)
+    for number in range(100):
+        await store.commit(transfer("assets:bank", "income:salary", number + 1))
+    async with open_app(store, size=(100, 30)) as pilot:
+        await pilot.app.go("accounts", account=account("assets:bank"))
+        await settle(pilot)
+        register = pilot.app.screen.query_one("#register")
+        top, cursor = register.scroll_top, register.cursor
+        await pilot._post_mouse_events([MouseScrollUp], register, offset=(5, 5))
+        await until(pilot, lambda: register.scroll_top < top)
+        assert register.cursor == cursor
+        first = register.scroll_top + 1
+        await until(pilot, lambda: f"{first}–" in screen_text(pilot.app))
+
+
+async def test_a_writer_that_stops_is_told_as_soon_as_something_was_refused(store, open_app: OpenApp):
+    async with open_app(store, size=(100, 30)) as pilot:
+        books = store.books
+
+        async def stopped():
+            return [
+                msgspec.structs.replace(info, writer="stopped", error="I/O error") for info in await books()
+            ]
+
+        store.books = stopped
+        pilot.app.refuse(WriterStopped(BOOK, "I/O error"))
+        await until(pilot, lambda: "■ read only" in screen_text(pilot.app))
+        assert "■ stopped" in screen_text(pilot.app)
