@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 
 from textual import events, on
 from textual.app import ComposeResult
@@ -10,6 +11,7 @@ from textual.app import ComposeResult
 from store import AccountId, AccountInfo, TrialBalanceRow
 
 from ..formatting import (
+    ELLIPSIS,
     align_point,
     fit_amount,
     format_amount,
@@ -34,8 +36,8 @@ from .base import TaleaScreen
 VIEWS = ("trial balance", "balance sheet", "income statement")
 TRIAL_COLUMNS = (
     Column("account", "account", min_width=16, max_width=200, flex=1),
-    Column("debits", "debits", align="right", min_width=10, max_width=60),
-    Column("credits", "credits", align="right", min_width=10, max_width=60),
+    Column("debits", "debits", align="right", min_width=10, max_width=60, drop=1),
+    Column("credits", "credits", align="right", min_width=10, max_width=60, drop=2),
     Column("balance", "balance", align="right", min_width=10, max_width=60),
     Column("asset", "", min_width=3, max_width=14),
     Column("kind", "kind", min_width=6, max_width=9),
@@ -43,6 +45,7 @@ TRIAL_COLUMNS = (
 READING_WIDTH, WIDE_WIDTH = 92, 140
 """An amount should not stand too far from its account on a wide screen."""
 
+TITLE_WIDTH = 76
 KIND_WIDTH = 100
 """Narrower than this, the room of the kind is better given to the account's name."""
 
@@ -68,6 +71,7 @@ class TrialBalanceScreen(TaleaScreen):
         self.turnover: list[TrialBalanceRow] = []
         self.targets: list[AccountId | None] = []
         self._book: str | None = None
+        self._least_money = 10
 
     def compose_body(self) -> ComposeResult:
         yield PaneTitle("Trial balance", id="trial-title", lit_by="trial")
@@ -101,7 +105,8 @@ class TrialBalanceScreen(TaleaScreen):
         rows, targets = await (self._trial(totals) if self.view == VIEWS[0] else self._statement())
         self.targets = targets
         table = self.table
-        trial = TRIAL_COLUMNS if self.size.width >= KIND_WIDTH else TRIAL_COLUMNS[:-1]
+        columns = TRIAL_COLUMNS if self.size.width >= KIND_WIDTH else TRIAL_COLUMNS[:-1]
+        trial = tuple(replace(c, min_width=self._least_money) if c.align == "right" else c for c in columns)
         wanted = trial if self.view == VIEWS[0] else STATEMENT_COLUMNS
         if table.columns != list(wanted):
             table.set_columns(wanted)
@@ -111,6 +116,8 @@ class TrialBalanceScreen(TaleaScreen):
         self.query_one("#trial-title", PaneTitle).show(self._title(), self._proof(totals))
 
     def _title(self) -> str:
+        if self.size.width < TITLE_WIDTH:
+            return self.view.capitalize()
         views = "  ".join(f"[{view}]" if view == self.view else view for view in VIEWS)
         instant = f" as of {self.app.instant.label}" if self.app.instant is not None else ""
         return f"{views}{instant}"
@@ -138,11 +145,12 @@ class TrialBalanceScreen(TaleaScreen):
         point_room = fraction_cells(self.app.precision(asset) for _, asset in texts)
         if whole + point_room > room:
             point_room = 0
+        self._least_money = max(10, whole + 1)
         cells = {}
         for key, text in texts.items():
             fitted = text if point_room or text.partition(".")[0] == text else fit_amount(text, room)
             if fitted.startswith("#"):
-                fitted = text
+                fitted = text.partition(".")[0] + ELLIPSIS
             elif key[0] == 0 and fitted != text:
                 fitted = "0"
             plain = format_amount_plain(key[0], self.app.precision(key[1]))
