@@ -487,6 +487,12 @@ OPENING: tuple[Action, ...] = (
     Action("opening.retry", ("r",), "Try again", "Try to open the ledger again.", "retry", footer=True),
 )
 
+DEMO: tuple[Action, ...] = (
+    Action("demo.pause", ("0",), "Pause", "Pause the demo's traffic, or let it go on.", "pause_traffic"),
+    Action("demo.slower", ("left_parenthesis",), "Slower", "Fewer entries a second.", "step_traffic(-1)"),
+    Action("demo.faster", ("right_parenthesis",), "Faster", "More entries a second.", "step_traffic(1)"),
+)
+
 REGISTRY: tuple[tuple[Action, ...], ...] = (
     APP,
     TABLE,
@@ -508,6 +514,7 @@ REGISTRY: tuple[tuple[Action, ...], ...] = (
     FILTER,
     PALETTE,
     OPENING,
+    DEMO,
 )
 
 SCOPE_NAMES = {
@@ -531,6 +538,7 @@ SCOPE_NAMES = {
     "filter": "In a filter",
     "palette": "In the palette",
     "opening": "While opening",
+    "demo": "In the demo",
 }
 
 _KEY_NAMES = {
@@ -552,6 +560,8 @@ _KEY_NAMES = {
     "greater_than_sign": ">",
     "exclamation_mark": "!",
     "vertical_line": "|",
+    "left_parenthesis": "(",
+    "right_parenthesis": ")",
     "semicolon": ";",
     "escape": "esc",
     "left": "←",

@@ -96,6 +96,7 @@ class TaleaScreen(Screen[None]):
         yield Header()
         with Container(id="body"):
             yield from self.compose_body()
+        yield from self.app.furniture()
         yield Footer()
         yield TooSmall()
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, tzinfo
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from textual.app import App
+from textual.widget import Widget
 
 from store import AccountId, AssetDef, BookInfo, StoredTransaction, StoreError
 
@@ -73,6 +75,10 @@ class Shell(App[int]):
     def as_of(self, book: str) -> AsOf:
         """The `as_of` for store calls on `book`: None when live."""
         return self.instant.in_book(book) if self.instant is not None else None
+
+    def furniture(self) -> Iterable[Widget]:
+        """What stands between body and footer of every screen."""
+        return ()
 
     def precision(self, asset: str) -> int:
         """Decimal places of an asset; 0 for one that is not known."""

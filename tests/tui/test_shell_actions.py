@@ -13,6 +13,7 @@ import talea_tui.screens
 import talea_tui.widgets
 from talea_tui.actions import REGISTRY, SCOPE_NAMES, actions_of, every_action, key_name
 from talea_tui.app import TaleaApp
+from talea_tui.demo.app import DemoApp
 from talea_tui.widgets.keys import bindings_for
 
 PLAIN = re.compile(r"[a-zA-Z0-9]|f([1-9]|10)|ctrl\+[a-z]|shift\+tab")
@@ -41,7 +42,7 @@ NO_TWIN_NEEDED = {"app.interrupt"}
 
 
 def _classes() -> list[type]:
-    found: list[type] = [TaleaApp]
+    found: list[type] = [TaleaApp, DemoApp]
     for package in (talea_tui.screens, talea_tui.widgets):
         for module in pkgutil.iter_modules(package.__path__):
             loaded = importlib.import_module(f"{package.__name__}.{module.name}")
