@@ -24,6 +24,7 @@ COLUMNS = (
     Column("writer", "writer", min_width=7, max_width=9),
 )
 ACTIVITY_BARS = 20
+BOOKS_AT_A_TIME = 50
 EMPTY = """This ledger is empty.
 
 Press n to begin a book by opening its first account, ? to see what the keys do.
@@ -54,10 +55,10 @@ class BooksScreen(TaleaScreen):
         self.infos = await self.app.store.books()
         self.table.export_name = "books"
         self._show(here)
-        for info in self.infos:
-            known = self.activity.get(info.name)
-            if known is None or known[0] != info.last_seq:
-                self.activity[info.name] = info.last_seq, await self._activity(info)
+        newer = [info for info in self.infos if self.activity.get(info.name, (0, ""))[0] != info.last_seq]
+        for place, info in enumerate(newer, 1):
+            self.activity[info.name] = info.last_seq, await self._activity(info)
+            if place == len(newer) or place % BOOKS_AT_A_TIME == 0:
                 self._show()
 
     def _show(self, here: str | None = None) -> None:

@@ -34,7 +34,11 @@ async def locate(app: Shell, text: str) -> tuple[str, int] | None:
     book = app.book
     if book is not None and digits.isascii() and digits.isdigit() and len(digits) <= 18:
         found = await app.store.events_at(book, [int(digits)])
-        if found and isinstance(found[0].event, TransactionPosted) and found[0].seq <= await app.last_seq(book):
+        if (
+            found
+            and isinstance(found[0].event, TransactionPosted)
+            and found[0].seq <= await app.last_seq(book)
+        ):
             return book, found[0].seq
     if book is not None:
         by_key = await app.store.by_key(book, text)

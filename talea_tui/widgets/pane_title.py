@@ -27,7 +27,10 @@ class PaneTitle(Widget):
             self.refresh()
 
     def on_mount(self) -> None:
-        self.watch(self.screen, "focused", lambda: self.refresh(), init=False)
+        self.watch(self.screen, "focused", self._relight, init=False)
+
+    def _relight(self) -> None:
+        self.refresh()
 
     def render_line(self, y: int) -> Strip:
         width, base = self.size.width, self.rich_style
