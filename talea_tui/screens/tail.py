@@ -35,6 +35,8 @@ from .export import ask_lines_export
 
 REPAINT_SECONDS = 0.1
 EXPORTED_AT_A_TIME = 256
+BUSY_PER_SECOND = 100
+NOTHING_YET = "Nothing yet: what is posted appears here."
 
 
 class TailScreen(TaleaScreen):
@@ -46,13 +48,14 @@ class TailScreen(TaleaScreen):
     def __init__(self) -> None:
         super().__init__()
         self.bar = StreamBar(id="stream")
-        self.view = EventView(id="events", empty="Nothing yet: what is posted appears here.")
+        self.view = EventView(id="events", empty=NOTHING_YET)
         self.details = VerticalScroll(id="tail-details", can_focus=False)
         self.detail = Static(id="tail-detail", markup=False)
         self.prompt = Prompt(id="prompt")
         self.all_books = False
         self.filter: Filter = EVERYTHING
         self.search: Search | None = None
+        self.highlight: Filter = EVERYTHING
         self._feed: EventFeed | None = None
         self._matched: MatchedFeed | None = None
         self._shown: tuple[object, ...] = ()
@@ -75,6 +78,7 @@ class TailScreen(TaleaScreen):
         layout = self.app.settings.layout
         self.all_books = bool(layout.get("tail_all"))
         self.details.display = bool(layout.get("tail_details"))
+        self._set_highlight(str(layout.get("tail_highlight", "")))
         self._clock = self.set_interval(1.0, self._show_state)
 
     def on_screen_suspend(self, event: events.ScreenSuspend) -> None:
@@ -143,6 +147,7 @@ class TailScreen(TaleaScreen):
         feed = self._feed
         if feed is None:
             return
+        self.view.empty = "No event meets this filter." if self.filter else NOTHING_YET
         if not self.filter:
             self._matched = None
             self.workers.cancel_group(self, "scan")
@@ -161,11 +166,14 @@ class TailScreen(TaleaScreen):
         painted = float("-inf")
         try:
             while not matched.is_complete:
+                began = loop.time()
                 await matched.step()
                 if loop.time() - painted >= REPAINT_SECONDS:
                     await self._show_found(matched)
                     painted = loop.time()
-                await asyncio.sleep(0)
+                # Where much is being posted, writers get their share of the loop.
+                busy = self._meter.per_second() > BUSY_PER_SECOND
+                await asyncio.sleep((loop.time() - began) / 2 if busy else 0)
             await self._show_found(matched)
         except StoreError as error:
             if matched is self._matched:
@@ -260,6 +268,10 @@ class TailScreen(TaleaScreen):
         self._note = ""
         self.prompt.ask("search", self.search.pattern if self.search is not None else "")
 
+    def action_highlight(self) -> None:
+        self._note = ""
+        self.prompt.ask("highlight", self.highlight.text)
+
     def action_go_to(self) -> None:
         self._note = ""
         self.prompt.ask("go to")
@@ -281,6 +293,8 @@ class TailScreen(TaleaScreen):
         self._close_prompt()
         if event.question == "search":
             self._set_search(event.text)
+        elif event.question == "highlight":
+            self._set_highlight(event.text)
         elif event.question == "go to":
             await self._go_to(event.text)
         self._show_state()
@@ -323,6 +337,16 @@ class TailScreen(TaleaScreen):
         self.view.marks = self._is_marked
         self.view.refresh()
         self._find(-1, from_here=True)
+
+    def _set_highlight(self, text: str) -> None:
+        try:
+            self.highlight = parse_filter(text, self.app.precision)
+        except FilterError as error:
+            self._note = str(error)
+            return
+        self.app.settings.layout["tail_highlight"] = self.highlight.text
+        self.view.lights = (lambda event: self.highlight.matches(*event)) if self.highlight else None
+        self.view.refresh()
 
     def _is_marked(self, event: BookEvent) -> bool:
         try:

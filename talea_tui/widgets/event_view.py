@@ -34,6 +34,7 @@ from .shell import Shell
 ROWS_KEPT = 4_096
 MARKER = "▌"
 FOUND = "•"
+LIT = "!"
 _CELL_CHARACTERS = 400
 _WHEEL_ROWS = 3
 
@@ -57,6 +58,7 @@ class _Palette(NamedTuple):
     dim: Style
     strong: Style
     accent: Style
+    warning: Style
     cursor: Style
     head: Style
     thumb: Style
@@ -112,6 +114,8 @@ class EventView(Widget, can_focus=True):
         self.show_books = False
         self.marks: Callable[[BookEvent], bool] | None = None
         """Which events carry the mark of the search."""
+        self.lights: Callable[[BookEvent], bool] | None = None
+        """Which events a rule of the user wants to stand out."""
         self._source: Rows | None = None
         self._cache: OrderedDict[int, BookEvent] = OrderedDict()
         self._generation = 0
@@ -386,6 +390,7 @@ class EventView(Widget, can_focus=True):
             dim=base + tone("table--dim"),
             strong=base + tone("table--strong"),
             accent=base + tone("table--accent"),
+            warning=base + tone("table--warning"),
             cursor=base + tone(cursor),
             head=self.get_component_rich_style("table--head"),
             thumb=self.get_component_rich_style("events--thumb"),
@@ -434,13 +439,14 @@ class EventView(Widget, can_focus=True):
             text = f"{MARKER if is_cursor else ' '} {self._failed or '·'}"
             return Strip([Segment(set_cell_size(text, width), dim)], width)
         found = self.marks is not None and self.marks(event)
-        marker = MARKER if is_cursor else FOUND if found else " "
+        lit = self.lights is not None and self.lights(event)
+        marker = MARKER if is_cursor else FOUND if found else LIT if lit else " "
         app = cast(Shell, self.app)
         line = line_of(event.sequenced, app.precision)
         today = app.now().astimezone(app.zone).date()
         time = time_cell(event.sequenced, app.zone, today, columns.time)
         segments = [
-            Segment(marker, base if marker == " " or is_cursor else palette.accent),
+            Segment(marker, base if is_cursor else palette.warning if lit else palette.accent),
             Segment(f"{line.seq.rjust(columns.seq)}  {fit(time, columns.time, 'left')}  ", dim),
         ]
         if columns.book:
@@ -453,7 +459,7 @@ class EventView(Widget, can_focus=True):
             segments.append(Segment(fit(_clean(line.accounts), room, "left"), style))
         else:
             accounts = fit(fit_accounts(_clean(line.accounts), columns.accounts), columns.accounts, "left")
-            style = palette.strong if found and not is_cursor else base
+            style = base if is_cursor else palette.strong if found else palette.warning if lit else base
             segments.append(Segment(f"{accounts}  {_amount(line, columns.amount)}  ", style))
             segments.append(Segment(fit(_clean(line.description), columns.description, "left"), dim))
         return Strip(segments).adjust_cell_length(width, base)

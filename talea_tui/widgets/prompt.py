@@ -13,12 +13,13 @@ from textual.widgets import Input, Static
 
 from .pane_title import PaneTitle
 
-Question: TypeAlias = Literal["filter", "search", "go to"]
+Question: TypeAlias = Literal["filter", "search", "go to", "highlight"]
 
-_SIGNS = {"filter": "/", "search": "search", "go to": "go to"}
+_SIGNS = {"filter": "/", "search": "search", "go to": "go to", "highlight": "highlight"}
 _HINTS = {
     "filter": "text  account:a*  kind:tx  asset:USD  amount>10  key:  ref:  -not",
     "search": "a regular expression",
+    "highlight": "a filter: what it lets pass stands out; nothing for none",
     "go to": "a seq, 2026-09-30, 14:02, -2h, start, end",
 }
 

@@ -289,6 +289,7 @@ async def test_a_filter_that_nothing_meets_says_so_and_escape_brings_everything_
         await until(pilot, lambda: scanned(pilot))
         assert shown(pilot) == []
         assert "0 of 100 match" in text(pilot)
+        assert "No event meets this filter" in text(pilot)
         await press(pilot, "enter", "escape")
         assert shown(pilot)[-1] == 100
 
@@ -705,3 +706,23 @@ async def test_when_news_end_with_an_error_what_was_shown_stays(open_app: OpenAp
         await until(pilot, lambda: shown(pilot)[-1:] == [9])
         await press(pilot, "up", "home", "f")
         assert shown(pilot)[0] == 1
+
+
+async def test_a_highlight_rule_makes_events_stand_out_and_is_remembered(open_app: OpenApp) -> None:
+    store = await filled(200)
+    settings = on_tail()
+    async with open_app(store, settings=settings) as pilot:
+        await press(pilot, "h")
+        tail(pilot).prompt.line.value = "account:*bank"
+        await press(pilot, "enter")
+        marked = [line for line in text(pilot).split("\n") if line.startswith("!")]
+        assert [line[1:4] for line in marked] == ["190", "200"]
+        assert settings.layout["tail_highlight"] == "account:*bank"
+        await press(pilot, "h")
+        tail(pilot).prompt.line.value = "amount>"
+        await press(pilot, "enter")
+        assert "amount wants a number" in text(pilot)
+        await press(pilot, "h")
+        tail(pilot).prompt.line.value = ""
+        await press(pilot, "enter")
+        assert "!" not in text(pilot)
