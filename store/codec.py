@@ -122,6 +122,13 @@ def read_prefix(payload: bytes | memoryview) -> Prefix | None:
     return Prefix(salt, synced, seq, at, kind)
 
 
+def is_event(payload: bytes, salt: bytes, seq: int) -> bool:
+    """Whether this is the event of a seq in the segment of that salt; quicker than `read_prefix`."""
+    return payload[_SALT_AT : _SALT_AT + SALT_BYTES] == salt and payload[_SEQ_AT : _SEQ_AT + 8] == _U64.pack(
+        seq
+    )
+
+
 def salt_marks(salt: bytes) -> tuple[bytes, ...]:
     """The byte strings one of which opens every payload of a segment with this salt."""
     heads = sorted(set(_ITEMS.values()))

@@ -211,6 +211,7 @@ class _Opening:
         if bases[0] != 1:
             raise CorruptLog(book.name, segment_name(1), None, "the log's first segment is missing")
         table = dict(snapshot.segments) if snapshot is not None else {}
+        known_bases = sorted(table)
         growing = max(table, default=0)
         next_seq = 1
         for i, base in enumerate(bases):
@@ -227,8 +228,8 @@ class _Opening:
             if segment is None:
                 break
             if base < growing and not final:
-                following = bases[i + 1]
-                if table.get(base) != segment.bytes or following not in table:
+                following = known_bases[known_bases.index(base) + 1] if base in table else bases[i + 1]
+                if table.get(base) != segment.bytes:
                     raise CorruptLog(
                         book.name,
                         segment_name(base),
@@ -312,9 +313,10 @@ class _Opening:
                     break
                 if start >= 0:
                     payload = read_frame(data, start)
-                    if payload is not None and read_prefix(payload) is not None:
+                    prefix = read_prefix(payload) if payload is not None else None
+                    if prefix is not None and prefix.synced >= base:
                         raise CorruptLog(
-                            self._book.name, name, 0, "its header is damaged, and frames follow it"
+                            self._book.name, name, 0, "its header, which had been synced, is damaged"
                         )
                 if self._pace.due:
                     await self._pace.rest()

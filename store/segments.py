@@ -10,7 +10,7 @@ from collections.abc import AsyncGenerator
 from pathlib import Path
 from typing import NamedTuple
 
-from .codec import SALT_BYTES, encode_segment_header
+from .codec import SALT_BYTES, encode_segment_header, is_event
 from .errors import CorruptLog
 from .files import FULL, Files, make_directories, read_all, write_all
 from .frames import FRAME_HEAD_BYTES, frame, frame_bytes_wanted, read_frame
@@ -28,6 +28,7 @@ def new_salt() -> bytes:
 
 
 READ_BYTES = 64 * 1024
+READ_BYTES_MAX = 4 * 2**20
 WINDOW_BYTES = 2**20
 GROUP_FRAMES = 64
 
@@ -177,34 +178,30 @@ class SegmentLog:
     def _path(self, segment: Segment) -> Path:
         return self.directory / segment_name(segment.base_seq)
 
-    def read(self, segment: Segment, offset: int, count: int, stop: int) -> list[bytes]:
-        """The payloads of up to `count` frames from `offset`, of frames that end by `stop`. Blocks.
+    def read(self, segment: Segment, seq: int, offset: int, count: int) -> list[bytes]:
+        """The payloads of `count` events from `seq` on, whose first frame is at `offset`. Blocks.
 
-        Raises OSError, CorruptLog.
+        Fewer when they are large, at least one. Raises OSError, CorruptLog.
         """
         fd = self._files.open(self._path(segment))
         payloads: list[bytes] = []
         try:
-            data, start = b"", offset
-            at = 0
-            while len(payloads) < count and start + at < stop:
+            data, start, at, size = b"", offset, 0, 0
+            while len(payloads) < count and size < READ_BYTES_MAX:
                 payload = read_frame(data, at)
                 if payload is None:
                     start, at = start + at, 0
-                    data = read_all(self._files, fd, min(READ_BYTES, stop - start), start)
-                    wanted = min(frame_bytes_wanted(data, 0), stop - start)
+                    data = read_all(self._files, fd, min(READ_BYTES, segment.bytes - start), start)
+                    wanted = min(frame_bytes_wanted(data, 0), segment.bytes - start)
                     if wanted > len(data):
                         data += read_all(self._files, fd, wanted - len(data), start + len(data))
                     payload = read_frame(data, 0)
-                    if payload is None or payload.find(segment.salt, 0, 16) != 2:
-                        raise CorruptLog(
-                            self._book,
-                            segment_name(segment.base_seq),
-                            start,
-                            "a frame is not what was written",
-                        )
+                if payload is None or not is_event(payload, segment.salt, seq + len(payloads)):
+                    name = segment_name(segment.base_seq)
+                    raise CorruptLog(self._book, name, start + at, "a frame is not what was written")
                 payloads.append(payload)
                 at += FRAME_HEAD_BYTES + len(payload)
+                size += len(payload)
         finally:
             self._files.close(fd)
         return payloads

@@ -493,9 +493,9 @@ class BookWriter:
             return []
         segment = self.log.segment_of(from_seq)
         last = min(from_seq + count - 1, self.log.last_seq_of(segment, state.last_seq))
-        offset, stop = state.offset_of(from_seq), segment.bytes
+        offset = state.offset_of(from_seq)
         try:
-            return await self._shop.reads.run(self.log.read, segment, offset, last - from_seq + 1, stop)
+            return await self._shop.reads.run(self.log.read, segment, from_seq, offset, last - from_seq + 1)
         except CorruptLog as e:
             self.stop(e)
             raise
