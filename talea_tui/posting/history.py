@@ -48,7 +48,7 @@ class BookHistory:
         try:
             info = await store.book(self.book)
             last = info.last_seq if info is not None else 0
-            most = last - self.last_seq if self.last_seq else HISTORY_EVENTS
+            most = min(HISTORY_EVENTS, last - self.last_seq)
             self.last_seq = last
             for start, count in pages_back(last, most, HISTORY_PAGE):
                 events = await store.read_events(self.book, start, count)
