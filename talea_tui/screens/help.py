@@ -4,20 +4,23 @@ from __future__ import annotations
 
 from typing import Any
 
+from textual import on
 from textual.app import ComposeResult
 from textual.containers import Vertical
+from textual.content import Content
 from textual.screen import Screen
+from textual.widgets import Label
 
 from ..actions import SCOPE_NAMES, Action, every_action, key_name
 from ..widgets.keys import bindings_for
 from ..widgets.pane_title import PaneTitle
-from ..widgets.virtual_table import Cell, Column, Row, VirtualTable
+from ..widgets.virtual_table import Cell, Column, Row, VirtualTable, value_of
 from .base import Dialog
 
 COLUMNS = (
     Column("keys", "keys", min_width=10, max_width=22),
     Column("label", "action", min_width=12, max_width=26),
-    Column("help", "", min_width=20, max_width=200, flex=1),
+    Column("help", "", min_width=20, max_width=200, flex=1, want=44, drop=1),
 )
 
 
@@ -50,11 +53,18 @@ class HelpScreen(Dialog):
         with Vertical(classes="dialog -large"):
             yield PaneTitle("Keys of this pane", "esc closes", id="help-title")
             yield VirtualTable(COLUMNS, id="help", show_head=False, follow=False)
+            yield Label(id="help-hint", classes="dialog--hint", markup=False)
 
     def on_mount(self) -> None:
         table = self.query_one(VirtualTable)
         table.set_rows(self.rows)
         table.focus()
+
+    @on(VirtualTable.Highlighted)
+    def show_hint(self, event: VirtualTable.Highlighted) -> None:
+        """The whole help of the action under the cursor, for terminals too narrow for that column."""
+        row = self.rows[event.row] if 0 <= event.row < len(self.rows) else ["", "", ""]
+        self.query_one("#help-hint", Label).update(Content(value_of(row[2]) or " "))
 
     def action_cancel(self) -> None:
         self.dismiss(None)

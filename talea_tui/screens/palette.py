@@ -108,7 +108,10 @@ class Palette(Dialog):
                 account = info.definition.id
                 what = f"{info.definition.kind.value} account of {account.book}, {info.definition.asset}"
                 run = partial(self._go_account, account)
-                self.offers.append(Offer(account.path, what, "", run, f"{account.path} {what}".casefold()))
+                text = (
+                    f"{account.path} {info.definition.kind.value} {info.definition.asset} account".casefold()
+                )
+                self.offers.append(Offer(account.path, what, "", run, text))
         self._search(self.query_one(Input).value)
 
     async def _go_book(self, book: str) -> None:
