@@ -439,6 +439,10 @@ ASSETS: tuple[Action, ...] = (
     Action("assets.register", ("n",), "New asset", "Register an asset.", "register", footer=True),
 )
 
+FORM: tuple[Action, ...] = (
+    Action("form.submit", ("ctrl+s",), "Done", "Take the form as it stands.", "submit_form", palette=False),
+)
+
 REVERSE: tuple[Action, ...] = (
     Action(
         "reverse.accept",
@@ -509,6 +513,7 @@ REGISTRY: tuple[tuple[Action, ...], ...] = (
     TRIAL_BALANCE,
     STORAGE,
     ASSETS,
+    FORM,
     REVERSE,
     DIALOG,
     FILTER,
@@ -533,6 +538,7 @@ SCOPE_NAMES = {
     "trial_balance": "Trial balance",
     "storage": "Storage",
     "assets": "Assets",
+    "form": "In a form",
     "reverse": "In the preview of a reversal",
     "dialog": "In a dialog",
     "filter": "In a filter",

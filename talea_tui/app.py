@@ -159,7 +159,8 @@ class TaleaApp(LedgerApp):
         if mode == "post" and self.current_mode not in ("post", "opening"):
             self._before_posting = self.current_mode
         await self.switch_mode(mode)
-        self.settings.screen = mode
+        if mode != "post":  # one does not want to begin in the middle of a form
+            self.settings.screen = mode
         first = self.screen_stack[0]
         if arrival and isinstance(first, TaleaScreen):
             await first.arrive(**arrival)
