@@ -31,9 +31,9 @@ from .payments import Payments
 from .studio import Studio
 
 DAYS = 365
-RECENT = timedelta(days=2)
-BUCKET = timedelta(minutes=5)
-LIVE = timedelta(minutes=4)
+RECENT = timedelta(days=1)
+BUCKET = timedelta(minutes=10)
+LIVE = timedelta(seconds=100)
 ONE_DAY = timedelta(days=1)
 MARKER = "demo.json"
 BOOKS: tuple[type[DemoBook], ...] = (Household, Studio, CryptoDesk, Payments)

@@ -198,7 +198,9 @@ class Household(DemoBook):
 
     def _present(self, at: datetime) -> Transaction:
         minor = self.cents(12, 68)
-        occasion = self.random.choice(("Birthday present", "Toys from Legeria", "Flowers", "Godchild"))
+        occasion = self.random.choice(
+            ("Birthday present", "Toys from Legeria", "Flowers", "Present for Leni")
+        )
         return self.entry(at, occasion, (f"{FREE}:Presents", minor), (CARD, -minor))
 
     def _clothes(self, at: datetime) -> Transaction:

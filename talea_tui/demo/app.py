@@ -1,0 +1,169 @@
+"""The application over a demo: makes the ledger, keeps traffic on it, and gives the tour."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from textual import events
+from textual.content import Content
+from textual.widget import Widget
+from textual.widgets import Static
+
+from store import LogStoreOptions, StoreIOError
+
+from ..app import TaleaApp
+from ..events.rate import RateMeter
+from ..formatting import format_rate
+from ..screens.opening import OpeningScreen
+from ..widgets.keys import bindings_for
+from .bar import Caption, TrafficBar
+from .bookkeeper import DemoBook
+from .history import NotADemo, open_demo
+from .tour import KEY_SECONDS, character_of, steps
+from .traffic import Traffic
+
+if TYPE_CHECKING:
+    from store import Store
+
+    from ..ledger import Progress
+
+SHOW_SECONDS = 0.5
+DEFAULT_RATE = 2.0
+
+
+class DemoApp(TaleaApp):
+    """Shows the demo at `directory`, made there unless it is there already.
+
+    `rate` is of entries a second; `tour` walks through the screens, with all waits times `pace`.
+    """
+
+    CSS_PATH = "../app.tcss"
+    BINDINGS: ClassVar = bindings_for("demo")
+
+    def __init__(
+        self,
+        directory: Path,
+        *,
+        seed: int,
+        rate: float = DEFAULT_RATE,
+        tour: bool = False,
+        pace: float = 1.0,
+        store_options: LogStoreOptions | None = None,
+        **options: Any,
+    ) -> None:
+        super().__init__(directory, store_factory=self._make, **options)
+        self._seed, self._rate, self._tour_wanted, self._pace = seed, rate, tour, pace
+        self._store_options = store_options
+        self._demo_books: list[DemoBook] = []
+        self.traffic: Traffic | None = None
+        self._meter = RateMeter(0.5, 20)
+        self._own_keys: list[events.Key] = []
+        self.caption = ""
+
+    @property
+    def place(self) -> str:
+        return "demo"
+
+    def furniture(self) -> Iterable[Widget]:
+        yield Caption(self.caption)
+        yield TrafficBar(self.traffic)
+
+    # Making the ledger and keeping it busy
+
+    async def _make(self, progress: Progress) -> Store:
+        assert self.directory is not None
+        try:
+            store, self._demo_books = await open_demo(
+                self.directory, self._seed, self.now(), self._show_making, options=self._store_options
+            )
+        except NotADemo as error:
+            raise StoreIOError(str(error)) from error
+        except OSError as error:
+            raise StoreIOError(f"The demo cannot be made at {self.directory}: {error.strerror}.") from error
+        return store
+
+    def _show_making(self, days: int, of: int) -> None:
+        if isinstance(self.screen, OpeningScreen):
+            what = self.screen.query_one("#opening-what", Static)
+            what.update(Content(f"Making a year of four books: {days} of {of} days"))
+
+    async def use_store(self, store: Store) -> None:
+        await super().use_store(store)
+        self.traffic = Traffic(store, self._demo_books, self._rate)
+        self.run_worker(self.traffic.run(), group="traffic")
+        self.set_interval(SHOW_SECONDS, self._show_traffic)
+        if self._tour_wanted:
+            self.run_worker(self._give_tour(), group="tour")
+
+    async def close_ledger(self) -> None:
+        self.workers.cancel_group(self, "traffic")
+        await super().close_ledger()
+
+    def _show_traffic(self) -> None:
+        traffic = self.traffic
+        if traffic is None:
+            return
+        self._meter.observe(asyncio.get_running_loop().time(), traffic.posted + traffic.refused)
+        for stack in self._screen_stacks.values():
+            for screen in stack:
+                for bar in screen.query(TrafficBar):
+                    bar.show(traffic, self._meter.per_second())
+                for caption in screen.query(Caption):
+                    caption.say(self.caption)
+
+    def action_pause_traffic(self) -> None:
+        if self.traffic is not None:
+            self.traffic.paused = not self.traffic.paused
+            self._show_traffic()
+
+    def action_step_traffic(self, by: int) -> None:
+        if self.traffic is not None:
+            self.traffic.step(by)
+            self._show_traffic()
+            self.tell(f"Traffic: {format_rate(self.traffic.rate)}")
+
+    # The tour
+
+    async def _give_tour(self) -> None:
+        for step in steps(self.now().astimezone(self.zone).date()):
+            self._say(step.caption)
+            if step.rate is not None and self.traffic is not None:
+                self.traffic.rate = step.rate
+            for name in step.keys:
+                key = events.Key(name, character_of(name))
+                self._own_keys.append(key)
+                self.post_message(key)
+                await asyncio.sleep(KEY_SECONDS * self._pace)
+            self._say(step.caption)
+            await asyncio.sleep(step.seconds * self._pace)
+        self._say("")
+
+    def _say(self, caption: str) -> None:
+        self.caption = caption
+        self._show_traffic()
+
+    @property
+    def touring(self) -> bool:
+        return bool(self.caption)
+
+    async def on_event(self, event: events.Event) -> None:
+        """Any key or click that is not the tour's own ends the tour, and does nothing else."""
+        if isinstance(event, events.Key | events.MouseDown) and not event.is_forwarded:
+            if isinstance(event, events.Key) and event in self._own_keys:
+                self._own_keys.remove(event)
+            elif self.touring:
+                self._end_tour()
+                if not (isinstance(event, events.Key) and event.key in ("ctrl+c", "ctrl+q")):
+                    return
+        await super().on_event(event)
+
+    def _end_tour(self) -> None:
+        self.workers.cancel_group(self, "tour")
+        self._own_keys.clear()
+        self._say("")
+        if self.traffic is not None:
+            self.traffic.rate = self._rate
+        self.tell("The ledger is yours now: ? lists the keys, : finds everything.")

@@ -1,0 +1,106 @@
+"""What the demo adds to every screen: a line on the traffic, and the tour's caption."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar
+
+from rich.cells import cell_len
+from rich.segment import Segment
+from textual import events
+from textual.content import Content
+from textual.strip import Strip
+from textual.widget import Widget
+from textual.widgets import Static
+
+from ..actions import actions_of, key_name
+from ..formatting import format_count, format_rate, printable
+
+if TYPE_CHECKING:
+    from .traffic import Traffic
+
+
+class TrafficBar(Widget):
+    """` demo  ▶ 2/s · 1,204 posted · 7 refused   0 pause  ( slower  ) faster`"""
+
+    COMPONENT_CLASSES: ClassVar[set[str]] = {"bar--name", "bar--key", "bar--label"}
+    DEFAULT_CSS = """
+    TrafficBar {
+        height: 1; width: 1fr; background: $boost; color: $foreground;
+        .bar--name { color: $warning; text-style: bold; }
+        .bar--key { color: $accent; text-style: bold; }
+        .bar--label { color: $dim; }
+    }
+    """
+
+    def __init__(self, traffic: Traffic | None = None) -> None:
+        super().__init__()
+        self._traffic = traffic
+        self._measured = 0.0
+        self._spots: list[tuple[int, int, str]] = []
+
+    def show(self, traffic: Traffic, measured: float) -> None:
+        """Show it as it is now; `measured` is how many entries a second there really are."""
+        self._traffic, self._measured = traffic, measured
+        self.refresh()
+
+    def _words(self) -> str:
+        traffic = self._traffic
+        if traffic is None:
+            return "  a throw-away ledger"
+        if traffic.stopped is not None:
+            return f"  ■ stopped: {printable(str(traffic.stopped), 200)}"
+        speed = format_rate(traffic.rate)
+        if traffic.rate >= 100:
+            speed = f"{format_rate(self._measured)} of {speed}"
+        state = "‖ paused" if traffic.paused else f"▶ {speed}"
+        refused = f" · {format_count(traffic.refused)} refused" if traffic.refused else ""
+        return f"  {state} · {format_count(traffic.posted)} posted{refused}"
+
+    def render_line(self, y: int) -> Strip:
+        width = self.size.width
+        base = self.rich_style
+        if y or not width:
+            return Strip.blank(width, base)
+        words = self._words()
+        segments = [Segment(" demo", self.get_component_rich_style("bar--name")), Segment(words, base)]
+        at = 5 + cell_len(words) + 3
+        segments.append(Segment("   ", base))
+        self._spots = []
+        label_style = self.get_component_rich_style("bar--label")
+        for action in actions_of("demo"):
+            key, label = key_name(action.keys[0]), f" {action.label.lower()}"
+            segments += [Segment(key, self.get_component_rich_style("bar--key")), Segment(label, label_style)]
+            segments.append(Segment("  ", base))
+            self._spots.append((at, at + cell_len(key) + cell_len(label), action.keys[0]))
+            at += cell_len(key) + cell_len(label) + 2
+        if self._traffic is not None and self._traffic.last_refusal and width - at > 30:
+            why = printable(f"refused: {self._traffic.last_refusal}", width - at - 2)
+            segments.append(Segment(f" {why}", label_style))
+        return Strip(segments).adjust_cell_length(width, base)
+
+    def on_click(self, event: events.Click) -> None:
+        for start, end, key in self._spots:
+            if start <= event.x < end:
+                self.app.simulate_key(key)
+                return
+
+
+class Caption(Static):
+    """What the tour says about the screen that it shows."""
+
+    DEFAULT_CSS = """
+    Caption {
+        display: none; height: auto; max-height: 3; width: 1fr; padding: 0 1;
+        background: $accent; color: $background; text-style: bold;
+    }
+    """
+
+    def __init__(self, text: str = "") -> None:
+        super().__init__(Content(text), markup=False)
+        self.display = bool(text)
+
+    def say(self, text: str) -> None:
+        """Empty text hides it."""
+        if Content(text) != self.content:
+            self.update(Content(text))
+            self.display = bool(text)

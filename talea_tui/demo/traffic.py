@@ -1,0 +1,138 @@
+"""Live traffic on the demo's books, on the application's own loop: batches of what is due, never a task an entry."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from random import Random
+
+from store import ConstraintViolation, Store, StoreClosed, StoreError, StoreIOError, Transaction
+
+from .bookkeeper import DemoBook
+
+RATES = (0.5, 1.0, 2.0, 5.0, 10.0, 20.0, 50.0, 100.0, 200.0, 500.0, 1_000.0, 2_000.0, 5_000.0, 10_000.0)
+"""Entries a second that the keyboard steps through."""
+
+RATE_MAX = 10_000.0
+TICK_SECONDS = 0.01
+BEHIND_SECONDS = 0.25
+"""What could not be posted for longer than this is let go, not made up for."""
+
+QUIET_RATE = 3.0
+"""Entries a second of all books but the last, which takes the rest."""
+
+SLICE = 64
+
+
+class Traffic:
+    """Posts about `rate` entries a second to `books`, mostly to the last one, until cancelled."""
+
+    def __init__(self, store: Store, books: Sequence[DemoBook], rate: float) -> None:
+        self._store, self._books = store, books
+        self._random = Random(0)
+        self._wake = asyncio.Event()
+        self._rate = min(RATE_MAX, max(0.0, rate))
+        self._paused = False
+        self.posted, self.refused = 0, 0
+        self.last_refusal = ""
+        self.stopped: StoreError | None = None
+        """Why nothing can be posted any more."""
+
+    @property
+    def rate(self) -> float:
+        return self._rate
+
+    @rate.setter
+    def rate(self, rate: float) -> None:
+        self._rate = min(RATE_MAX, max(0.0, rate))
+        self._wake.set()
+
+    @property
+    def paused(self) -> bool:
+        return self._paused
+
+    @paused.setter
+    def paused(self, paused: bool) -> None:
+        self._paused = paused
+        self._wake.set()
+
+    def step(self, by: int) -> None:
+        """The next faster or slower of the usual rates; goes on when it was paused."""
+        if by > 0:
+            rate = next((rate for rate in RATES if rate > self._rate), RATE_MAX)
+        else:
+            rate = next((rate for rate in reversed(RATES) if rate < self._rate), RATES[0])
+        self.rate, self.paused = rate, False
+
+    async def run(self) -> None:
+        loop = asyncio.get_running_loop()
+        due, last = 0.0, loop.time()
+        while self.stopped is None:
+            self._wake.clear()
+            if self._paused or not self._rate:
+                await self._wake.wait()
+                due, last = 0.0, loop.time()
+                continue
+            rate = self._rate
+            if rate <= 20:  # few come as they please, many evenly
+                hurried = await self._woken(min(3.0, self._random.expovariate(rate)))
+                due = 0.0 if hurried else 1.0
+            else:
+                await self._woken(TICK_SECONDS)
+                due = min(due + rate * (loop.time() - last), max(1.0, rate * BEHIND_SECONDS))
+            last = loop.time()
+            count = int(due)
+            due -= count
+            try:
+                await self.post(count)
+            except StoreClosed:
+                return
+
+    async def _woken(self, seconds: float) -> bool:
+        """Wait so long; True at once when rate or pause are changed meanwhile."""
+        try:
+            async with asyncio.timeout(seconds):
+                return await self._wake.wait()
+        except TimeoutError:
+            return False
+
+    async def _pause(self, seconds: float) -> None:
+        """As long as that, or until rate or pause are changed."""
+        try:
+            async with asyncio.timeout(seconds):
+                await self._wake.wait()
+        except TimeoutError:
+            pass
+
+    async def post(self, count: int) -> None:
+        """Post `count` entries now, in one batch. Raises StoreClosed."""
+        if count <= 0:
+            return
+        batch: list[Transaction] = []
+        quiet = min(0.45, QUIET_RATE / self._rate) if self._rate else 0.0
+        for made in range(count):
+            if made % SLICE == SLICE - 1:
+                await asyncio.sleep(0)
+            book = self._books[-1]
+            if self._random.random() < quiet:
+                book = self._random.choices(self._books[:-1], (2, 3, 8))[0]
+            batch.append(book.live(datetime.now(UTC)))
+        for transaction, answer in zip(batch, await self._store.commit_batch(batch), strict=True):
+            if not isinstance(answer, StoreError):
+                self.posted += 1
+            elif isinstance(answer, ConstraintViolation):
+                self.refused += 1
+                self.last_refusal = str(answer)
+            elif isinstance(answer, StoreClosed):
+                raise answer
+            else:
+                self._give_up(transaction, answer)
+
+    def _give_up(self, transaction: Transaction, answer: StoreError) -> None:
+        """A user's own entries may make one of ours impossible; only a writer that stopped ends the traffic."""
+        if isinstance(answer, StoreIOError):
+            self.stopped = answer
+        else:
+            self.refused += 1
+            self.last_refusal = f"{transaction.book}: {answer}"
