@@ -50,6 +50,7 @@ from textual import events, getters, on
 from textual.app import ComposeResult
 from textual.containers import Container
 from textual.content import Content
+from textual.css.query import NoMatches
 from textual.screen import ModalScreen, Screen
 from textual.widget import Widget
 
@@ -189,6 +190,11 @@ class TaleaScreen(Screen[None]):
                     return
                 except StoreError as error:
                     self.app.refuse(error)
+                except NoMatches:
+                    # Leaving takes the widgets away, the innermost first, before it ends what works on them.
+                    if not self._closing:
+                        raise
+                    return
                 self.refresh_chrome()
         finally:
             self._refreshing = False
