@@ -64,6 +64,7 @@ class Heartbeat:
         self._late: list[float] = []
 
     async def __aenter__(self) -> Heartbeat:
+        self._started = perf_counter()
         self._task = asyncio.create_task(self._beat())
         return self
 
@@ -73,15 +74,15 @@ class Heartbeat:
 
     async def _beat(self) -> None:
         while True:
-            started = perf_counter()
+            self._started = perf_counter()
             await asyncio.sleep(0.001)
-            self._late.append(perf_counter() - started - 0.001)
+            self._late.append(perf_counter() - self._started - 0.001)
 
     def restart(self) -> None:
         self._late.clear()
 
     def figures(self) -> Figures:
-        late = sorted(self._late)
+        late = sorted([*self._late, max(0.0, perf_counter() - self._started - 0.001)])
         return {
             "stall_p99_ms": quantile(late, 0.99) * 1e3,
             "stall_max_ms": quantile(late, 1) * 1e3,
@@ -127,6 +128,8 @@ async def drive(
         heartbeat.restart()
         started = perf_counter()
         await (asyncio.sleep(seconds) if during is None else during())
+        while clients and not latencies:  # noqa: ASYNC110 - only when the machine is too busy for one call
+            await asyncio.sleep(0.001)
         elapsed = perf_counter() - started
         figures = _summary(latencies[:], elapsed, per_call) | heartbeat.figures() | {"seconds": elapsed}
         stopping = True
@@ -165,6 +168,8 @@ def drive_threads(
     warm = len(latencies)
     started = perf_counter()
     stopping.wait(seconds)
+    while len(latencies) == warm and not faults:
+        stopping.wait(0.001)
     measured, elapsed = latencies[warm:], perf_counter() - started
     stopping.set()
     for thread in threads:
