@@ -367,7 +367,7 @@ async def test_accounts_are_listed_by_path_with_their_figures(year: Year) -> Non
 
 async def test_accounts_agree_with_balances_at_every_instant(year: Year) -> None:
     store, times = year
-    for as_of in [*range(14), *times, None]:
+    for as_of in (0, 8, 10, 11, times[1], times[3], None):
         for info in await store.accounts(BOOK, as_of):
             assert info == await store.account(info.definition.id, as_of)
             assert info.balance == await store.balance(info.definition.id, as_of)

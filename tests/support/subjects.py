@@ -33,6 +33,7 @@ from store.model import (
 from store.protocol import AsOf, Store
 
 from .clock import FakeClock
+from .faulty_files import UnsyncedFiles
 from .limits import tiny_limits
 from .memory_store import MemoryStore
 
@@ -185,9 +186,13 @@ def _log(**options: Any) -> Opener:
 
 
 def _reopened(**options: Any) -> Opener:
+    # so many openings are for what is read back, not for what the disk keeps
+    options["files"] = UnsyncedFiles()
+
     @asynccontextmanager
     async def opened(directory: Path, clock: FakeClock) -> AsyncIterator[Store]:
-        store = ReopenedStore(await open_log_store(directory, clock, **options), directory, clock, options)
+        first = await open_log_store(directory, clock, **options)
+        store = ReopenedStore(first, directory, clock, options)
         try:
             yield store
         finally:
