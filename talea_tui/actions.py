@@ -440,7 +440,14 @@ ASSETS: tuple[Action, ...] = (
 )
 
 FORM: tuple[Action, ...] = (
-    Action("form.submit", ("ctrl+s",), "Done", "Take the form as it stands.", "submit_form", palette=False),
+    Action(
+        "form.submit",
+        ("enter", "ctrl+s"),
+        "Done",
+        "Take the form as it stands.",
+        "submit_form",
+        palette=False,
+    ),
 )
 
 REVERSE: tuple[Action, ...] = (

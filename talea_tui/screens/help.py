@@ -20,7 +20,7 @@ from .base import Dialog
 COLUMNS = (
     Column("keys", "keys", min_width=10, max_width=26),
     Column("label", "action", min_width=12, max_width=26),
-    Column("help", "", min_width=20, max_width=200, flex=1, want=44, drop=1),
+    Column("help", "", min_width=20, max_width=200, flex=1, want=34, drop=1),
 )
 
 
