@@ -194,7 +194,7 @@ async def test_help_shows_the_keys_of_the_focused_pane(store, open_app: OpenApp)
         await settle(pilot)
         assert isinstance(pilot.app.screen, HelpScreen)
         text = screen_text(pilot.app)
-        assert "Fold or unfold the account under the cursor." in text
+        assert "Fold or unfold the account" in text
         await pilot.press("escape")
         await settle(pilot)
         assert pilot.app.current_mode == "accounts"
