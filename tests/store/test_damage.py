@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,7 @@ from tests.support.ledgers import opened, pay
 from tests.support.observe import differences, observe, plant, tree
 
 BOOKS = [BOOK]
-STEP = 7
+STEP = 1 if os.environ.get("HYPOTHESIS_PROFILE") == "deep" else 17
 """Every so many bytes where every byte would take minutes; the heads of frames are never left out."""
 
 
