@@ -25,7 +25,7 @@ class FormDialog(Dialog):
     A subclass says `QUESTION`, yields (name, label, widget) in `fields` and does the work in `submit`.
     """
 
-    BINDINGS = bindings_for("dialog")
+    BINDINGS: ClassVar = [*bindings_for("dialog"), *bindings_for("form")]
     QUESTION: ClassVar[str] = ""
 
     def __init__(self) -> None:
@@ -55,6 +55,8 @@ class FormDialog(Dialog):
                 problem.display = False
                 yield problem
             yield Label("", id="form-about", classes="form--aside", markup=False)
+            keys = "enter next field   ctrl+s done   esc cancel"
+            yield Label(keys, id="form-keys", classes="dialog--hint", markup=False)
 
     def on_mount(self) -> None:
         self.show_about()
@@ -103,6 +105,9 @@ class FormDialog(Dialog):
             self.field(self._names[place + 1]).focus()
         else:
             await self.submit()
+
+    async def action_submit_form(self) -> None:
+        await self.submit()
 
     def action_cancel(self) -> None:
         self.dismiss(None)

@@ -134,9 +134,10 @@ class TrialBalanceScreen(TaleaScreen):
         self.query_one("#trial-title", PaneTitle).show(self._title(), self._proof(totals))
 
     def _title(self) -> str:
-        instant = f" as of {self.app.instant.label}" if self.app.instant is not None else ""
         if self.size.width < TITLE_WIDTH:
-            return self.view.capitalize() + instant
+            return self.view.capitalize()
+        told = self.app.instant is not None and self.size.width >= KIND_WIDTH
+        instant = f" as of {self.app.instant.label}" if told and self.app.instant is not None else ""
         return "  ".join(f"[{view}]" if view == self.view else view for view in VIEWS) + instant
 
     def _proof(self, totals: list[AssetTotal]) -> str:

@@ -216,7 +216,7 @@ async def test_an_unknown_account_is_opened_where_it_is_named(store, settings, o
         shown = screen_text(pilot.app)
         assert "exp:coffee" in shown
         assert "[expense]" in shown
-        await keys(pilot, "enter", "enter", "enter", "enter", "enter")
+        await keys(pilot, "ctrl+s")
         opened = await store.account(AccountId(book=BOOK, path="exp:coffee"))
         assert opened is not None
         assert (opened.definition.kind, opened.definition.asset) == (AccountKind.EXPENSE, "USD")
