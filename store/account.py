@@ -4,46 +4,51 @@ from __future__ import annotations
 
 from array import array
 
+import msgspec
+
 from .codec import integer_item
 from .model import AccountCfg, AccountDef, Amount, BalanceSnapshot, Direction
 
 
-class Account:
-    """One account: its definition, what it holds now, and the numbers of its rows."""
+class Account(msgspec.Struct, gc=False, eq=False):
+    """Its definition, what it holds now, debit-positive, and the numbers of its rows. Made by `opened`."""
 
-    __slots__ = (
-        "asset",
-        "asset_index",
-        "config",
-        "credits",
-        "debits",
-        "definition",
-        "floor",
-        "index",
-        "item",
-        "net",
-        "opened",
-        "rows",
-        "sign",
-        "tip",
-        "updated",
-    )
+    index: int
+    asset_index: int
+    definition: AccountDef
+    config: AccountCfg
+    seq: int
+    """Where it was opened."""
+    asset: str
+    item: bytes
+    """Its index as it stands in payloads."""
+    sign: int
+    """1 when its effective balance is debit-positive, else -1."""
+    floor: int | None
+    rows: array[int]
+    net: int = 0
+    tip: int = 0
+    """`net` plus what has been accepted but is not durable yet."""
+    debits: int = 0
+    credits: int = 0
+    updated: int = 0
 
-    def __init__(
-        self, index: int, asset_index: int, definition: AccountDef, config: AccountCfg, opened: int
-    ) -> None:
-        self.index, self.asset_index = index, asset_index
-        self.definition, self.config = definition, config
-        self.asset = definition.asset
-        self.item = integer_item(index)
-        self.sign = -1 if config.normal_side is Direction.CREDIT else 1
-        self.floor = config.min_balance
-        self.opened = opened
-        self.net = self.tip = 0
-        """`tip` is `net` plus what has been accepted but is not durable yet."""
-        self.debits = self.credits = 0
-        self.updated = 0
-        self.rows = array("I")
+    @classmethod
+    def opened(
+        cls, index: int, asset_index: int, definition: AccountDef, config: AccountCfg, seq: int
+    ) -> Account:
+        return cls(
+            index=index,
+            asset_index=asset_index,
+            definition=definition,
+            config=config,
+            seq=seq,
+            asset=definition.asset,
+            item=integer_item(index),
+            sign=-1 if config.normal_side is Direction.CREDIT else 1,
+            floor=config.min_balance,
+            rows=array("I"),
+        )
 
     @property
     def balance(self) -> BalanceSnapshot:

@@ -163,7 +163,7 @@ class Image:
             account = self.state.by_index[index]
             _, net, debits, credits, updated = self.state.standing_at(account, self.last_seq)
             definition = encode_account(_NO_SALT, 0, 0, 0, index, account.definition, account.config)
-            flat += [definition, account.opened, net, debits, credits, updated]
+            flat += [definition, account.seq, net, debits, credits, updated]
             if index % _ACCOUNTS_A_FRAME == _ACCOUNTS_A_FRAME - 1 or index == self.accounts - 1:
                 yield frame(cbor2.dumps(flat))
                 flat.clear()

@@ -320,7 +320,7 @@ class BookState:
         asset_index = self.asset_index.setdefault(definition.asset, len(self.asset_index))
         if 2 * asset_index == len(self.turnover):
             self.turnover += [0, 0]
-        account = Account(index, asset_index, definition, config, seq)
+        account = Account.opened(index, asset_index, definition, config, seq)
         self.accounts[definition.id.path] = account
         self.by_index.append(account)
         self.table.ids.append(definition.id)

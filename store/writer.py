@@ -37,7 +37,7 @@ LOCK_NAME, BOOKS_NAME = "LOCK", "books"
 
 QUEUE_MAX = 16_384
 """How many jobs wait in a book's queue; further callers wait for room."""
-APPLY_SLICE = 128
+APPLY_SLICE = 64
 """How many events are applied and answered in one turn of the loop."""
 _FIGURES_KEPT = 64
 
