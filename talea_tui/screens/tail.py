@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
 from datetime import datetime, timedelta
 
 from textual import events, on
@@ -296,8 +297,18 @@ class TailScreen(TaleaScreen):
         elif event.question == "highlight":
             self._set_highlight(event.text)
         elif event.question == "go to":
-            await self._go_to(event.text)
+            with self._refusals_told():
+                await self._go_to(event.text)
         self._show_state()
+
+    @contextmanager
+    def _refusals_told(self) -> Iterator[None]:
+        """What the store refuses while one looks around is told in the bottom line."""
+        try:
+            yield
+        except StoreError as error:
+            self._note = str(error)
+            self._show_prompt()
 
     def _close_prompt(self) -> None:
         self._filter_error = ""
@@ -321,7 +332,8 @@ class TailScreen(TaleaScreen):
             self._show_prompt()
             return
         self.filter = wanted
-        await self._show_rows(self._anchor)
+        with self._refusals_told():
+            await self._show_rows(self._anchor)
 
     def _set_search(self, pattern: str) -> None:
         if not pattern:
@@ -456,12 +468,14 @@ class TailScreen(TaleaScreen):
         if event is None or source is None:
             return
         view.pause()
-        at = event.sequenced.at + timedelta(seconds=seconds)
-        here = await source.row_of(*event.id)
-        row = await source.row_at(at)
-        if seconds < 0:
-            row = min(row, here - 1)
-        await view.go_to(row)
+        try:
+            at = event.sequenced.at + timedelta(seconds=seconds)
+        except OverflowError:
+            return
+        with self._refusals_told():
+            here = await source.row_of(*event.id)
+            row = await source.row_at(at)
+            await view.go_to(min(row, here - 1) if seconds < 0 else row)
 
     def go_back(self) -> bool:
         if self.prompt.question is not None:

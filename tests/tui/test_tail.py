@@ -556,7 +556,11 @@ async def test_damage_met_while_reading_is_told_where_the_rows_would_stand(open_
         assert "segment-1.log" in text(pilot)
         await type_filter(pilot, "payment")
         await until(pilot, lambda: "stopped" in text(pilot))
-        await press(pilot, "escape", "escape", "escape")
+        await press(pilot, "enter", "g", *"120", "enter", "comma", "N", "n", "a", "a", "Y", "h", "enter")
+        await press(pilot, "escape")
+        await until(pilot, lambda: not tail(pilot).filter)
+        await press(pilot, "g", *"120", "enter")
+        assert "a bad checksum" in text(pilot)
         store.broken = False
         await press(pilot, "5", "f")
         assert shown(pilot)[-1] == 499
