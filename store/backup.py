@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 from collections.abc import Callable, Sequence
@@ -14,6 +15,7 @@ from .files import DurableFile, Files, make_directories, read_all
 from .offload import Offload
 from .segments import SegmentLog, segment_name
 from .verification import Extent
+from .watermark import Watermark
 
 MANIFEST_NAME = "MANIFEST.json"
 _PIECE_BYTES = 2**20
@@ -34,8 +36,7 @@ async def copy_ledger(
 
     Logs alone are copied, the rest is derived from them. Raises OSError, StoreIOError; what was copied stays.
     """
-    if await offload.run(_in_use, target):
-        raise StoreIOError(f"{target} is not empty; back up into a new directory.")
+    await offload.run(_refuse_bad_target, target, {log.directory.parent for _, log, _ in books})
     total = sum(size for _, _, extent in books for _, size in extent.segments)
     done = 0
     listed: dict[str, Any] = {}
@@ -47,13 +48,14 @@ async def copy_ledger(
             file_name = segment_name(segment.base_seq)
             copy = _Copy(files, log.directory / file_name, directory / file_name, size)
             try:
-                while await offload.run(copy.step):
+                while await _finished(offload, copy):
                     if progress is not None:
                         progress(done + copy.copied, total)
                 digests[file_name] = copy.digest
             finally:
                 await offload.run(copy.close)
             done += size
+        await offload.run(_publish, files, directory, extent.last_seq)
         listed[name] = {"last_seq": extent.last_seq, "head": extent.head.hex(), "sha256": digests}
     manifest = {"format": 1, "bytes": total, "books": listed}
     await offload.run(_write_manifest, files, target, manifest)
@@ -62,8 +64,29 @@ async def copy_ledger(
     return manifest
 
 
-def _in_use(target: Path) -> bool:
-    return target.exists() and bool(os.listdir(target))
+def _refuse_bad_target(target: Path, roots: set[Path]) -> None:
+    if target.exists() and os.listdir(target):
+        raise StoreIOError(f"{target} is not empty; back up into a new directory.")
+    place = target.resolve()
+    if any(root.resolve() in (place, *place.parents) for root in roots):
+        raise StoreIOError(f"{target} lies among the books of this ledger; back up to another place.")
+
+
+async def _finished(offload: Offload, copy: _Copy) -> bool:
+    """A step of the copy, which ends before a cancellation of the waiting does, so that its files can be closed."""
+    step = asyncio.ensure_future(offload.run(copy.step))
+    try:
+        return await asyncio.shield(step)
+    except asyncio.CancelledError:
+        await asyncio.wait([step])
+        raise
+
+
+def _publish(files: Files, directory: Path, seq: int) -> None:
+    """Let readers that do not open the copy believe all of it."""
+    watermark = Watermark(files, directory)
+    watermark.publish(seq)
+    watermark.close()
 
 
 def _write_manifest(files: Files, target: Path, manifest: dict[str, Any]) -> None:

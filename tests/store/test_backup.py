@@ -1,0 +1,166 @@
+"""A backup is taken while writing goes on: it opens, equals a prefix, and says by digests what it holds."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from store import AccountCfg, FollowedLedger, StoreIOError
+from tests.support.build import BOOK, asset, definition, household, transfer
+from tests.support.ledgers import opened, pay, written
+from tests.support.observe import events_of, observe, tree
+
+MANIFEST = "MANIFEST.json"
+
+
+async def test_a_backup_opens_and_shows_what_the_ledger_showed(tmp_path: Path) -> None:
+    books = [BOOK, "Shop"]
+    async with opened(await written(tmp_path / "ledger", books=tuple(books), segment_max=700)) as store:
+        await store.backup(tmp_path / "copy")
+        shown = await observe(store, books)
+    async with opened(tmp_path / "copy") as copy:
+        assert await observe(copy, books) == shown
+
+
+async def test_a_backup_taken_while_commits_go_on_equals_a_prefix(tmp_path: Path) -> None:
+    async with opened(tmp_path / "ledger", segment_max=2000) as store:
+        await household(store)
+        await pay(store, 20)
+        stop = asyncio.Event()
+
+        async def posting(client: int) -> int:
+            number = 0
+            while not stop.is_set():
+                await store.commit(transfer("assets:cash", "income:salary", 1, key=f"{client} {number}"))
+                number += 1
+            return number
+
+        clients = [asyncio.create_task(posting(client)) for client in range(4)]
+        await pay(store, 5, start=100)
+        manifest = await store.backup(tmp_path / "copy")
+        await pay(store, 5, start=200)
+        stop.set()
+        assert min(await asyncio.gather(*clients)) > 0
+        events = await events_of(store, BOOK, page=1000)
+        last = manifest["books"][BOOK]["last_seq"]
+        assert 7 + 25 <= last < len(events)
+        await store.verify(BOOK, (last, manifest["books"][BOOK]["head"]))
+    async with opened(tmp_path / "copy") as copy:
+        assert await events_of(copy, BOOK, page=1000) == events[:last]
+        assert (await copy.book(BOOK)).head == (last, manifest["books"][BOOK]["head"])
+        assert (await copy.book(BOOK)).repairs == ()
+        await copy.verify(BOOK)
+        await pay(copy, 3, start=300)
+
+
+async def test_the_manifest_tells_heads_sizes_and_digests_of_what_was_copied(tmp_path: Path) -> None:
+    async with opened(await written(tmp_path / "ledger", 20, segment_max=900)) as store:
+        await store.snapshot_now(BOOK)
+        manifest = await store.backup(tmp_path / "copy")
+        heads = {name: (await store.book(name)).head for name in (BOOK, "_system")}
+    assert json.loads((tmp_path / "copy" / MANIFEST).read_bytes()) == manifest
+    size = 0
+    for name, head in heads.items():
+        told = manifest["books"][name]
+        assert (told["last_seq"], told["head"]) == head
+        files = sorted((tmp_path / "copy" / "books" / name).glob("segment-*.log"))
+        digests = {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
+        assert told["sha256"] == digests
+        assert len(files) > 1 or name == "_system"
+        size += sum(path.stat().st_size for path in files)
+    assert (manifest["format"], manifest["bytes"]) == (1, size)
+    names = {path.name for path in (tmp_path / "copy" / "books" / BOOK).iterdir()}
+    assert {name for name in names if not name.startswith("segment-")} == {"index-watermark"}
+
+
+async def test_a_backup_that_is_followed_shows_its_last_batch_too(tmp_path: Path) -> None:
+    async with opened(await written(tmp_path / "ledger")) as store:
+        await store.backup(tmp_path / "copy")
+        events = await events_of(store, BOOK)
+    async with await FollowedLedger.open(tmp_path / "copy") as followed:
+        assert await events_of(followed, BOOK) == events
+
+
+async def test_a_target_that_is_not_empty_is_refused_and_left_alone(tmp_path: Path) -> None:
+    (tmp_path / "copy").mkdir()
+    (tmp_path / "copy" / "letter").write_text("mine")
+    before = tree(tmp_path / "copy")
+    async with opened(await written(tmp_path / "ledger", 1)) as store:
+        with pytest.raises(StoreIOError, match="not empty"):
+            await store.backup(tmp_path / "copy")
+        assert tree(tmp_path / "copy") == before
+        with pytest.raises(StoreIOError, match="not empty"):
+            await store.backup(tmp_path / "ledger")
+        (tmp_path / "empty").mkdir()
+        await store.backup(tmp_path / "empty")
+
+
+async def test_a_target_among_the_books_is_refused(tmp_path: Path) -> None:
+    directory = await written(tmp_path / "ledger", 1)
+    async with opened(directory) as store:
+        before = tree(directory)
+        with pytest.raises(StoreIOError, match="among the books"):
+            await store.backup(directory / "books" / "copy")
+        assert tree(directory) == before
+
+
+async def test_a_target_that_is_a_file_is_refused_with_a_sentence(tmp_path: Path) -> None:
+    (tmp_path / "copy").write_text("mine")
+    async with opened(await written(tmp_path / "ledger", 1)) as store:
+        with pytest.raises(StoreIOError):
+            await store.backup(tmp_path / "copy")
+    assert (tmp_path / "copy").read_text() == "mine"
+
+
+async def test_a_cancelled_backup_leaves_no_manifest_and_the_ledger_goes_on(tmp_path: Path) -> None:
+    async with opened(await written(tmp_path / "ledger", 60, segment_max=500)) as store:
+        begun = asyncio.Event()
+        told: list[tuple[int, int]] = []
+
+        def progress(done: int, total: int) -> None:
+            told.append((done, total))
+            begun.set()
+
+        await big(store)
+        backup = asyncio.create_task(store.backup(tmp_path / "copy", progress))
+        await begun.wait()
+        backup.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await backup
+        assert not (tmp_path / "copy" / MANIFEST).exists()
+        assert not list((tmp_path / "copy").rglob("*.tmp"))
+        assert told[-1][0] < told[-1][1]
+        await pay(store, 1, start=100)
+        await store.backup(tmp_path / "again")
+
+
+async def big(store: Any) -> None:
+    """A segment of more than one piece."""
+    memo = "x" * 1_000_000
+    for number in range(3):
+        await store.commit(
+            transfer("assets:cash", "income:salary", 1, key=f"big {number}", metadata={"memo": memo})
+        )
+
+
+async def test_progress_grows_to_all_bytes(tmp_path: Path) -> None:
+    told: list[tuple[int, int]] = []
+    async with opened(await written(tmp_path / "ledger", 2)) as store:
+        await big(store)
+        manifest = await store.backup(tmp_path / "copy", lambda done, total: told.append((done, total)))
+    assert told == sorted(told)
+    assert len(told) > 2
+    assert told[-1] == (manifest["bytes"], manifest["bytes"])
+
+
+async def test_an_empty_ledger_has_a_backup_too(tmp_path: Path) -> None:
+    async with opened(tmp_path / "ledger") as store:
+        assert (await store.backup(tmp_path / "copy"))["books"] == {}
+    async with opened(tmp_path / "copy") as copy:
+        await copy.register_asset(asset())
+        await copy.open_account(definition("cash"), AccountCfg())
