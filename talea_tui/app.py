@@ -18,6 +18,7 @@ from textual.widgets import Input, TextArea
 
 from store import AccountId, StoredTransaction, StoreError, StoreIOError
 
+from .config import Config
 from .formatting import printable
 from .ledger import LedgerApp, StoreFactory, wall_clock
 from .screens.base import TaleaScreen
@@ -77,8 +78,12 @@ class TaleaApp(LedgerApp):
         settings: Settings | None = None,
         clock: Callable[[], datetime] = wall_clock,
         zone: tzinfo | None = None,
+        config: Config | None = None,
     ) -> None:
-        super().__init__(directory, store=store, store_factory=store_factory, clock=clock, zone=zone)
+        super().__init__(
+            directory, store=store, store_factory=store_factory, clock=clock, zone=zone, config=config
+        )
+        self.set_keymap(self.config.keymap())
         self.settings = settings if settings is not None else Settings()
         self.animation_level = "none"
         self._interrupted_at = float("-inf")
@@ -87,7 +92,8 @@ class TaleaApp(LedgerApp):
             self.add_mode(mode, partial(_first_screen, mode))
         for theme in (DARK, LIGHT):
             self.register_theme(theme)
-        self.theme = self.settings.theme if self.settings.theme in self.available_themes else DARK.name
+        wanted = self.config.theme or self.settings.theme
+        self.theme = wanted if wanted in self.available_themes else DARK.name
 
     # What screens may ask
 

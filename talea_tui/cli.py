@@ -12,15 +12,23 @@ import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from . import __version__
-from .paths import DIRECTORY_VARIABLE, ledger_directory
+from .paths import DIRECTORY_VARIABLE
+
+if TYPE_CHECKING:
+    from .config import Config
+    from .settings import Settings
 
 REFUSED = 1
 INTERRUPTED = 130
 PIPE_CLOSED = 141
 
+SHELLS = ("bash", "zsh", "fish")
 KINDS = ("asset", "liability", "income", "expense", "equity", "clearing")
+
+DEMO_HELP = "a throw-away ledger: four books, a year of history, live traffic"
 
 COMMANDS = {
     "import": (
@@ -33,6 +41,7 @@ COMMANDS = {
     "stats": ("stats", "print figures about every book"),
     "paths": ("paths", "print where ledger, configuration and state are"),
     "keys": ("keys", "print every action of the application with its keys"),
+    "completion": ("completion", "print a script that completes these commands in bash, zsh or fish"),
 }
 """Plain commands: the module of `talea_tui.commands` that runs each, and its line of help."""
 
@@ -43,6 +52,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         if words and words[0] in COMMANDS:
             code = _run_plain(words[0], words[1:])
+        elif words and words[0] == "demo":
+            code = _run_demo(words[1:])
         else:
             code = _run_application(words)
         sys.stdout.flush()
@@ -61,14 +72,18 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _run_plain(command: str, words: list[str]) -> int:
     from .commands import refusals
 
-    arguments = _command_parser(command).parse_args(words)
+    arguments = command_parser(command).parse_args(words)
     # Names and memos hold any character, whatever the locale says.
     for stream in (sys.stdout, sys.stderr):
         reconfigure = getattr(stream, "reconfigure", None)
         if reconfigure is not None:
             reconfigure(encoding="utf-8", errors="backslashreplace")
     module_name, _ = COMMANDS[command]
+    if command == "completion":
+        arguments.parsers = {"demo": demo_parser()} | {name: command_parser(name) for name in COMMANDS}
     with refusals.as_sentences() as refused:
+        if command != "paths" and arguments.dir is None:
+            arguments.dir = _config().ledger_directory()
         code: int = importlib.import_module(f".commands.{module_name}", __package__).run(arguments)
         return code
     return _refuse(refused.sentence)
@@ -76,19 +91,63 @@ def _run_plain(command: str, words: list[str]) -> int:
 
 def _run_application(words: list[str]) -> int:
     arguments = _application_parser().parse_args(words)
-    # Textual draws on stderr and reads stdin; a driver named in the environment brings its own.
-    if "TEXTUAL_DRIVER" not in os.environ and not all(
-        stream is not None and stream.isatty() for stream in (sys.stdin, sys.stdout, sys.stderr)
-    ):
+    if not _has_terminal():
         return _refuse("the application needs a terminal; for pipes use import, export, tail or stats.")
     from .app import TaleaApp
+    from .config import ConfigError
+
+    try:
+        config = _config()
+        config.store_options()
+        app = TaleaApp(arguments.dir or config.ledger_directory(), settings=_settings(), config=config)
+        config.check_theme(app.available_themes)
+    except ConfigError as error:
+        return _refuse(str(error))
+    app.run()
+    return app.return_code or 0
+
+
+def _run_demo(words: list[str]) -> int:
+    arguments = demo_parser().parse_args(words)
+    if not arguments.serve and not _has_terminal():
+        return _refuse("the demo needs a terminal, or --serve to be seen in a browser.")
+    from .config import ConfigError
+    from .demo import run
+    from .demo.history import NotADemo
+
+    wish = run.Wish(arguments.dir, arguments.seed, arguments.rate, arguments.tour)
+    try:
+        if not arguments.serve:
+            return run.run(wish, _config(), _settings())
+        if arguments.dir is not None:
+            return _refuse("each visitor of a served demo gets a ledger of their own; leave --dir out.")
+        return run.serve(wish, arguments.port)
+    except (ConfigError, NotADemo) as error:
+        return _refuse(str(error))
+    except ModuleNotFoundError as error:
+        if error.name is None or error.name.partition(".")[0] not in ("textual_serve", "aiohttp"):
+            raise
+        return _refuse("--serve needs textual-serve; install it with: pip install 'talea-tui[serve]'")
+
+
+def _has_terminal() -> bool:
+    """Textual draws on stderr and reads stdin; a driver named in the environment brings its own."""
+    return "TEXTUAL_DRIVER" in os.environ or all(
+        stream is not None and stream.isatty() for stream in (sys.stdin, sys.stdout, sys.stderr)
+    )
+
+
+def _config() -> Config:
+    from .config import Config
+
+    return Config.load()
+
+
+def _settings() -> Settings:
     from .paths import state_directory
     from .settings import Settings
 
-    settings = Settings.load(state_directory() / "settings.json")
-    app = TaleaApp(arguments.dir or ledger_directory(), settings=settings)
-    app.run()
-    return app.return_code or 0
+    return Settings.load(state_directory() / "settings.json")
 
 
 def _refuse(sentence: str) -> int:
@@ -98,7 +157,8 @@ def _refuse(sentence: str) -> int:
 
 def _application_parser() -> argparse.ArgumentParser:
     width = max(len(command) for command in COMMANDS)
-    commands = "\n".join(f"  {command:{width}}  {line}" for command, (_, line) in COMMANDS.items())
+    lines = {"demo": DEMO_HELP} | {command: line for command, (_, line) in COMMANDS.items()}
+    commands = "\n".join(f"  {command:{width}}  {line}" for command, line in lines.items())
     parser = argparse.ArgumentParser(
         prog="talea-tui",
         description="A double-entry ledger for the terminal.",
@@ -112,20 +172,45 @@ def _application_parser() -> argparse.ArgumentParser:
         metavar="DIR",
         nargs="?",
         type=_directory,
-        help=f"the ledger to open or create; default: ${DIRECTORY_VARIABLE}, else the user's data directory",
+        help=f"the ledger to open or create; default: ${DIRECTORY_VARIABLE}, else the configured one",
     )
     parser.add_argument("--version", action="version", version=f"talea-tui {__version__}")
     return parser
 
 
-def _command_parser(command: str) -> argparse.ArgumentParser:
+def demo_parser() -> argparse.ArgumentParser:
+    """The options of `talea-tui demo`."""
+    parser = argparse.ArgumentParser(prog="talea-tui demo", description=_sentence(DEMO_HELP))
+    parser.add_argument(
+        "--dir",
+        metavar="DIR",
+        type=_directory,
+        help="keep the demo there, or go on with the one that is there; default: removed at the end",
+    )
+    parser.add_argument(
+        "--rate", metavar="N", type=_rate, default=2.0, help="entries a second, 0 to 10,000; default: 2"
+    )
+    parser.add_argument(
+        "--seed", metavar="N", type=int, default=7, help="another number makes another year; default: 7"
+    )
+    parser.add_argument("--tour", action="store_true", help="walk through the screens; any key takes over")
+    parser.add_argument(
+        "--serve",
+        action="store_true",
+        help="serve it to browsers on this machine, a ledger for each visitor (needs the extra 'serve')",
+    )
+    parser.add_argument("--port", metavar="N", type=_port, default=8000, help="for --serve; default: 8000")
+    return parser
+
+
+def command_parser(command: str) -> argparse.ArgumentParser:
+    """The options of a plain command."""
     parser = argparse.ArgumentParser(prog=f"talea-tui {command}", description=_sentence(COMMANDS[command][1]))
     parser.add_argument(
         "--dir",
         metavar="DIR",
         type=_directory,
-        default=ledger_directory(),
-        help=f"the ledger; default: ${DIRECTORY_VARIABLE}, else the user's data directory",
+        help=f"the ledger; default: ${DIRECTORY_VARIABLE}, else the configured one (see paths)",
     )
     if command == "import":
         _add_import_arguments(parser)
@@ -152,6 +237,12 @@ def _command_parser(command: str) -> argparse.ArgumentParser:
         _add_json(parser)
     elif command in ("stats", "paths"):
         _add_json(parser)
+    elif command == "keys":
+        parser.add_argument(
+            "--ids", action="store_true", help="print the ids that the configuration remaps by"
+        )
+    elif command == "completion":
+        parser.add_argument("shell", metavar="SHELL", choices=SHELLS, help=", ".join(SHELLS))
     return parser
 
 
@@ -236,6 +327,22 @@ def _precision(text: str) -> tuple[str, int]:
     if not decimals.isascii() or not decimals.isdigit() or int(decimals) > 30:
         raise argparse.ArgumentTypeError(f"{decimals!r} is no number of decimals from 0 to 30")
     return asset, int(decimals)
+
+
+def _rate(text: str) -> float:
+    try:
+        rate = float(text.replace(",", ""))
+    except ValueError:
+        rate = -1.0
+    if not 0 <= rate <= 10_000:
+        raise argparse.ArgumentTypeError(f"{text!r} is no rate from 0 to 10,000")
+    return rate
+
+
+def _port(text: str) -> int:
+    if not text.isascii() or not text.isdigit() or not 0 < int(text) < 65_536:
+        raise argparse.ArgumentTypeError(f"{text!r} is no port from 1 to 65535")
+    return int(text)
 
 
 def _head(text: str) -> tuple[int, str]:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from store import StoreClosed, StoreError
 
+from .config import Config
 from .formatting import printable
 from .screens.base import TaleaScreen
 from .widgets.shell import Instant, Shell
@@ -50,8 +51,10 @@ class LedgerApp(Shell):
         store_factory: StoreFactory | None = None,
         clock: Callable[[], datetime] = wall_clock,
         zone: tzinfo | None = None,
+        config: Config | None = None,
     ) -> None:
         super().__init__()
+        self.config = config or Config()
         self.directory = directory
         self.zone = zone if zone is not None else (datetime.now().astimezone().tzinfo or UTC)
         self.books = {}
@@ -138,10 +141,10 @@ class LedgerApp(Shell):
         self.run_worker(self._open(), group="open", exclusive=True)
 
     async def _open_directory(self, progress: Progress) -> Store:
-        from store import LogStoreOptions, LogTaleaStore
+        from store import LogTaleaStore
 
         assert self.directory is not None
-        return await LogTaleaStore.open_with(self.directory, LogStoreOptions.from_env(), progress)
+        return await LogTaleaStore.open_with(self.directory, self.config.store_options(), progress)
 
     async def _open(self) -> None:
         from .screens.opening import OpeningScreen

@@ -9,11 +9,13 @@ APPLICATION = "talea"
 DIRECTORY_VARIABLE = "TALEA_DIR"
 
 
-def ledger_directory() -> Path:
-    """The ledger that is opened when none is named: $TALEA_DIR, else the platform's data directory."""
+def ledger_directory(preferred: Path | None = None) -> Path:
+    """The ledger that is opened when none is named: $TALEA_DIR, else `preferred`, else the user's data directory."""
     named = os.environ.get(DIRECTORY_VARIABLE)
     if named:
         return Path(named).expanduser()
+    if preferred is not None:
+        return preferred
     from platformdirs import user_data_path
 
     return user_data_path(APPLICATION, appauthor=False) / "ledger"

@@ -8,8 +8,9 @@ from pathlib import Path
 
 from msgspec.structs import replace
 
-from store import BookInfo, LogStoreOptions, LogTaleaStore
+from store import BookInfo, LogTaleaStore
 
+from ..config import Config
 from .refusals import Refused
 from .terminal import ProgressLine
 
@@ -23,10 +24,7 @@ async def opened(
         raise Refused(
             f"There is no ledger at {directory}; import something there or name another with --dir."
         )
-    try:
-        options = replace(LogStoreOptions.from_env(), skip_damaged=skip_damaged)
-    except ValueError as error:
-        raise Refused(f"{error}.") from error
+    options = replace(Config.load().store_options(), skip_damaged=skip_damaged)
     store = await LogTaleaStore.open_with(directory, options, progress.replay)
     try:
         yield store

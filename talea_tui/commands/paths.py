@@ -4,15 +4,27 @@ from __future__ import annotations
 
 import argparse
 import json
+import sys
 
-from ..paths import config_directory, state_directory
+from ..config import Config, ConfigError, config_file
+from ..paths import state_directory
 
 
 def run(arguments: argparse.Namespace) -> int:
-    paths = {"ledger": arguments.dir, "config": config_directory(), "state": state_directory()}
+    problem = ""
+    config = Config()
+    try:
+        config = Config.load()
+    except ConfigError as error:
+        problem = str(error)
+    ledger = arguments.dir or config.ledger_directory()
+    paths = {"ledger": ledger, "config": config_file(), "state": state_directory()}
     if arguments.json:
         print(json.dumps({name: str(path) for name, path in paths.items()}, indent=2))
     else:
         for name, path in paths.items():
-            print(f"{name:7} {path}")
-    return 0
+            missing = "" if path.exists() else "   (not there yet)"
+            print(f"{name:7} {path}{missing}")
+    if problem:
+        print(f"talea-tui: {problem}", file=sys.stderr)
+    return 1 if problem else 0

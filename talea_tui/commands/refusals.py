@@ -31,8 +31,9 @@ def _refusals() -> tuple[type[Exception], ...]:
     """Looked up only when something was raised, so that commands load no more than they use."""
     from store import StoreError
 
+    from ..config import ConfigError
     from ..events.filter import FilterError
     from ..interop.journal import JournalError
     from ..parsing import ParseError
 
-    return StoreError, JournalError, FilterError, ParseError, Refused
+    return StoreError, ConfigError, JournalError, FilterError, ParseError, Refused

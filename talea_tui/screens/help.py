@@ -46,7 +46,7 @@ class HelpScreen(Dialog):
                 self.rows.append(["", "", ""])
             self.rows.append([Cell(SCOPE_NAMES.get(scope, scope), "strong"), "", ""])
             for action in scopes[scope]:
-                keys = "  ".join(key_name(key) for key in action.keys)
+                keys = "  ".join(key_name(key) for key in self.app.keys_of(action))
                 self.rows.append([Cell(keys, "accent"), action.label, Cell(action.help, "dim")])
 
     def compose(self) -> ComposeResult:

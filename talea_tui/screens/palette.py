@@ -81,7 +81,7 @@ class Palette(Dialog):
         here = [action for action in live_actions(self.over) if action.palette]
         others = [action for action in actions_of("app") if action.palette and action not in here]
         for action in [*here, *others]:
-            keys = "  ".join(key_name(key) for key in action.keys[:2])
+            keys = "  ".join(key_name(key) for key in self.app.keys_of(action)[:2])
             text = f"{action.label} {action.help} {SCOPE_NAMES.get(action.scope, '')}".casefold()
             self.offers.append(Offer(action.label, action.help, keys, partial(self._act, action.run), text))
 

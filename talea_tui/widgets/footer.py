@@ -23,7 +23,7 @@ class Footer(Widget):
 
     def __init__(self) -> None:
         super().__init__()
-        self._first_keys = {action.id: action.keys[:1] for action in every_action()}
+        self._first_keys: dict[str, tuple[str, ...]] = {}
         self._spots: list[tuple[int, int, str]] = []
 
     @property
@@ -31,6 +31,7 @@ class Footer(Widget):
         return cast(Shell, self.app)
 
     def on_mount(self) -> None:
+        self._first_keys = {action.id: self.shell.keys_of(action)[:1] for action in every_action()}
         self.screen.bindings_updated_signal.subscribe(self, lambda _: self.refresh())
 
     def _hints(self) -> list[tuple[str, str, str]]:

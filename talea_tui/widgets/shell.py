@@ -16,6 +16,8 @@ from store import AccountId, AssetDef, BookInfo, StoredTransaction, StoreError
 if TYPE_CHECKING:
     from store import AsOf, Store
 
+    from ..actions import Action
+    from ..config import Config
     from ..settings import Settings
 
 
@@ -47,6 +49,8 @@ class Shell(App[int]):
     assets: dict[str, AssetDef]
     """Registered assets by id, kept current."""
     settings: Settings
+    config: Config
+    """What the user's configuration file says."""
     zone: tzinfo
     """In which dates and times are shown and read."""
 
@@ -75,6 +79,10 @@ class Shell(App[int]):
     def as_of(self, book: str) -> AsOf:
         """The `as_of` for store calls on `book`: None when live."""
         return self.instant.in_book(book) if self.instant is not None else None
+
+    def keys_of(self, action: Action) -> tuple[str, ...]:
+        """The keys of an action, as the user may have chosen them."""
+        return self.config.keys_of(action)
 
     def furniture(self) -> Iterable[Widget]:
         """What stands between body and footer of every screen."""

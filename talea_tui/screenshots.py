@@ -1,0 +1,1 @@
+"""Writes the pictures of the screens."""
