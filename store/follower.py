@@ -9,12 +9,13 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from pathlib import Path
 from types import TracebackType
 
 from .codec import (
     FORMAT_VERSION,
+    KIND_ACCOUNT,
     decode_items_checked,
     decode_segment_header,
     read_prefix,
@@ -46,8 +47,17 @@ POLL_SECONDS = 0.1
 class FollowedBook:
     """One book as far as it is durable; `advance` looks for more."""
 
-    def __init__(self, files: Files, offload: Offload, directory: Path, name: str) -> None:
+    def __init__(
+        self,
+        files: Files,
+        offload: Offload,
+        directory: Path,
+        name: str,
+        learn_assets: Callable[[], Awaitable[object]] | None = None,
+    ) -> None:
         self.name = name
+        self._learn_assets = learn_assets
+        """Called before accounts are shown, whose assets were registered before them."""
         self._files, self._offload, self._directory = files, offload, directory
         self.state = BookState(name)
         self.log = SegmentLog(files, directory, name, 0, [])
@@ -58,20 +68,28 @@ class FollowedBook:
         self._txids: dict[int, int] = {}
         self._segment: Segment | None = None
         self._durable = 0
+        self._lacking: CorruptLog | None = None
+        """What is known to be durable and cannot be read now."""
 
     async def advance(self, progress: Progress | None = None) -> bool:
-        """Take in what has become durable; whether there was anything. Raises StoreIOError, OSError."""
+        """Take in what has become durable; whether anything is new. Raises StoreIOError, OSError."""
         if self.error is not None:
             return False
-        before = self.state.last_seq
+        before, lacked = self.state.last_seq, self._lacking is not None
         noted = await self._offload.run(read_watermark, self._files, self._directory)
         self._durable = max(self._durable, noted)
         while await self._advance_in_segment(progress):
             pass
-        if self.state.last_seq == before:
-            return False
-        self.news.fire()
-        return True
+        self._lacking = self._shortfall() if self.state.last_seq < self._durable else None
+        if self.state.last_seq > before:
+            self.news.fire()
+            return True
+        return lacked != (self._lacking is not None)
+
+    def _shortfall(self) -> CorruptLog:
+        segment, seq = self._segment, self.state.last_seq + 1
+        name, offset = (segment_name(segment.base_seq), segment.bytes) if segment else (segment_name(seq), 0)
+        return CorruptLog(self.name, name, offset, f"seq {seq} had been synced, but cannot be read")
 
     async def _advance_in_segment(self, progress: Progress | None) -> bool:
         """Read on in the segment that grows, or begin the next one; whether there may be more."""
@@ -139,7 +157,10 @@ class FollowedBook:
                     self._durable = prefix.synced
             durable = self._durable - state.last_seq
             if durable > 0:
-                self._fold(segment, waiting[:durable])
+                known = waiting[:durable]
+                if self._learn_assets is not None and any(_opens_account(payload) for _, payload in known):
+                    await self._learn_assets()
+                self._fold(segment, known)
                 waiting = waiting[durable:]
             if pace.due:
                 if progress is not None:
@@ -184,12 +205,18 @@ class FollowedBook:
         return self.error or StoreIOError(f"Book {self.name!r} is no longer followed.")
 
     def info(self) -> BookInfo:
+        error = self.error or self._lacking
         return self.state.info(
             bytes_on_disk=sum(segment.bytes for segment in self.log.segments),
             segments=len(self.log.segments),
-            writer="running" if self.error is None else "damaged",
-            error=str(self.error) if self.error is not None else None,
+            writer="running" if error is None else "damaged",
+            error=str(error) if error is not None else None,
         )
+
+
+def _opens_account(payload: bytes) -> bool:
+    prefix = read_prefix(payload)
+    return prefix is not None and prefix.kind == KIND_ACCOUNT
 
 
 class FollowedLedger(LedgerReads):
@@ -278,22 +305,32 @@ class FollowedLedger(LedgerReads):
                 continue
             with contextlib.suppress(InvalidBook):
                 check_book_name(entry.name)
+                learn_assets = None if entry.name == SYSTEM_BOOK else self._learn_assets
                 self._books[entry.name] = FollowedBook(
-                    self._files, self._offload, root / entry.name, entry.name
+                    self._files, self._offload, root / entry.name, entry.name, learn_assets
                 )
                 self._born.fire()
-        for book in sorted(
-            self._books.values(), key=lambda book: book.name
-        ):  # the registry's book comes first
+        for book in [self._books[name] for name in self._names()]:
             if self._closed:
                 return
-            try:
-                if await book.advance(progress):
-                    self._watchers.changed(book.name)
-            except StoreIOError as e:
-                book.error = e
-                book.news.fire()
+            await self._advance(book, progress)
+
+    async def _advance(self, book: FollowedBook, progress: Progress | None = None) -> None:
+        try:
+            if await book.advance(progress):
                 self._watchers.changed(book.name)
+        except StoreIOError as e:
+            book.error = e
+            book.news.fire()
+            self._watchers.changed(book.name)
+
+    async def _learn_assets(self) -> None:
+        system = self._books.get(SYSTEM_BOOK)
+        if system is None:
+            root = self.directory / BOOKS_NAME / SYSTEM_BOOK
+            system = FollowedBook(self._files, self._offload, root, SYSTEM_BOOK)
+            self._books[SYSTEM_BOOK] = system
+        await self._advance(system)
 
     # ------------------------------------------------------------ books
 

@@ -1,0 +1,378 @@
+"""A ledger that another store writes is followed: what is durable, in order, once, and not a byte is written."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import random
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from store import (
+    AccountCfg,
+    AssetRegistered,
+    FollowedLedger,
+    LogTaleaStore,
+    Sequenced,
+    StoreClosed,
+    StoreIOError,
+    StoreReadOnly,
+    TransactionPosted,
+)
+from tests.support.build import BOOK, account, asset, definition, household, transfer
+from tests.support.disk import append, book_directory, cut, flip, frames, segments
+from tests.support.killed_writer import BOOKS, OPTIONS
+from tests.support.ledgers import opened, pay, written
+from tests.support.observe import events_of, observe, plant, tree
+
+WATERMARK = "index-watermark"
+
+
+async def until(holds: Callable[[], bool]) -> None:
+    """Wait for what another process or a poll brings about."""
+    async with asyncio.timeout(30):
+        while not holds():  # noqa: ASYNC110 - what is waited for happens in files
+            await asyncio.sleep(0.01)
+
+
+class Watched:
+    """What a follower's subscription has shown of a book."""
+
+    def __init__(self, ledger: FollowedLedger, book: str = BOOK) -> None:
+        self.events: list[Sequenced] = []
+        self._task = asyncio.create_task(self._watch(ledger, book))
+
+    async def _watch(self, ledger: FollowedLedger, book: str) -> None:
+        async for sequenced in ledger.subscribe(book):
+            self.events.append(sequenced)
+
+    @property
+    def seqs(self) -> list[int]:
+        return [sequenced.seq for sequenced in self.events]
+
+    async def reached(self, last_seq: int) -> None:
+        await until(lambda: self._task.done() or len(self.events) >= last_seq)
+        assert self.seqs == list(range(1, last_seq + 1))
+
+    async def ended(self) -> None:
+        await asyncio.wait_for(self._task, 10)
+
+
+async def test_a_follower_shows_what_the_writer_shows(tmp_path: Path) -> None:
+    books = [BOOK, "Shop"]
+    directory = await written(tmp_path / "ledger", books=tuple(books), segment_max=700)
+    async with opened(directory) as store, await FollowedLedger.open(directory) as followed:
+        assert await observe(followed, books) == await observe(store, books)
+        assert await followed.writer_pid() == os.getpid()
+
+
+async def test_what_is_committed_is_followed_in_order_and_once(tmp_path: Path) -> None:
+    async with opened(tmp_path / "ledger", segment_max=600) as store:
+        await household(store)
+        async with await FollowedLedger.open(tmp_path / "ledger") as followed:
+            watched = Watched(followed)
+            await asyncio.gather(
+                *[store.commit(transfer("assets:cash", "income:salary", 1)) for _ in range(30)]
+            )
+            await store.snapshot_now(BOOK)
+            await pay(store, 10)
+            await watched.reached(47)
+            assert len(segments(tmp_path / "ledger", BOOK)) > 2
+            assert watched.events == await events_of(store, BOOK)
+            assert (await followed.book(BOOK)).head == (await store.book(BOOK)).head  # type: ignore[union-attr]
+        await watched.ended()
+
+
+async def test_news_names_the_books_that_grew(tmp_path: Path) -> None:
+    async with opened(await written(tmp_path / "ledger", 1)) as store:
+        async with await FollowedLedger.open(tmp_path / "ledger") as followed:
+            changes = followed.watch()
+            news = asyncio.ensure_future(anext(changes))
+            await pay(store, 1, start=1)
+            assert await asyncio.wait_for(news, 10) == {BOOK}
+        assert [names async for names in changes] == []
+
+
+async def test_a_new_book_and_its_asset_appear_together(tmp_path: Path) -> None:
+    async with opened(tmp_path / "ledger") as store:
+        async with await FollowedLedger.open(tmp_path / "ledger") as followed:
+            assert await followed.books() == []
+            # a name before and one after the registry's own
+            watched = [Watched(followed, name) for name in ("Early", "late")]
+            seen: list[bool] = []
+
+            async def look() -> None:
+                async for names in followed.watch():
+                    for name in names & {"Early", "late"}:
+                        assets = {asset.id for asset in await followed.assets()}
+                        accounts = await followed.accounts(name)
+                        seen.extend(info.definition.asset in assets for info in accounts)
+
+            looking = asyncio.create_task(look())
+            for name in ("Early", "late"):
+                for number in range(20):
+                    id = f"{name}{number}"
+                    await store.register_asset(asset(id))
+                    await store.open_account(definition("cash" + id, asset=id, book=name), AccountCfg())
+            for one in watched:
+                await one.reached(20)
+            assert [info.name for info in await followed.books()] == ["Early", "late"]
+        await looking
+        assert seen
+        assert all(seen)
+
+
+async def test_without_a_watermark_only_what_later_frames_prove_is_shown(tmp_path: Path) -> None:
+    directory = await written(tmp_path / "ledger")
+    (book_directory(directory, BOOK) / WATERMARK).unlink()
+    async with await FollowedLedger.open(directory) as followed:
+        assert (await followed.book(BOOK)).last_seq == 12  # type: ignore[union-attr]
+        watched = Watched(followed)
+        await watched.reached(12)
+        async with opened(directory) as store:
+            await pay(store, 1, start=6)
+            await watched.reached(14)
+
+
+async def test_a_damaged_watermark_is_not_believed(tmp_path: Path) -> None:
+    directory = await written(tmp_path / "ledger")
+    note = book_directory(directory, BOOK) / WATERMARK
+    for damaged in (note.read_bytes()[:5], b"", b"\xff" * 12, note.read_bytes() + b"x"):
+        note.write_bytes(damaged)
+        async with await FollowedLedger.open(directory) as followed:
+            found = await followed.book(BOOK)
+            assert found is not None
+            assert found.last_seq == (13 if damaged.endswith(b"x") else 12)
+
+
+async def test_a_frame_that_is_whole_but_not_known_to_be_synced_is_not_shown(tmp_path: Path) -> None:
+    source = await written(tmp_path / "source", 8)
+    directory = shutil.copytree(source, tmp_path / "ledger")
+    whole = segments(source, BOOK)[0].read_bytes()
+    ends = [frame.end for frame in frames(whole)]
+    (path,) = segments(directory, BOOK)
+    cut(path, ends[10])
+    (book_directory(directory, BOOK) / WATERMARK).unlink()
+    async with await FollowedLedger.open(directory) as followed:
+        watched = Watched(followed)
+        await watched.reached(9)  # seq 10 is there and nothing says that it was synced
+        append(path, whole[ends[10] : ends[10] + 11])
+        append(path, whole[ends[10] + 11 : ends[12]])
+        await watched.reached(11)
+
+
+@pytest.mark.parametrize("torn", [1, 9, 60])
+async def test_a_torn_tail_is_completed_or_cut_and_nothing_is_shown_twice(tmp_path: Path, torn: int) -> None:
+    source = await written(tmp_path / "source", 8)
+    directory = shutil.copytree(source, tmp_path / "ledger")
+    (path,) = segments(directory, BOOK)
+    note = book_directory(directory, BOOK) / WATERMARK
+    whole, marked = path.read_bytes(), note.read_bytes()
+    ends = [frame.end for frame in frames(whole)]
+    cut(path, ends[11] + torn)
+    note.unlink()
+    async with await FollowedLedger.open(directory) as followed:
+        watched = Watched(followed)
+        await watched.reached(10)
+        cut(path, ends[11])
+        await asyncio.sleep(0)
+        append(path, b"\0" * 40)
+        cut(path, ends[11])
+        append(path, whole[ends[11] :])
+        note.write_bytes(marked)
+        await watched.reached(15)
+        assert watched.events == await events_of(followed, BOOK)
+
+
+async def test_another_life_after_a_torn_batch_is_followed(tmp_path: Path) -> None:
+    directory = await written(tmp_path / "ledger", 4)
+    (path,) = segments(directory, BOOK)
+    append(path, path.read_bytes()[-100:-40])
+    async with await FollowedLedger.open(directory) as followed:
+        watched = Watched(followed)
+        await watched.reached(11)
+        async with opened(directory) as store:
+            await pay(store, 4, start=4)
+            await watched.reached(15)
+            assert watched.events == await events_of(store, BOOK)
+
+
+@pytest.mark.parametrize("header", [b"", b"\x20\0\0", b"\0" * 80], ids=["none", "torn", "zeros"])
+async def test_a_segment_whose_header_is_written_anew_is_followed(tmp_path: Path, header: bytes) -> None:
+    directory = await written(tmp_path / "ledger", 4, segment_max=1)
+    last = await last_seq_of(directory)
+    (book_directory(directory, BOOK) / f"segment-{last + 1:020}.log").write_bytes(header)
+    async with await FollowedLedger.open(directory) as followed:
+        watched = Watched(followed)
+        await watched.reached(last)
+        async with opened(directory, segment_max=1) as store:
+            assert (await store.book(BOOK)).repairs
+            await pay(store, 6, start=4)
+            await watched.reached(last + 6)
+            assert watched.events == await events_of(store, BOOK)
+
+
+async def test_a_header_that_was_seen_and_then_written_anew_is_read_again(tmp_path: Path) -> None:
+    directory = await written(tmp_path / "ledger", 4, segment_max=1)
+    last = await last_seq_of(directory)
+    path = book_directory(directory, BOOK) / f"segment-{last + 1:020}.log"
+    copy = shutil.copytree(directory, tmp_path / "copy")
+    note = book_directory(directory, BOOK) / WATERMARK
+    marked_before = note.read_bytes()
+    for place in (directory, copy):
+        async with opened(place, segment_max=1) as store:
+            await pay(store, 1, start=4)
+    other = book_directory(copy, BOOK) / path.name
+    marked = note.read_bytes()
+    note.write_bytes(marked_before)
+    written_first, written_anew = path.read_bytes(), other.read_bytes()
+    cut(path, len(written_first) - 5)  # its header is whole, its first event is not
+    async with await FollowedLedger.open(directory) as followed:
+        watched = Watched(followed)
+        await watched.reached(last)
+        path.write_bytes(written_anew)  # another salt, as after a crash
+        note.write_bytes(marked)
+        await watched.reached(last + 1)
+        assert watched.events[-1].event.transaction.id == (  # type: ignore[union-attr]
+            (await copied_event(copy, last + 1)).transaction.id
+        )
+
+
+async def copied_event(directory: Path, seq: int) -> Any:
+    async with opened(directory) as store:
+        (sequenced,) = await store.read_events(BOOK, seq, 1)
+        return sequenced.event
+
+
+async def last_seq_of(directory: Path) -> int:
+    async with opened(directory, segment_max=1) as store:
+        return int((await store.book(BOOK)).last_seq)
+
+
+async def test_a_follower_writes_nothing_and_needs_no_right_to(tmp_path: Path) -> None:
+    directory = await written(tmp_path / "ledger")
+    before = tree(directory)
+    lock = (directory / "LOCK").read_bytes()
+    for path in [*directory.rglob("*"), directory]:
+        path.chmod(0o500 if path.is_dir() else 0o400)
+    try:
+        async with await FollowedLedger.open(directory) as followed:
+            watched = Watched(followed)
+            await watched.reached(13)
+            await observe(followed, [BOOK])
+    finally:
+        for path in [directory, *directory.rglob("*")]:
+            path.chmod(0o700 if path.is_dir() else 0o600)
+    assert tree(directory) == before
+    assert (directory / "LOCK").read_bytes() == lock
+
+
+async def test_a_directory_without_a_lock_or_a_writer_is_followed(tmp_path: Path) -> None:
+    directory = plant(tree(await written(tmp_path / "source")), tmp_path / "ledger")
+    async with await FollowedLedger.open(directory) as followed:
+        assert await followed.writer_pid() is None
+        assert (await followed.book(BOOK)).last_seq == 13  # type: ignore[union-attr]
+    assert not (directory / "LOCK").exists()
+
+
+async def test_whatever_writes_is_refused_with_a_sentence(tmp_path: Path) -> None:
+    directory = await written(tmp_path / "ledger")
+    async with await FollowedLedger.open(directory) as followed:
+        for call in (
+            followed.register_asset(asset("CHF")),
+            followed.open_account(definition("new"), AccountCfg()),
+            followed.commit(transfer("assets:cash", "income:salary", 1)),
+            followed.commit_batch([transfer("assets:cash", "income:salary", 1)]),
+        ):
+            with pytest.raises(StoreReadOnly, match="only followed"):
+                await call
+
+
+async def test_after_shutdown_every_call_is_refused_and_subscriptions_end(tmp_path: Path) -> None:
+    directory = await written(tmp_path / "ledger")
+    followed = await FollowedLedger.open(directory)
+    watched, waiting = Watched(followed), Watched(followed, "not yet")
+    await watched.reached(13)
+    await followed.shutdown()
+    await followed.shutdown()
+    await watched.ended()
+    await waiting.ended()
+    with pytest.raises(StoreClosed):
+        await followed.books()
+    with pytest.raises(StoreClosed):
+        await followed.balance(account("assets:cash"))
+
+
+async def test_a_directory_that_is_not_there_is_refused_and_not_made(tmp_path: Path) -> None:
+    with pytest.raises(StoreIOError, match="no ledger"):
+        await FollowedLedger.open(tmp_path / "nowhere")
+    assert not (tmp_path / "nowhere").exists()
+
+
+async def test_damage_to_what_was_durable_is_told_and_what_comes_before_it_stays_readable(
+    tmp_path: Path,
+) -> None:
+    directory = await written(tmp_path / "ledger")
+    (path,) = segments(directory, BOOK)
+    place = frames(path.read_bytes())[10]
+    flip(path, place.offset + 30)
+    async with await FollowedLedger.open(directory) as followed:
+        info = await followed.book(BOOK)
+        assert info is not None
+        assert (info.last_seq, info.writer) == (9, "damaged")
+        assert path.name in str(info.error)
+        assert f"byte {place.offset}" in str(info.error)
+        assert (await followed.book("_system")).writer == "running"  # type: ignore[union-attr]
+        flip(path, place.offset + 30)
+        watched = Watched(followed)
+        await watched.reached(13)
+        assert (await followed.book(BOOK)).error is None  # type: ignore[union-attr]
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="there is no SIGKILL here")
+async def test_a_follower_lives_through_the_writers_deaths_and_shows_what_is_kept(tmp_path: Path) -> None:
+    directory, chance = tmp_path / "ledger", random.Random(5)
+    directory.mkdir()
+    lives = 50 if os.environ.get("HYPOTHESIS_PROFILE") == "deep" else 3
+    async with await FollowedLedger.open(directory) as followed:
+        watched = {book: Watched(followed, book) for book in BOOKS}
+        acknowledged: dict[str, int] = dict.fromkeys(BOOKS, 0)
+        for life in range(lives):
+            child = await asyncio.create_subprocess_exec(
+                *(sys.executable, "-m", "tests.support.killed_writer", str(directory), f"life {life}"),
+                stdout=subprocess.PIPE,
+            )
+            assert child.stdout is not None
+            lines = [await child.stdout.readline() for _ in range(chance.choice([50, 200, 400]))]
+            assert await followed.writer_pid() == child.pid
+            child.send_signal(signal.SIGKILL)
+            lines += (await child.stdout.read()).splitlines(keepends=True)
+            await child.wait()
+            for line in lines:
+                if line.endswith(b"\n") and line != b"ready\n":
+                    book, _, seq, *_ = line.decode().split("\t")
+                    acknowledged[book] = max(acknowledged[book], int(seq))
+            # everything acknowledged is shown, though its writer is gone
+            await until(lambda: all(len(watched[b].events) >= acknowledged[b] for b in BOOKS))
+            assert await followed.writer_pid() is None
+        async with await LogTaleaStore.open_with(directory, OPTIONS) as store:
+            for book in BOOKS:
+                # the last batch, if it was not acknowledged, shows with the next
+                await store.commit(transfer("assets:cash", "income:salary", 1, book=book, key="the last"))
+                kept = await events_of(store, book, page=1000)
+                await watched[book].reached(len(kept))
+                assert watched[book].events == kept
+                assert len({key_of(one) for one in kept}) == len(kept)
+            assert isinstance((await followed.read_events("_system"))[0].event, AssetRegistered)
+
+
+def key_of(sequenced: Sequenced) -> object:
+    event = sequenced.event
+    return event.transaction.idempotency_key if isinstance(event, TransactionPosted) else sequenced.seq
