@@ -195,6 +195,8 @@ def test_a_payload_that_claims_the_impossible_is_refused(suffix: str, bomb: byte
 
 
 @given(SUFFIXES, st.integers(0, 50), st.integers(0, 2**30), values)
+@example(".snap", 0, 322, [])
+@example(".snap", 0, 322, None)
 def test_any_value_in_any_place_of_a_payload_is_survived(
     suffix: str, which: int, seed: int, value: Any
 ) -> None:
@@ -203,6 +205,8 @@ def test_any_value_in_any_place_of_a_payload_is_survived(
 
 
 @given(SUFFIXES, st.integers(0, 50), st.integers(0, 2**30), st.integers(0, 255))
+@example(".log", 1, 0, 0)
+@example(".run", 1, 16, 1)
 def test_any_byte_of_a_payload_may_change_under_a_right_checksum(
     suffix: str, which: int, seed: int, byte: int
 ) -> None:
