@@ -87,11 +87,8 @@ def _print_circumstances(facts: dict[str, object], rounds: Rounds, seconds: floa
         f"\n{facts['processors']} × {facts['processor']}, {facts['filesystem']}, {facts['system']}, "
         f"{facts['python']}, SQLite {facts['sqlite']}; {seconds:.0f} s in all."
     )
-    others = report.others_share(rounds)
-    if others is not None:
-        print(
-            f"Other processes used {others.median:.0%} of the CPU meanwhile ({others.least:.0%}..{others.most:.0%})."
-        )
+    if told := report.quietness(rounds):
+        print(told)
 
 
 if __name__ == "__main__":

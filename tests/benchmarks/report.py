@@ -14,6 +14,9 @@ from typing import Any, NamedTuple
 from .plan import Of, Row
 from .rounds import Rounds
 
+BUSY = 0.1
+"""The share of the machine's CPU above which others spoil a measurement."""
+
 
 class Spread(NamedTuple):
     """Of several rounds."""
@@ -112,8 +115,25 @@ def table(lines: Sequence[Line]) -> str:
 
 
 def others_share(rounds: Rounds) -> Spread | None:
-    shares = [sample.others for sample in rounds.samples if sample.others is not None]
+    shares = _shares(rounds)
     return Spread.of(shares) if shares else None
+
+
+def quietness(rounds: Rounds) -> str:
+    """How much others disturbed, as a sentence; empty where that cannot be told."""
+    shares = _shares(rounds)
+    if not shares:
+        return ""
+    spread = Spread.of(shares)
+    busy = sum(share > BUSY for share in shares)
+    text = f"Other processes used {spread.median:.0%} of the CPU meanwhile ({spread.least:.0%}..{spread.most:.0%})"
+    if busy:
+        text += f", more than {BUSY:.0%} during {busy} of {len(shares)} measurements: repeat this when it is quiet"
+    return text + "."
+
+
+def _shares(rounds: Rounds) -> list[float]:
+    return [sample.others for sample in rounds.samples if sample.others is not None]
 
 
 def machine(scratch: Path) -> dict[str, Any]:
