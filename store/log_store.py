@@ -6,10 +6,10 @@ import asyncio
 import contextlib
 import logging
 import os
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Coroutine, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import IO, Any
+from typing import IO, Any, TypeVar
 
 import portalocker
 
@@ -52,6 +52,8 @@ from .subscriptions import Signal, Watchers
 from .verification import Extent, scrub, verify_book
 from .writer import BOOKS_NAME, LOCK_NAME, Batch, BookWriter, Job, Wanted, Workshop
 
+T = TypeVar("T")
+
 logger = logging.getLogger("store")
 
 _NO_ACCOUNTS: dict[str, Account] = {}
@@ -70,7 +72,7 @@ class LogTaleaStore(LedgerReads):
         self._closed = False
         self._shutdown: asyncio.Task[None] | None = None
         self._scrub: asyncio.Task[None] | None = None
-        self._verifications: set[asyncio.Task[None]] = set()
+        self._long_work: set[asyncio.Task[Any]] = set()
 
     # ------------------------------------------------------------ opening and closing
 
@@ -153,7 +155,7 @@ class LogTaleaStore(LedgerReads):
         if SYSTEM_BOOK not in self._books and SYSTEM_BOOK not in self._damaged:
             self._add(self._blank(SYSTEM_BOOK))
         for writer in self._books.values():
-            await writer.measure()
+            await writer.settle_in()
         self._scrub = shop.loop.create_task(self._scrub_all(), name="talea-scrub")
 
     def _blank(self, name: str) -> BookWriter:
@@ -196,7 +198,7 @@ class LogTaleaStore(LedgerReads):
         await asyncio.shield(self._shutdown)
 
     async def _close(self) -> None:
-        readers = [task for task in (self._scrub, *self._verifications) if task is not None]
+        readers = [task for task in (self._scrub, *self._long_work) if task is not None]
         for task in readers:
             task.cancel()
         await asyncio.gather(*readers, return_exceptions=True)
@@ -356,17 +358,31 @@ class LogTaleaStore(LedgerReads):
         """
         self._refuse_if_closed()
         books = []
-        for name in self._names():
+        # the registry last, so that it knows every asset of the accounts in the copy
+        for name in sorted(self._names(), key=lambda name: name == SYSTEM_BOOK):
             writer = self._books[name]
             async with writer.settled:
                 if writer.state.last_seq:
                     books.append((name, writer.log, Extent(writer.state, writer.log)))
+        copying = copy_ledger(self._shop.files, self._shop.reads, Path(target), BOOKS_NAME, books, progress)
         try:
-            return await copy_ledger(
-                self._shop.files, self._shop.reads, Path(target), BOOKS_NAME, books, progress
-            )
+            return await self._until_closed(copying, "backup")
         except OSError as e:
             raise StoreIOError(f"The backup to {target} failed: {e.strerror or e}.") from e
+
+    async def _until_closed(self, work: Coroutine[Any, Any, T], what: str) -> T:
+        """The outcome of long work that ends with its caller's patience. Raises StoreClosed at shutdown."""
+        task = self._shop.loop.create_task(work, name=f"talea-{what}")
+        self._long_work.add(task)
+        task.add_done_callback(self._long_work.discard)
+        try:
+            return await asyncio.shield(task)
+        except asyncio.CancelledError:
+            if self._closed and task.cancelled():
+                raise StoreClosed from None
+            task.cancel()
+            await asyncio.wait([task])
+            raise
 
     async def verify(
         self, book: str, against: tuple[int, str] | None = None, progress: Progress | None = None
@@ -380,18 +396,7 @@ class LogTaleaStore(LedgerReads):
             if against is not None and against[0] > 0:
                 raise HeadMismatch(book, against[0], against[1], "")
             return
-        task = self._shop.loop.create_task(
-            self._verify(writer, against, progress), name=f"talea-verify:{book}"
-        )
-        self._verifications.add(task)
-        task.add_done_callback(self._verifications.discard)
-        try:
-            await asyncio.shield(task)
-        except asyncio.CancelledError:
-            if self._closed and task.cancelled():
-                raise StoreClosed from None
-            task.cancel()
-            raise
+        await self._until_closed(self._verify(writer, against, progress), f"verify:{book}")
 
     async def _verify(
         self, writer: BookWriter, against: tuple[int, str] | None, progress: Progress | None

@@ -1,7 +1,7 @@
 """The ledger's nouns: immutable values, compared by value, made with keywords.
 
-Amounts are integers of an asset's minor units, times are timezone-aware UTC datetimes of whole
-microseconds, and balances are *effective*: negated for credit-normal accounts. The collector of cycles need not look at them
+Amounts are integers of an asset's minor units, times are timezone-aware UTC datetimes of whole microseconds, and
+balances are *effective*: negated for credit-normal accounts. The collector of cycles need not look at them
 (`gc=False`): JSON has none, and what goes through a ledger by the thousand should not cost its pauses.
 """
 

@@ -8,8 +8,8 @@ from typing import Protocol
 from uuid import UUID
 
 from .account import Account
-from .codec import decode_event, to_micros
-from .errors import StoreClosed, StoreIOError, UnknownAccount
+from .codec import decode_event, read_prefix, to_micros
+from .errors import CorruptLog, StoreClosed, StoreIOError, UnknownAccount
 from .model import (
     AccountId,
     AccountInfo,
@@ -24,6 +24,7 @@ from .model import (
 from .offload import Pace
 from .protocol import AsOf
 from .runs import DamagedRun
+from .segments import SegmentLog, segment_name
 from .state import BookState
 from .subscriptions import Signal
 
@@ -35,6 +36,7 @@ class OpenBook(Protocol):
 
     name: str
     state: BookState
+    log: SegmentLog
     news: Signal
     """Fires when events were applied, and when the book stops or closes."""
     error: StoreIOError | None
@@ -167,7 +169,7 @@ class LedgerReads:
             if not payloads:
                 break
             for payload in payloads:
-                events.append(decode_event(opened.name, payload, opened.state.table))
+                events.append(_decode(opened, payload))
                 if pace.due:
                     await pace.rest()
             next_seq += len(payloads)
@@ -189,7 +191,7 @@ class LedgerReads:
                     span += 1
                 for n, payload in enumerate(await opened.payloads(seq, span)):
                     known[seq + n] = payload
-            events.append(decode_event(book, known[seq], opened.state.table))
+            events.append(_decode(opened, known[seq]))
         return events
 
     async def transaction(self, txid: UUID, book: str | None = None) -> StoredTransaction | None:
@@ -213,7 +215,7 @@ class LedgerReads:
     @staticmethod
     async def _stored(opened: OpenBook, seq: int) -> StoredTransaction:
         (payload,) = await opened.payloads(seq, 1)
-        sequenced = decode_event(opened.name, payload, opened.state.table)
+        sequenced = _decode(opened, payload)
         assert isinstance(sequenced.event, TransactionPosted)
         return StoredTransaction(transaction=sequenced.event.transaction, seq=seq, at=sequenced.at)
 
@@ -231,7 +233,7 @@ class LedgerReads:
             for payload in payloads:
                 if pace.due:
                     await pace.rest()
-                yield decode_event(book, payload, opened.state.table)
+                yield _decode(opened, payload)
             next_seq += len(payloads)
             if payloads:
                 continue
@@ -254,6 +256,19 @@ class LedgerReads:
         opened = self._find(book)
         seq = self._seq_of(opened.state if opened is not None else None, t)
         return seq or 0
+
+
+def _decode(opened: OpenBook, payload: bytes) -> Sequenced:
+    """Raises CorruptLog for what has a right checksum and yet is no event."""
+    try:
+        return decode_event(opened.name, payload, opened.state.table)
+    except (ValueError, TypeError, OverflowError) as e:
+        prefix = read_prefix(payload)
+        seq = prefix.seq if prefix is not None else 1
+        segment = segment_name(opened.log.segment_of(seq).base_seq)
+        raise CorruptLog(
+            opened.name, segment, opened.state.offset_of(seq), f"a frame is no event: {e}"
+        ) from e
 
 
 async def _found_in(lookup: Awaitable[int | None]) -> int | None:

@@ -385,7 +385,10 @@ async def _load(
     state.turnover[:] = turnover
     state.last_seq, state.last_at = last_seq, last_at
     state.head, state.head_seq, state.transactions = head, last_seq, transactions
-    return Snapshot(state, [(base, size) for base, size in segments])
+    table = [(int(base), int(size)) for base, size in segments]
+    if [list(pair) for pair in table] != segments or table != sorted(table) or table[0][0] != 1:
+        raise Unusable(f"{name}: its segments are no table")
+    return Snapshot(state, table)
 
 
 async def _next(frames: AsyncGenerator[list[Any], None], name: str) -> list[Any]:

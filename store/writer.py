@@ -473,6 +473,12 @@ class BookWriter:
             finally:
                 self._tried_snapshot_at = max(self._tried_snapshot_at, image.last_seq)
 
+    async def settle_in(self) -> None:
+        """After opening: tell readers what is durable, learn what the files beside the log take."""
+        if self.state.last_seq:
+            await self._shop.writes.run(self._watermark.publish, self.state.last_seq)
+        await self.measure()
+
     async def measure(self) -> None:
         """Learn what the files beside the log take."""
         entries = await self._shop.writes.run(self._shop.files.entries, self.directory)
