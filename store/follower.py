@@ -12,7 +12,9 @@ import os
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from pathlib import Path
 from types import TracebackType
+from typing import Any
 
+from .backup import BackupProgress, copy_ledger
 from .codec import (
     FORMAT_VERSION,
     KIND_ACCOUNT,
@@ -38,6 +40,7 @@ from .recovery import Progress
 from .segments import Segment, SegmentLog, frame_groups, segment_name
 from .state import BookState
 from .subscriptions import Signal, Watchers
+from .verification import Extent
 from .watermark import read_watermark
 from .writer import BOOKS_NAME, LOCK_NAME
 
@@ -362,6 +365,27 @@ class FollowedLedger(LedgerReads):
     def watch(self) -> AsyncGenerator[frozenset[str], None]:
         self._refuse_if_closed()
         return self._watchers.watch()
+
+    async def backup(
+        self, target: str | os.PathLike[str], progress: BackupProgress | None = None
+    ) -> dict[str, Any]:
+        """Copy what has been read to a new directory, while its writer goes on; the manifest of the copy.
+
+        As `LogTaleaStore.backup`, but books that nothing was read of are left out. Raises StoreIOError.
+        """
+        self._refuse_if_closed()
+        books = [self._books[name] for name in self._names()]
+        extents = [(b.name, b.log, Extent(b.state, b.log)) for b in books if b.state.last_seq]
+        for name, _, extent in extents:
+            # a segment of which nothing is durable yet may stand last
+            extent.segments = [s for s in extent.segments if s[0].base_seq <= extent.last_seq]
+            error = self._books[name].info().error
+            if error is not None:
+                raise StoreIOError(f"The backup to {target} would not be whole. {error}")
+        try:
+            return await copy_ledger(self._files, self._offload, Path(target), BOOKS_NAME, extents, progress)
+        except OSError as e:
+            raise StoreIOError(f"The backup to {target} failed: {e.strerror or e}.") from e
 
     # ------------------------------------------------------------ what only a writer does
 

@@ -425,7 +425,8 @@ STORAGE: tuple[Action, ...] = (
     Action(
         "storage.verify_all", ("V",), "Verify all", "Prove every book, one after the other.", "verify_all"
     ),
-    Action("storage.cancel", ("x",), "Cancel", "Stop the verification under way.", "cancel_work"),
+    Action("storage.backup", ("B",), "Backup", "Copy the ledger to a new directory.", "backup", footer=True),
+    Action("storage.cancel", ("x",), "Cancel", "Stop the work under way.", "cancel_work"),
     Action(
         "storage.copy_head",
         ("c",),
@@ -496,6 +497,9 @@ PALETTE: tuple[Action, ...] = (
 
 OPENING: tuple[Action, ...] = (
     Action("opening.retry", ("r",), "Try again", "Try to open the ledger again.", "retry", footer=True),
+    Action(
+        "opening.follow", ("f",), "Follow", "Show it read only while it is written.", "follow", footer=True
+    ),
 )
 
 DEMO: tuple[Action, ...] = (

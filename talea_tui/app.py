@@ -79,9 +79,16 @@ class TaleaApp(LedgerApp):
         clock: Callable[[], datetime] = wall_clock,
         zone: tzinfo | None = None,
         config: Config | None = None,
+        follow: bool = False,
     ) -> None:
         super().__init__(
-            directory, store=store, store_factory=store_factory, clock=clock, zone=zone, config=config
+            directory,
+            store=store,
+            store_factory=store_factory,
+            clock=clock,
+            zone=zone,
+            config=config,
+            follow=follow,
         )
         self.set_keymap(self.config.keymap())
         self.settings = settings if settings is not None else Settings()

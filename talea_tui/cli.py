@@ -37,6 +37,7 @@ COMMANDS = {
     ),
     "export": ("export", "print a book as an hledger journal or as JSON lines"),
     "verify": ("verify", "re-read the whole log and compare it with the ledger"),
+    "backup": ("backup", "copy the ledger, in use or not, to a new directory"),
     "tail": ("tail", "print a book's events, with --follow as they come"),
     "stats": ("stats", "print figures about every book"),
     "paths": ("paths", "print where ledger, configuration and state are"),
@@ -99,7 +100,8 @@ def _run_application(words: list[str]) -> int:
     try:
         config = _config()
         config.store_options()
-        app = TaleaApp(arguments.dir or config.ledger_directory(), settings=_settings(), config=config)
+        directory = arguments.dir or config.ledger_directory()
+        app = TaleaApp(directory, settings=_settings(), config=config, follow=arguments.follow)
         config.check_theme(app.available_themes)
     except ConfigError as error:
         return _refuse(str(error))
@@ -162,7 +164,7 @@ def _application_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="talea-tui",
         description="A double-entry ledger for the terminal.",
-        usage="%(prog)s [DIR]\n       %(prog)s COMMAND …",
+        usage="%(prog)s [--follow] [DIR]\n       %(prog)s COMMAND …",
         epilog=f"commands (each has --help):\n{commands}\n\n"
         "To open a directory that is named like a command, write ./NAME.",
         formatter_class=argparse.RawDescriptionHelpFormatter,
@@ -173,6 +175,9 @@ def _application_parser() -> argparse.ArgumentParser:
         nargs="?",
         type=_directory,
         help=f"the ledger to open or create; default: ${DIRECTORY_VARIABLE}, else the configured one",
+    )
+    parser.add_argument(
+        "--follow", action="store_true", help="show it read only, live, while another process writes it"
     )
     parser.add_argument("--version", action="version", version=f"talea-tui {__version__}")
     return parser
@@ -225,6 +230,8 @@ def command_parser(command: str) -> argparse.ArgumentParser:
             type=_head,
             help="a head noted earlier: prove that the book's history up to there is unchanged",
         )
+    elif command == "backup":
+        parser.add_argument("target", metavar="TARGET", type=_directory, help="a directory, new or empty")
     elif command == "tail":
         parser.add_argument("--book", metavar="NAME", required=True)
         parser.add_argument(

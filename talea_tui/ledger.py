@@ -11,7 +11,7 @@ from datetime import UTC, datetime, tzinfo
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
-from store import StoreClosed, StoreError
+from store import FollowedLedger, StoreClosed, StoreError
 
 from .config import Config
 from .formatting import printable
@@ -28,6 +28,7 @@ StoreFactory: TypeAlias = Callable[[Progress], "Awaitable[Store]"]
 
 PAUSE_BETWEEN_REFRESHES_SECONDS = 0.1
 CLOSING_SECONDS = 0.8
+LOOK_FOR_WRITER_SECONDS = 1.0
 GARBAGE_THRESHOLDS = (5_000, 20, 50)
 
 
@@ -40,7 +41,7 @@ class LedgerApp(Shell):
 
     `store` is an open one; else `store_factory` opens it (default: `LogTaleaStore` at `directory`). The
     factory is told a progress callback (book, seq, last seq) and may raise StoreError, which is shown and
-    can be tried again.
+    can be tried again. With `follow` the ledger at `directory` is shown read only while another process writes it.
     """
 
     def __init__(
@@ -52,6 +53,7 @@ class LedgerApp(Shell):
         clock: Callable[[], datetime] = wall_clock,
         zone: tzinfo | None = None,
         config: Config | None = None,
+        follow: bool = False,
     ) -> None:
         super().__init__()
         self.config = config or Config()
@@ -62,7 +64,7 @@ class LedgerApp(Shell):
         self._clock = clock
         self._store: Store | None = None
         self._given_store = store
-        self._store_factory = store_factory or self._open_directory
+        self._store_factory = store_factory or (self._follow_directory if follow else self._open_directory)
 
     @property
     def store(self) -> Store:
@@ -90,6 +92,9 @@ class LedgerApp(Shell):
             return "The ledger is still being opened."
         if self.instant is not None:
             return f"This is the ledger as of {self.instant.label}; press esc to come back to now, then post."
+        if isinstance(self._store, FollowedLedger):
+            writer = f"process {self.writer} writes it" if self.writer is not None else "nobody writes it now"
+            return f"This ledger is only followed here, {writer}; post where it is open."
         info = self.books.get(book or self.book or "")
         if info is not None and info.writer != "running":
             return (
@@ -146,6 +151,28 @@ class LedgerApp(Shell):
         assert self.directory is not None
         return await LogTaleaStore.open_with(self.directory, self.config.store_options(), progress)
 
+    async def _follow_directory(self, progress: Progress) -> Store:
+        assert self.directory is not None
+        return await FollowedLedger.open(self.directory, progress)
+
+    def follow_ledger(self) -> None:
+        self._store_factory = self._follow_directory
+        self.open_ledger()
+
+    @property
+    def is_followed(self) -> bool:
+        return isinstance(self._store, FollowedLedger)
+
+    async def _look_for_writer(self) -> None:
+        store = self._store
+        if not isinstance(store, FollowedLedger):
+            return
+        writer = await store.writer_pid()
+        if writer != self.writer:
+            self.writer = writer
+            if isinstance(self.screen, TaleaScreen):
+                self.screen.refresh_chrome()
+
     async def _open(self) -> None:
         from .screens.opening import OpeningScreen
 
@@ -169,6 +196,9 @@ class LedgerApp(Shell):
         await self._learn(frozenset())
         wanted = self.settings.book
         self.book = wanted if wanted in self.books else next(iter(self.books), None)
+        if isinstance(store, FollowedLedger):
+            await self._look_for_writer()
+            self.set_interval(LOOK_FOR_WRITER_SECONDS, self._look_for_writer)
         self.run_worker(self._follow(store), group="follow")
         await self.show_first_screen()
 

@@ -11,7 +11,7 @@ import msgspec
 from store import BookInfo
 
 from ..formatting import format_bytes, printable
-from .opening import opened
+from .opening import readable
 from .terminal import ProgressLine
 
 
@@ -26,7 +26,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 async def _books(arguments: argparse.Namespace, progress: ProgressLine) -> list[BookInfo]:
-    async with opened(arguments.dir, progress, skip_damaged=True) as store:
+    async with readable(arguments.dir, progress, skip_damaged=True) as store:
         return await store.books()
 
 

@@ -8,7 +8,7 @@ import sys
 from contextlib import aclosing
 from datetime import UTC, datetime, timedelta
 
-from store import AccountOpened, LogTaleaStore, Sequenced, TransactionPosted
+from store import AccountOpened, Sequenced, Store, TransactionPosted
 
 from ..events.filter import parse_filter
 from ..events.jsonl import event_json, time_text
@@ -16,7 +16,7 @@ from ..events.jump import SeqTarget, parse_target
 from ..events.lines import opened_text, registered_text
 from ..events.text import description_of, flow_of, kind_of, turnover_of
 from ..formatting import format_amount_plain, printable
-from .opening import existing_book, opened
+from .opening import existing_book, followed, readable
 from .refusals import Refused
 from .terminal import ProgressLine
 
@@ -31,7 +31,9 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 async def _tail(arguments: argparse.Namespace, progress: ProgressLine) -> None:
-    async with opened(arguments.dir, progress) as store:
+    # whoever waits for what others post must not keep them from posting
+    reading = followed if arguments.follow else readable
+    async with reading(arguments.dir, progress) as store:
         printer = await _Printer.of(store, arguments)
         book = arguments.book
         last = 0
@@ -51,7 +53,7 @@ async def _tail(arguments: argparse.Namespace, progress: ProgressLine) -> None:
                     sys.stdout.flush()
 
 
-async def _first_seq(store: LogTaleaStore, arguments: argparse.Namespace, last: int) -> int:
+async def _first_seq(store: Store, arguments: argparse.Namespace, last: int) -> int:
     if arguments.start is None:
         return max(1, last - _LAST_LINES + 1)
     now = datetime.now().astimezone()
@@ -67,9 +69,7 @@ async def _first_seq(store: LogTaleaStore, arguments: argparse.Namespace, last: 
 class _Printer:
     """One line an event; asks for an asset's decimals once."""
 
-    def __init__(
-        self, store: LogTaleaStore, arguments: argparse.Namespace, precisions: dict[str, int]
-    ) -> None:
+    def __init__(self, store: Store, arguments: argparse.Namespace, precisions: dict[str, int]) -> None:
         self._store = store
         self._book: str = arguments.book
         self._json: bool = arguments.json
@@ -77,7 +77,7 @@ class _Printer:
         self._filter = parse_filter(arguments.filter, precisions.__getitem__)
 
     @classmethod
-    async def of(cls, store: LogTaleaStore, arguments: argparse.Namespace) -> _Printer:
+    async def of(cls, store: Store, arguments: argparse.Namespace) -> _Printer:
         precisions = {asset.id: asset.precision for asset in await store.assets()}
         return cls(store, arguments, precisions)
 

@@ -7,7 +7,7 @@ from textual.containers import Vertical
 from textual.content import Content
 from textual.widgets import ProgressBar, Static
 
-from store import StoreError
+from store import StoreError, StoreLocked
 
 from ..formatting import format_count, printable
 from ..widgets.keys import bindings_for
@@ -44,16 +44,30 @@ class OpeningScreen(TaleaScreen):
         self.query_one("#opening-bar").display = False
         self.query_one("#opening-what", Static).update(
             Content(
-                f"{printable(str(error), 2_000)}\n\nNothing was changed. Press r to try again, q to leave."
+                f"{printable(str(error), 2_000)}\n\n"
+                f"Nothing was changed. Press r to try again, {self._other_way}q to leave."
             )
         )
         self.refresh_bindings()
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        if action == "follow":
+            return isinstance(self.refused, StoreLocked)
         return self.refused is not None if action == "retry" else True
 
+    @property
+    def _other_way(self) -> str:
+        return "f to follow it read only, " if isinstance(self.refused, StoreLocked) else ""
+
+    def action_follow(self) -> None:
+        self._begin_again()
+        self.app.follow_ledger()
+
     def action_retry(self) -> None:
+        self._begin_again()
+        self.app.open_ledger()
+
+    def _begin_again(self) -> None:
         self.refused = None
         self.query_one("#opening-what", Static).update(Content("Opening the ledger …"))
         self.refresh_bindings()
-        self.app.open_ledger()

@@ -6,7 +6,8 @@ import asyncio
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Protocol, cast
+from pathlib import Path
+from typing import Any, Protocol, cast
 
 from textual import events, on
 from textual.app import ComposeResult
@@ -31,6 +32,7 @@ from ..formatting import (
 from ..widgets.keys import bindings_for
 from ..widgets.pane_title import PaneTitle
 from ..widgets.virtual_table import Cell, Column, Row, VirtualTable
+from .ask import Ask
 from .base import TaleaScreen
 
 SAMPLE_SECONDS = 0.5
@@ -68,6 +70,14 @@ class OnDisk(Protocol):
     ) -> None: ...
 
 
+class Copyable(Protocol):
+    """What a store that can be copied while it is in use offers."""
+
+    async def backup(
+        self, target: str | Path, progress: Callable[[int, int], None] | None = None
+    ) -> dict[str, Any]: ...
+
+
 @dataclass
 class History:
     """Figures of one book over the time that the screen has been looked at."""
@@ -98,16 +108,37 @@ class Verification:
 
     def text(self, now: float) -> str:
         """`verifying payments ███░░ 60 %  600,000 of 1,000,000  812,000/s  1 s left  x cancels`."""
-        share = self.seq / self.last_seq if self.last_seq else 0.0
-        filled = int(share * _BAR_CELLS)
-        bar = "█" * filled + "░" * (_BAR_CELLS - filled)
         took = max(0.001, now - self.began)
-        left = f"  {format_duration(took / share - took)} left" if share else ""
-        return (
-            f"verifying {printable(self.book, 40)}  {bar} {int(share * 100):3d} %  "
-            f"{format_count(self.seq)} of "
-            f"{format_count(self.last_seq)}  {format_rate(self.seq / took)}{left}  x cancels"
-        )
+        done = f"{format_count(self.seq)} of {format_count(self.last_seq)}  {format_rate(self.seq / took)}"
+        return _progress_text(f"verifying {printable(self.book, 40)}", self.seq, self.last_seq, done, took)
+
+
+@dataclass
+class Copying:
+    """The ledger being copied to `target`; `done` of `total` bytes are there."""
+
+    target: Path
+    began: float
+    done: int = 0
+    total: int = 0
+
+    def told(self, done: int, total: int) -> None:
+        self.done, self.total = done, total
+
+    def text(self, now: float) -> str:
+        """`copying ███░░ 60 %  1.2 GB of 2.0 GB  210 MB/s  4 s left  x cancels`."""
+        took = max(0.001, now - self.began)
+        rate = format_bytes(int(self.done / took))
+        done = f"{format_bytes(self.done)} of {format_bytes(self.total)}  {rate}/s"
+        return _progress_text("copying", self.done, self.total, done, took)
+
+
+def _progress_text(what: str, done: int, total: int, told: str, took: float) -> str:
+    share = done / total if total else 0.0
+    filled = int(share * _BAR_CELLS)
+    bar = "█" * filled + "░" * (_BAR_CELLS - filled)
+    left = f"  {format_duration(took / share - took)} left" if share else ""
+    return f"{what}  {bar} {int(share * 100):3d} %  {told}{left}  x cancels"
 
 
 class StorageScreen(TaleaScreen):
@@ -124,6 +155,7 @@ class StorageScreen(TaleaScreen):
         self.work = Static(id="store-work", markup=False)
         self.infos: list[BookInfo] = []
         self.verification: Verification | None = None
+        self.copying: Copying | None = None
         self._histories: dict[str, History] = {}
         self._results: dict[str, str] = {}
         self._work = ""
@@ -148,7 +180,7 @@ class StorageScreen(TaleaScreen):
     def on_screen_resume(self, event: events.ScreenResume) -> None:
         super().on_screen_resume(event)
         self._sampling.resume()
-        if self.verification is not None:
+        if self._under_way is not None:
             self._painting.resume()
 
     @property
@@ -271,12 +303,29 @@ class StorageScreen(TaleaScreen):
 
     def _show_work(self) -> None:
         text = self._work
-        if self.verification is not None:
-            text = self.verification.text(asyncio.get_running_loop().time())
+        if self._under_way is not None:
+            text = self._under_way.text(asyncio.get_running_loop().time())
         self.work.display = bool(text)
         self.work.update(Content(printable(text, 1_000)))
 
+    @property
+    def _under_way(self) -> Verification | Copying | None:
+        return self.verification or self.copying
+
+    def _is_busy(self) -> bool:
+        """Whether something is under way already; the user has been told then."""
+        if self.verification is not None:
+            self.app.tell(f"{self.verification.book} is being verified; x cancels that.")
+        elif self.copying is not None:
+            self.app.tell(f"A backup to {self.copying.target} is under way; x cancels that.")
+        return self._under_way is not None
+
     def _on_disk(self) -> OnDisk | None:
+        if self.app.is_followed:
+            self.app.refuse(
+                "This ledger is only followed here; snapshots and proofs are for where it is open."
+            )
+            return None
         if hasattr(self.app.store, "verify") and hasattr(self.app.store, "snapshot_now"):
             return cast(OnDisk, self.app.store)
         self.app.refuse("This ledger is not kept in files, so there is nothing to prove or to snapshot.")
@@ -315,8 +364,7 @@ class StorageScreen(TaleaScreen):
         store = self._on_disk()
         if store is None:
             return
-        if self.verification is not None:
-            self.app.tell(f"{self.verification.book} is being verified; x cancels that.")
+        if self._is_busy():
             return
         self.run_worker(self._verify(store, infos), group="verify")
 
@@ -355,11 +403,68 @@ class StorageScreen(TaleaScreen):
                 self._show_detail()
         await self.sample()
 
+    def action_backup(self) -> None:
+        if not hasattr(self.app.store, "backup"):
+            self.app.refuse("This ledger is not kept in files, so there is nothing to copy.")
+        elif not self._is_busy():
+            self.run_worker(self._backup(cast(Copyable, self.app.store)), group="backup")
+
+    async def _backup(self, store: Copyable) -> None:
+        target = await self._ask_target()
+        if target is None or self._is_busy():
+            return
+        loop = asyncio.get_running_loop()
+        began = loop.time()
+        running = self.copying = Copying(target, began)
+        self._painting.resume()
+        said = ""
+        try:
+            manifest = await store.backup(target, running.told)
+        except StoreError as error:
+            self.app.refuse(error)
+            said = f"✗ No backup: {error}"
+        except asyncio.CancelledError:
+            said = f"The backup was cancelled; {target} is not whole, and has no manifest"
+            raise
+        else:
+            said = (
+                f"✓ {_counted(len(manifest['books']), 'book')}, {format_bytes(manifest['bytes'])} "
+                f"copied to {target} in {format_micros((loop.time() - began) * 1e6)}"
+            )
+        finally:
+            self.copying = None
+            if self.is_mounted:
+                self._painting.pause()
+                self._say(said)
+
+    async def _ask_target(self) -> Path | None:
+        """A directory that is not there or empty; None when there is to be no backup."""
+
+        def check(answer: str) -> str | None:
+            path = Path(answer).expanduser()
+            if not answer.strip() or (path.exists() and not path.is_dir()):
+                return "Name a directory."
+            if path.exists() and any(path.iterdir()):
+                return f"{path} is not empty; name a new directory."
+            return None
+
+        ledger = (self.app.directory or Path("talea")).expanduser().absolute()
+        day = self.app.now().astimezone(self.app.zone).strftime("%Y-%m-%d")
+        answer = await self.app.push_screen_wait(
+            Ask(
+                "Copy the ledger to a new directory",
+                hint="Posting goes on meanwhile; the copy opens like any ledger.",
+                value=str(ledger.with_name(f"{ledger.name}-backup-{day}")),
+                check=check,
+            )
+        )
+        return None if answer is None else Path(answer).expanduser().absolute()  # noqa: ASYNC240
+
     def action_cancel_work(self) -> None:
-        if self.verification is None:
+        if self._under_way is None:
             self.app.tell("Nothing is under way.")
         else:
-            self.workers.cancel_group(self, "verify")
+            self.workers.cancel_group(self, "verify" if self.verification is not None else "backup")
 
     def action_copy_head(self) -> None:
         info = self.current

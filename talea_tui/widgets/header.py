@@ -50,6 +50,9 @@ class Header(Widget):
             seq = app.instant.seq
             at = f" · seq {format_count(seq)}" if seq is not None and self.size.width >= NARROW else ""
             return f"AS OF {app.instant.label}{at} · read only", "header--past"
+        if app.is_followed:
+            writer = f"pid {app.writer}" if app.writer is not None else "no writer"
+            return f"◉ following · {writer} · read only", "header--past"
         if app.book is not None and app.why_read_only() is not None:
             return "■ read only", "header--past"
         return "● live", "header--state"

@@ -46,6 +46,8 @@ class Shell(App[int]):
     """The past that is shown; None is live."""
     books: dict[str, BookInfo]
     """What is known of each book, kept current."""
+    writer: int | None = None
+    """The process that writes a ledger which is only followed here; None when there is none, or it is ours."""
     assets: dict[str, AssetDef]
     """Registered assets by id, kept current."""
     settings: Settings
@@ -68,8 +70,17 @@ class Shell(App[int]):
         """The ledger's directory as people write it; empty when it has none."""
         raise NotImplementedError
 
+    @property
+    def is_followed(self) -> bool:
+        """Whether the ledger is written elsewhere and only followed here."""
+        raise NotImplementedError
+
     def open_ledger(self) -> None:
         """Begin to open the store, in the background."""
+        raise NotImplementedError
+
+    def follow_ledger(self) -> None:
+        """Begin to follow, read only, the ledger that could not be opened."""
         raise NotImplementedError
 
     def now(self) -> datetime:

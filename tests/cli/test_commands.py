@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import signal
@@ -11,7 +12,11 @@ from pathlib import Path
 
 import pytest
 
+from store import LogTaleaStore
 from talea_tui.cli import COMMANDS
+from tests.support.build import BOOK
+from tests.support.ledgers import opened, pay, written
+from tests.support.observe import tree
 
 from .support import DATA, HACKERSPACE, hledger_balances, needs_hledger, talea
 
@@ -150,32 +155,77 @@ def test_stats_and_paths_print_json(ledger: Path) -> None:
     assert json.loads(talea("paths", "--json", TALEA_DIR=str(ledger)).stdout)["ledger"] == str(ledger)
 
 
-def test_a_locked_ledger_is_refused_with_one_sentence_that_says_by_whom(ledger: Path) -> None:
-    with subprocess.Popen(
-        [
-            sys.executable,
-            "-m",
-            "talea_tui",
-            "tail",
-            "--book",
-            "hackerspace",
-            "--follow",
-            "--dir",
-            str(ledger),
-        ],
+async def test_what_writes_is_refused_with_one_sentence_that_says_who_has_the_ledger(ledger: Path) -> None:
+    async with await LogTaleaStore.open(ledger):
+        for words in (
+            ["import", str(HACKERSPACE / "fy2024.jsonl"), "--book", "hackerspace"],
+            ["verify"],
+        ):
+            assert f"process {os.getpid()}" in refused(talea(*words, "--dir", ledger))
+
+
+async def test_what_only_reads_reads_a_ledger_that_another_process_has_open(
+    ledger: Path, tmp_path: Path
+) -> None:
+    book = ["--book", "hackerspace"]
+    commands = [
+        ["stats"],
+        ["export", *book],
+        ["export", *book, "--format", "json"],
+        ["tail", *book, "--from", "1", "--json"],
+    ]
+    alone = [talea(*words, "--dir", ledger) for words in commands]
+    before = tree(ledger)
+    async with await LogTaleaStore.open(ledger):
+        beside = [talea(*words, "--dir", ledger) for words in commands]
+    assert [(done.returncode, done.stderr) for done in beside] == [(0, "")] * len(commands)
+    assert [done.stdout for done in beside[1:]] == [done.stdout for done in alone[1:]]
+    assert "hackerspace" in beside[0].stdout
+    assert tree(ledger) == before
+
+
+async def test_tail_follows_a_ledger_without_keeping_others_from_posting(tmp_path: Path) -> None:
+    directory = await written(tmp_path / "ledger")
+    command = [sys.executable, "-m", "talea_tui", "tail", "--book", BOOK, "--follow", "--json"]
+    follower = await asyncio.create_subprocess_exec(
+        *(*command, "--dir", str(directory)),
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
-        text=True,
         env=os.environ | {"PYTHONPATH": str(REPOSITORY)},
-    ) as follower:
+    )
+    try:
         assert follower.stdout is not None
         assert follower.stderr is not None
-        follower.stdout.readline()
-        sentence = refused(talea("stats", "--dir", ledger))
-        assert f"process {follower.pid}" in sentence
+        seqs = [json.loads(await follower.stdout.readline())["seq"] for _ in range(10)]
+        async with opened(directory) as store:
+            await pay(store, 20, start=6)
+            seqs += [json.loads(await follower.stdout.readline())["seq"] for _ in range(20)]
+        assert seqs == list(range(4, 34))
         follower.send_signal(signal.SIGINT)
-        assert follower.wait(timeout=30) == 130
-        assert follower.stderr.read() == ""
+        assert await asyncio.wait_for(follower.wait(), 30) == 130
+        assert await follower.stderr.read() == b""
+    finally:
+        if follower.returncode is None:
+            follower.kill()
+
+
+async def test_backup_copies_a_ledger_in_use_or_not_and_refuses_a_used_target(
+    ledger: Path, tmp_path: Path
+) -> None:
+    done = talea("backup", tmp_path / "copy", "--dir", ledger)
+    assert (done.returncode, done.stderr) == (0, "")
+    async with await LogTaleaStore.open(ledger) as store:
+        info = await store.book("hackerspace")
+        assert info is not None
+        assert f"head {info.head[0]}:{info.head[1]}" in done.stdout
+        beside = talea("backup", tmp_path / "beside", "--dir", ledger)
+        assert (beside.returncode, beside.stderr) == (0, "")
+        assert beside.stdout.splitlines()[:-1] == done.stdout.splitlines()[:-1]
+    manifests = [(tmp_path / name / "MANIFEST.json").read_text() for name in ("copy", "beside")]
+    assert manifests[0] == manifests[1]
+    assert talea("verify", "--dir", tmp_path / "beside").stdout == talea("verify", "--dir", ledger).stdout
+    assert "not empty" in refused(talea("backup", tmp_path / "copy", "--dir", ledger))
+    assert talea("backup", "--dir", ledger).returncode == 2
 
 
 def test_a_closed_pipe_is_quiet(ledger: Path) -> None:
@@ -232,9 +282,13 @@ def test_a_full_disk_behind_stdout_is_told_in_a_sentence(ledger: Path) -> None:
     assert "No space left" in refused(subprocess.CompletedProcess(command, done.returncode, "", done.stderr))
 
 
-@pytest.mark.parametrize("words", [["keys"], ["paths"], ["stats"], ["verify"], ["tail"], ["export"]])
-def test_plain_commands_load_no_terminal_library(ledger: Path, words: list[str]) -> None:
+@pytest.mark.parametrize(
+    "words", [["keys"], ["paths"], ["stats"], ["verify"], ["tail"], ["export"], ["backup"]]
+)
+def test_plain_commands_load_no_terminal_library(ledger: Path, tmp_path: Path, words: list[str]) -> None:
     book = ["--book", "hackerspace"] if words[0] in ("tail", "export") else []
+    if words == ["backup"]:
+        words = [*words, str(tmp_path / "copy")]
     directory = [] if words == ["keys"] else ["--dir", str(ledger)]
     program = (
         "import sys; from talea_tui.cli import main; code = main(sys.argv[1:])\n"
