@@ -218,6 +218,7 @@ class StorageScreen(TaleaScreen):
 
     def _row(self, info: BookInfo) -> Row:
         history = self._histories[info.name]
+        beside = [format_count(count) for count in (info.snapshots, info.runs, info.queued)]
         return [
             Cell(printable(info.name, 200), "", info.name),
             Cell(info.writer, "" if info.writer == "running" else "warning"),
@@ -225,9 +226,7 @@ class StorageScreen(TaleaScreen):
             format_rate(history.meter.per_second()).removesuffix("/s"),
             Cell(format_bytes(info.bytes_on_disk), "", str(info.bytes_on_disk)),
             format_count(info.segments),
-            format_count(info.snapshots),
-            format_count(info.runs),
-            format_count(info.queued),
+            *(["–"] * len(beside) if self.app.is_followed else beside),
             f"{info.batch_size:,.0f}" if info.batch_size else "–",
             format_micros(info.sync_micros) if info.sync_micros else "–",
         ]
@@ -256,13 +255,11 @@ class StorageScreen(TaleaScreen):
         )
         history = self._histories[info.name]
         cells = max(10, min(_SPARK_CELLS, self.detail.size.width - _LABEL_CELLS - 16))
-        sync = format_micros(info.sync_micros) if info.sync_micros else "none yet"
         lines: list[tuple[str, str, str]] = [
             ("commits", sparkline(history.meter.counts(cells)), format_rate(history.meter.per_second())),
-            ("sync", _recent(history.sync_micros, cells), sync),
-            ("batch", _recent(history.batch_size, cells), f"{info.batch_size:,.1f} events"),
-            ("queue", _recent(history.queued, cells), format_count(info.queued)),
         ]
+        if not self.app.is_followed:
+            lines += self._writer_lines(info, cells)
         parts: list[tuple[str, str] | str] = []
         for label, bars, value in lines:
             parts += [(f"{label:<{_LABEL_CELLS}}", "$dim"), (bars, "$accent"), f"  {value}\n"]
@@ -270,18 +267,29 @@ class StorageScreen(TaleaScreen):
             parts += [(f"{label:<{_LABEL_CELLS}}", "$dim"), f"{value}\n"]
         self.detail.update(Content.assemble(*parts))
 
+    def _writer_lines(self, info: BookInfo, cells: int) -> list[tuple[str, str, str]]:
+        history = self._histories[info.name]
+        sync = format_micros(info.sync_micros) if info.sync_micros else "none yet"
+        return [
+            ("sync", _recent(history.sync_micros, cells), sync),
+            ("batch", _recent(history.batch_size, cells), f"{info.batch_size:,.1f} events"),
+            ("queue", _recent(history.queued, cells), format_count(info.queued)),
+        ]
+
     def _facts(self, info: BookInfo) -> list[tuple[str, str]]:
         writer = info.writer
+        files = [_counted(info.segments, "segment")]
+        if self.app.is_followed:
+            elsewhere = f"process {self.app.writer}" if self.app.writer is not None else "nobody now"
+            writer = elsewhere if info.error is None else writer
+        else:
+            files += [_counted(info.snapshots, "snapshot"), _counted(info.runs, "key run")]
         if info.error is not None:
             writer = f"{writer}: {printable(info.error, 1_000)}"
         facts = [
             ("writer", writer),
             ("head", f"seq {format_count(info.head[0])}  {info.head[1]}"),
-            (
-                "on disk",
-                f"{format_bytes(info.bytes_on_disk)} in {_counted(info.segments, 'segment')}, "
-                f"{_counted(info.snapshots, 'snapshot')}, {_counted(info.runs, 'key run')}",
-            ),
+            ("on disk", f"{format_bytes(info.bytes_on_disk)} in {', '.join(files)}"),
         ]
         if info.last_at is not None:
             facts.append(("last", format_age(info.last_at, self.app.now())))
@@ -291,7 +299,7 @@ class StorageScreen(TaleaScreen):
             ("repaired" if not number else "", printable(repair, 1_000))
             for number, repair in enumerate(info.repairs)
         ]
-        if not info.repairs:
+        if not info.repairs and not self.app.is_followed:
             facts.append(("repaired", "nothing; the log was whole when it was opened"))
         return facts
 
