@@ -45,6 +45,8 @@ from .watermark import read_watermark
 from .writer import BOOKS_NAME, LOCK_NAME
 
 POLL_SECONDS = 0.1
+LOOK_CLOSELY_EVERY = 10
+"""At most so many glances that show nothing new come before a book is read all the same."""
 
 
 class FollowedBook:
@@ -73,6 +75,16 @@ class FollowedBook:
         self._durable = 0
         self._lacking: CorruptLog | None = None
         """What is known to be durable and cannot be read now."""
+
+    def glance(self) -> tuple[int, int, int] | None:
+        """What differs once the writer has written; None when that cannot be told. Blocks."""
+        segment = self._segment
+        names = [segment_name(seq) for seq in (segment.base_seq if segment else 0, self.state.last_seq + 1)]
+        try:
+            noted = read_watermark(self._files, self._directory)
+            return noted, _size(self._directory / names[0]), _size(self._directory / names[1])
+        except OSError:
+            return None
 
     async def advance(self, progress: Progress | None = None) -> bool:
         """Take in what has become durable; whether anything is new. Raises StoreIOError, OSError."""
@@ -204,6 +216,10 @@ class FollowedBook:
     async def find_txid(self, txid: int) -> int | None:
         return self._txids.get(txid)
 
+    @property
+    def ended(self) -> bool:
+        return self.error is not None
+
     def stopped_error(self) -> StoreIOError:
         return self.error or StoreIOError(f"Book {self.name!r} is no longer followed.")
 
@@ -215,6 +231,17 @@ class FollowedBook:
             writer="running" if error is None else "damaged",
             error=str(error) if error is not None else None,
         )
+
+
+def _size(path: Path) -> int:
+    try:
+        return os.path.getsize(path)
+    except FileNotFoundError:
+        return -1
+
+
+def _glances(books: Sequence[FollowedBook]) -> list[tuple[int, int, int] | None]:
+    return [book.glance() for book in books]
 
 
 def _opens_account(payload: bytes) -> bool:
@@ -239,6 +266,8 @@ class FollowedLedger(LedgerReads):
         self._closed = False
         self._closing = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
+        self._looks = 0
+        self._glances: dict[str, tuple[int, int, int] | None] = {}
         self.trouble: str | None = None
         """Why the last look at the directory failed, if it did; it is tried again."""
 
@@ -313,10 +342,21 @@ class FollowedLedger(LedgerReads):
                     self._files, self._offload, root / entry.name, entry.name, learn_assets
                 )
                 self._born.fire()
-        for book in [self._books[name] for name in self._names()]:
+        self._looks += 1
+        books = [self._books[name] for name in self._names()]
+        # many books that rest cost one call, not several each
+        glances = await self._offload.run(_glances, books)
+        for book, glance in zip(books, glances, strict=True):
             if self._closed:
                 return
+            if (
+                glance is not None
+                and glance == self._glances.get(book.name)
+                and self._looks % LOOK_CLOSELY_EVERY
+            ):
+                continue
             await self._advance(book, progress)
+            self._glances[book.name] = glance
 
     async def _advance(self, book: FollowedBook, progress: Progress | None = None) -> None:
         try:

@@ -267,7 +267,7 @@ async def test_the_watermark_is_what_the_readme_says(tmp_path: Path) -> None:
     assert struct.unpack("<QI", note) == (12, zlib.crc32(note[:8]))
 
 
-@pytest.mark.parametrize("block", blocks("python"))
+@pytest.mark.parametrize("block", blocks("python"), ids=lambda block: f"{len(block)} characters")
 def test_the_readmes_python_runs(block: str, tmp_path: Path) -> None:
     done = subprocess.run(
         [sys.executable, "-c", block],
