@@ -22,15 +22,15 @@ CUSTOMERS = (
 
 
 def hot(coin: str) -> str:
-    return f"assets:hot:{coin}"
+    return f"assets:{coin}:hot"
 
 
 def cold(coin: str) -> str:
-    return f"assets:cold:{coin}"
+    return f"assets:{coin}:cold"
 
 
 def held(customer: str, coin: str) -> str:
-    return f"customers:{customer}:{coin}"
+    return f"customers:{coin}:{customer}"
 
 
 class CryptoDesk(DemoBook):
@@ -43,9 +43,9 @@ class CryptoDesk(DemoBook):
             for customer in CUSTOMERS
             for coin in COINS
         ),
-        *(Account(f"income:fees:{coin}", coin, INCOME) for coin in COINS),
-        *(Account(f"expenses:network:{coin}", coin, EXPENSE) for coin in ("BTC", "ETH")),
-        *(Account(f"equity:capital:{coin}", coin, EQUITY) for coin in COINS),
+        *(Account(f"income:{coin}:fees", coin, INCOME) for coin in COINS),
+        *(Account(f"expenses:{coin}:network", coin, EXPENSE) for coin in ("BTC", "ETH")),
+        *(Account(f"equity:{coin}:capital", coin, EQUITY) for coin in COINS),
     )
 
     def __init__(self, seed: int) -> None:
@@ -60,7 +60,7 @@ class CryptoDesk(DemoBook):
                 f"Capital in {coin}",
                 (hot(coin), first),
                 (cold(coin), second),
-                (f"equity:capital:{coin}", -first - second),
+                (f"equity:{coin}:capital", -first - second),
             )
         for customer in CUSTOMERS:
             for coin, units in (("BTC", 2), ("ETH", 40), ("USDC", 120_000)):
@@ -116,10 +116,10 @@ class CryptoDesk(DemoBook):
         entries = [
             (held(customer, coin), quantity + fee),
             (hot(coin), -quantity - network),
-            (f"income:fees:{coin}", -fee),
+            (f"income:{coin}:fees", -fee),
         ]
         if network:
-            entries.append((f"expenses:network:{coin}", network))
+            entries.append((f"expenses:{coin}:network", network))
         return self.entry(
             at,
             f"withdrawal {customer}",
@@ -146,7 +146,7 @@ class CryptoDesk(DemoBook):
             (held(buyer, coin), -quantity),
             (held(buyer, "USDC"), cost + fee),
             (held(seller, "USDC"), -cost),
-            ("income:fees:USDC", -fee),
+            ("income:USDC:fees", -fee),
             refs=(("order", self.hex(12)),),
         )
 

@@ -163,7 +163,7 @@ async def write_history(
         if day.weekday() < 6 and (day + ONE_DAY).day > 1 and day + RECENT < until.date():
             await asyncio.sleep(0)
             continue
-        for chunk in _chunks(made, until):
+        for chunk in _chunks([one for book in books for one in book.without_doomed(made)], until):
             clock.stand(max(one.occurred_at for one in chunk))
             await _post(store, chunk)
         made = []
@@ -175,7 +175,8 @@ async def _write_last_minutes(store: Store, clock: DemoClock, book: DemoBook, un
     """The last minutes go as live traffic does, so that the tail has something to show at once."""
     moment = until - LIVE + timedelta(seconds=1)
     while moment <= until:
-        await _post(store, [book.live(moment) for _ in range(book.random.randrange(4))])
+        made = [book.live(moment) for _ in range(book.random.randrange(4))]
+        await _post(store, list(book.without_doomed(made)))
         clock.stand(moment)
         moment += timedelta(microseconds=book.random.randrange(300_000, 2_500_000))
 
@@ -197,7 +198,7 @@ def _chunks(made: list[Transaction], until: datetime) -> Iterator[list[Transacti
 
 
 async def _post(store: Store, transactions: list[Transaction]) -> None:
-    """What a min_balance refuses stays refused; any other refusal is the disk's, and ends it."""
+    """A min_balance may refuse where somebody else posted; any other refusal is the disk's, and ends it."""
     for answer in await store.commit_batch(transactions) if transactions else ():
         if isinstance(answer, StoreError) and not isinstance(answer, ConstraintViolation):
             raise answer

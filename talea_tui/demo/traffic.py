@@ -118,6 +118,7 @@ class Traffic:
             if self._random.random() < quiet:
                 book = self._random.choices(self._books[:-1], (2, 3, 8))[0]
             batch.append(book.live(datetime.now(UTC)))
+            book.doomed.clear()
         for transaction, answer in zip(batch, await self._store.commit_batch(batch), strict=True):
             if not isinstance(answer, StoreError):
                 self.posted += 1

@@ -1,0 +1,155 @@
+"""The configuration file: what it changes, and what is said when it cannot be followed."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from store import LogStoreOptions
+from talea_tui.app import TaleaApp
+from talea_tui.config import Config, ConfigError
+from tests.support.memory_store import MemoryStore
+from tests.tui.conftest import screen_text, settle
+
+REPOSITORY = Path(__file__).parents[2]
+
+EVERYTHING = """
+theme = "talea-light"
+directory = "~/books"
+
+[keys]
+"app.post" = "P"
+events.follow = ["F", "f7"]
+
+[store]
+snapshot_every = 5_000
+segment_max = 1_000_000
+idem_hot_cap = 10
+"""
+
+
+def written(directory: Path, text: str) -> Path:
+    path = directory / "config.toml"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text, "utf-8")
+    return path
+
+
+def talea(*words: str, home: Path) -> subprocess.CompletedProcess[str]:
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("TALEA_")}
+    environment |= {"HOME": str(home), "XDG_CONFIG_HOME": str(home / "config"), "PYTHONPATH": str(REPOSITORY)}
+    command = [sys.executable, "-m", "talea_tui", *words]
+    return subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
+
+
+def test_no_file_says_nothing(tmp_path: Path) -> None:
+    config = Config.load(tmp_path / "config.toml")
+    assert (config.theme, config.directory, dict(config.keys), dict(config.store)) == (None, None, {}, {})
+
+
+def test_every_documented_key_is_understood(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("IDEM_HOT_CAP", "SNAPSHOT_EVERY", "SEGMENT_MAX"):
+        monkeypatch.delenv(f"TALEA_LOG_{name}", raising=False)
+    config = Config.load(written(tmp_path, EVERYTHING))
+    assert config.theme == "talea-light"
+    assert config.directory == Path("~/books").expanduser()
+    assert config.keys == {"app.post": ("P",), "events.follow": ("F", "f7")}
+    assert config.store_options() == LogStoreOptions(
+        snapshot_every=5_000, segment_max=1_000_000, idem_hot_cap=10
+    )
+
+
+def test_the_environment_goes_before_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    config = Config.load(written(tmp_path, EVERYTHING))
+    monkeypatch.setenv("TALEA_LOG_SNAPSHOT_EVERY", "7")
+    monkeypatch.setenv("TALEA_DIR", "/elsewhere")
+    assert config.store_options().snapshot_every == 7
+    assert config.ledger_directory() == Path("/elsewhere")
+    monkeypatch.delenv("TALEA_DIR")
+    assert config.ledger_directory() == Path("~/books").expanduser()
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ('thema = "x"', ["'thema'", "'theme'"]),
+        ('[keys]\n"app.pots" = "x"', ["'app.pots'", "'app.post'"]),
+        ("[store]\nsnapshots_every = 3", ["'snapshots_every'", "'snapshot_every'"]),
+        ("[store]\nzzz = 3", ["'zzz'", "segment_max"]),
+        ("[store]\nsegment_max = 0", ["'segment_max'", "at least 1"]),
+        ("[store]\nsegment_max = true", ["'segment_max'", "whole number"]),
+        ("theme = 3", ["'theme'", "text"]),
+        ("store = 3", ["'store'", "[store]"]),
+        ('[keys]\n"app.post" = []', ["'app.post'"]),
+        ('[keys]\n"app.post" = "the p key"', ["'the p key'", "'app.post'"]),
+        ("theme = =", ["not TOML", "line 1"]),
+    ],
+)
+def test_what_cannot_be_followed_is_named_with_what_is_nearest(
+    tmp_path: Path, text: str, words: list[str]
+) -> None:
+    path = written(tmp_path, text)
+    with pytest.raises(ConfigError) as refused:
+        Config.load(path)
+    assert str(path) in str(refused.value)
+    for word in words:
+        assert word in str(refused.value)
+
+
+def test_a_theme_that_does_not_exist_is_named_with_the_nearest(tmp_path: Path) -> None:
+    config = Config.load(written(tmp_path, 'theme = "talea-lite"'))
+    with pytest.raises(ConfigError, match=r"talea-lite.*'talea-light'"):
+        config.check_theme(TaleaApp(store=MemoryStore()).available_themes)
+
+
+async def test_remapped_keys_act_and_are_what_the_screens_say(tmp_path: Path) -> None:
+    config = Config.load(written(tmp_path, '[keys]\n"app.assets" = ["A"]\n"app.as_of" = "W"'))
+    app = TaleaApp(store=MemoryStore(), config=config)
+    async with app.run_test(size=(100, 40)) as pilot:
+        await settle(pilot)
+        assert "W as of" in screen_text(app)
+        await pilot.press("A")
+        await settle(pilot)
+        assert app.current_mode == "assets"
+        await pilot.press("1")
+        await pilot.press("8")
+        await settle(pilot)
+        assert app.current_mode == "books"
+        await pilot.press("question_mark", "end")
+        await settle(pilot)
+        (line,) = [line for line in screen_text(app).splitlines() if "As of" in line]
+        assert "W" in line.partition("As of")[0]
+
+
+async def test_the_theme_of_the_file_goes_before_the_one_remembered(tmp_path: Path) -> None:
+    app = TaleaApp(store=MemoryStore(), config=Config.load(written(tmp_path, 'theme = "talea-light"')))
+    assert app.theme == "talea-light"
+
+
+def test_paths_and_keys_show_what_the_file_says(tmp_path: Path) -> None:
+    path = written(tmp_path / "config" / "talea", EVERYTHING)
+    paths = json.loads(talea("paths", "--json", home=tmp_path).stdout)
+    assert paths["config"] == str(path)
+    assert paths["ledger"] == str(tmp_path / "books")
+    (line,) = [
+        line for line in talea("keys", "--ids", home=tmp_path).stdout.splitlines() if "app.post " in line
+    ]
+    assert line.split()[0] == "P"
+
+
+def test_a_broken_file_stops_commands_with_a_sentence_but_paths_still_says_where_it_is(
+    tmp_path: Path,
+) -> None:
+    path = written(tmp_path / "config" / "talea", "nonsense = 1")
+    done = talea("stats", home=tmp_path)
+    assert done.returncode == 1
+    assert "nonsense" in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+    shown = talea("paths", home=tmp_path)
+    assert str(path) in shown.stdout
+    assert "nonsense" in shown.stderr

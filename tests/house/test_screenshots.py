@@ -1,0 +1,30 @@
+"""The pictures in `screenshots/` are what the application shows today."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from xml.etree import ElementTree
+
+from talea_tui.screenshots import PICTURES, changed, draw_all
+
+REPOSITORY = Path(__file__).parents[2]
+SCREENSHOTS = REPOSITORY / "screenshots"
+
+
+async def test_the_pictures_are_what_the_application_shows() -> None:
+    """If they changed on purpose: `python -m talea_tui.screenshots`, and look at each."""
+    assert changed(SCREENSHOTS, await draw_all()) == []
+
+
+def test_every_picture_is_in_the_readme_and_the_other_way_round() -> None:
+    named = re.findall(r"\(screenshots/([\w-]+)\.svg\)", (REPOSITORY / "README.md").read_text("utf-8"))
+    assert sorted(named) == sorted(picture.name for picture in PICTURES)
+
+
+def test_pictures_are_whole_and_tell_no_path_of_a_machine() -> None:
+    for path in SCREENSHOTS.glob("*.svg"):
+        text = path.read_text("utf-8")
+        ElementTree.fromstring(text)
+        assert "/tmp" not in text
+        assert str(Path.home()) not in text
