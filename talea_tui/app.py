@@ -64,7 +64,7 @@ class TaleaApp(LedgerApp):
     """
 
     TITLE = "talea"
-    CSS_PATH = "app.tcss"
+    CSS_PATH = Path(__file__).with_name("app.tcss")
     ENABLE_COMMAND_PALETTE = False
     DEFAULT_MODE = "opening"
     BINDINGS: ClassVar = bindings_for("app")

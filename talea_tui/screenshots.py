@@ -116,8 +116,6 @@ class StillMeter(RateMeter):
 
 
 class PictureApp(TaleaApp):
-    CSS_PATH = "app.tcss"
-
     @property
     def place(self) -> str:
         return "~/ledger"

@@ -40,7 +40,6 @@ class DemoApp(TaleaApp):
     `rate` is of entries a second; `tour` walks through the screens, with all waits times `pace`.
     """
 
-    CSS_PATH = "../app.tcss"
     BINDINGS: ClassVar = bindings_for("demo")
 
     def __init__(
