@@ -20,6 +20,8 @@ def utc_now() -> datetime:
     return datetime.now(UTC)
 
 
+_VERSION_AND_VARIANT = 0x7000_8000_0000_0000_0000
+_RANDOM_BITS = 0x0FFF_3FFF_FFFF_FFFF_FFFF
 _RANDOM_BYTES = 8_000
 _random = b""
 _random_at = 0
@@ -32,10 +34,5 @@ def new_txid() -> UUID:
         _random, _random_at = os.urandom(_RANDOM_BYTES), 0
     noise = int.from_bytes(_random[_random_at : _random_at + 10], "big")
     _random_at += 10
-    return UUID(
-        int=(time.time_ns() // 1_000_000 & 0xFFFFFFFFFFFF) << 80
-        | 0x7 << 76
-        | (noise >> 68 & 0xFFF) << 64
-        | 0b10 << 62
-        | noise & 0x3FFFFFFFFFFFFFFF
-    )
+    millis = time.time_ns() // 1_000_000
+    return UUID(int=millis << 80 | _VERSION_AND_VARIANT | noise & _RANDOM_BITS)

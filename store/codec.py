@@ -97,7 +97,8 @@ def to_micros(t: datetime) -> int:
 
 
 def from_micros(micros: int) -> datetime:
-    return EPOCH + timedelta(microseconds=micros)
+    seconds, micros = divmod(micros, 1_000_000)
+    return EPOCH + timedelta(0, seconds, micros)
 
 
 class Prefix(NamedTuple):
@@ -127,6 +128,12 @@ def is_event(payload: bytes, salt: bytes, seq: int) -> bool:
     return payload[_SALT_AT : _SALT_AT + SALT_BYTES] == salt and payload[_SEQ_AT : _SEQ_AT + 8] == _U64.pack(
         seq
     )
+
+
+def synced_in(payload: bytes) -> int:
+    """The last seq that was durable when this event was written."""
+    synced: int = _U64.unpack_from(payload, _SYNCED_AT)[0]
+    return synced
 
 
 def salt_marks(salt: bytes) -> tuple[bytes, ...]:
@@ -318,8 +325,8 @@ def decode_items_checked(payload: bytes) -> list[Any]:
     return items
 
 
-def transaction_fields_fault(items: list[Any], accounts: int) -> str | None:
-    """Why the items of a kind 1 payload cannot be folded into a book with so many accounts, or None."""
+def transaction_fields_fault(items: list[Any]) -> str | None:
+    """Why the items of a kind 1 payload are no transaction, its postings aside, or None."""
     txid, occurred, print8, key, flat = items[5:10]
     if type(txid) is not bytes or len(txid) != 16 or type(occurred) is not int:
         return "no transaction id or time"
@@ -329,13 +336,22 @@ def transaction_fields_fault(items: list[Any], accounts: int) -> str | None:
         return "no fingerprint or key"
     if type(flat) is not list or not flat or len(flat) % 2 or type(items[10]) is not list:
         return "no postings or refs"
-    for i in range(0, len(flat), 2):
-        index, amount = flat[i], flat[i + 1]
-        if type(index) is not int or not 0 <= index < accounts:
-            return "a posting to an account that was not opened"
-        if type(amount) is not int or not amount or not -AMOUNT_LIMIT < amount < AMOUNT_LIMIT:
-            return "a posting without an amount"
     return None
+
+
+def checked_postings(items: list[Any], accounts: int) -> list[tuple[int, int]]:
+    """(account's index, signed amount) of each posting in the items of a kind 1 payload. Raises Malformed."""
+    fault = transaction_fields_fault(items)
+    if fault is not None:
+        raise Malformed(fault)
+    flat = items[9]
+    postings = list(zip(flat[::2], flat[1::2], strict=True))
+    for index, amount in postings:
+        if type(index) is not int or not 0 <= index < accounts:
+            raise Malformed("a posting to an account that was not opened")
+        if type(amount) is not int or not amount or not -AMOUNT_LIMIT < amount < AMOUNT_LIMIT:
+            raise Malformed("a posting without an amount")
+    return postings
 
 
 def decode_event(book: str, payload: bytes, table: AccountTable) -> Sequenced:
@@ -354,13 +370,10 @@ def decode_event(book: str, payload: bytes, table: AccountTable) -> Sequenced:
 
 
 def _decode_transaction(book: str, items: list[Any], table: AccountTable) -> Transaction:
-    fault = transaction_fields_fault(items, len(table.ids))
-    if fault is not None:
-        raise Malformed(fault)
-    flat, refs = items[9], items[10]
+    postings, refs = checked_postings(items, len(table.ids)), items[10]
     ids, assets = table.ids, table.assets
     return Transaction(
-        id=UUID(bytes=items[5]),
+        id=UUID(int=int.from_bytes(items[5], "big")),
         book=book,
         postings=tuple(
             [
@@ -369,7 +382,7 @@ def _decode_transaction(book: str, items: list[Any], table: AccountTable) -> Tra
                     amount=Amount(minor=abs(amount), asset=assets[index]),
                     direction=Direction.DEBIT if amount > 0 else Direction.CREDIT,
                 )
-                for index, amount in zip(flat[::2], flat[1::2], strict=True)
+                for index, amount in postings
             ]
         ),
         idempotency_key=items[8],

@@ -21,6 +21,10 @@ TEMPORARY_SUFFIX = ".tmp"
 _BINARY = getattr(os, "O_BINARY", 0)
 
 
+class SyncError(OSError):
+    """A sync failed: whatever it reports, what reached the disk is unknown from here on."""
+
+
 class Entry(NamedTuple):
     """One name in a directory; a symbolic link is never followed."""
 
@@ -133,10 +137,10 @@ def make_directories(files: Files, path: Path) -> None:
         files.make_directory(directory)
         try:
             files.sync_directory(directory.parent)
-        except OSError:
+        except OSError as e:
             # whoever finds the directory may take its entry for durable
             files.remove_directory(directory)
-            raise
+            raise SyncError(e.errno, e.strerror) from e
 
 
 class DurableFile:

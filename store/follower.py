@@ -343,6 +343,7 @@ class FollowedLedger(LedgerReads):
                 )
                 self._born.fire()
         self._looks += 1
+        trouble: OSError | None = None
         books = [self._books[name] for name in self._names()]
         # many books that rest cost one call, not several each
         glances = await self._offload.run(_glances, books)
@@ -355,8 +356,14 @@ class FollowedLedger(LedgerReads):
                 and self._looks % LOOK_CLOSELY_EVERY
             ):
                 continue
-            await self._advance(book, progress)
-            self._glances[book.name] = glance
+            try:
+                await self._advance(book, progress)
+            except OSError as e:
+                trouble = trouble or e  # the other books go on
+            else:
+                self._glances[book.name] = glance
+        if trouble is not None:
+            raise trouble
 
     async def _advance(self, book: FollowedBook, progress: Progress | None = None) -> None:
         try:

@@ -70,6 +70,8 @@ class KeyIndex(Generic[Name]):
         self.runs: list[Run] = []
         """Oldest first."""
         self._next_number = 1
+        self.witnessed = 0
+        """The last seq that any sound run spoke of when the book was opened."""
         self._redundant: list[Path] = []
 
     # ------------------------------------------------------------ lookups
@@ -225,6 +227,7 @@ class KeyIndex(Generic[Name]):
                 bad.append(entry.name)
                 self._redundant.append(path)
         found.sort(key=lambda run: (run.first_seq, -run.last_seq))
+        self.witnessed = max((run.last_seq for run in found), default=0)
         for run in found:
             # a merge that was cut short leaves its inputs beside the merged run, which comes first
             if run.first_seq == self.persisted + 1:

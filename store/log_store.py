@@ -23,6 +23,7 @@ from .errors import (
     HeadMismatch,
     InvalidBook,
     InvalidDefinition,
+    InvalidTransaction,
     StoreClosed,
     StoreError,
     StoreIOError,
@@ -46,7 +47,7 @@ from .offload import Pace
 from .options import LogStoreOptions
 from .reading import LedgerReads
 from .recovery import Examined, Progress, examine
-from .requests import check_transaction
+from .requests import EncodedMetadata, check_transaction, encode_metadata
 from .state import BookState
 from .subscriptions import Signal, Watchers
 from .verification import Extent, scrub, verify_book
@@ -118,16 +119,16 @@ class LogTaleaStore(LedgerReads):
         root = self._directory / BOOKS_NAME
         opened: list[Examined] = []
         for entry in await shop.reads.run(shop.files.entries, root):
-            if entry.is_link:
-                raise CorruptLog(entry.name, None, None, "its directory is a symbolic link")
             try:
                 check_book_name(entry.name)
-                if not entry.is_directory:
+                if not entry.is_directory and not entry.is_link:
                     raise InvalidBook(entry.name, "it is a file")
             except InvalidBook as e:
                 logger.warning("%s is left alone: %s", root / entry.name, e)
                 continue
             try:
+                if entry.is_link:
+                    raise CorruptLog(entry.name, None, None, "its directory is a symbolic link")
                 book = await examine(
                     shop.files,
                     shop.reads,
@@ -147,15 +148,23 @@ class LogTaleaStore(LedgerReads):
                     opened.append(book)
         for book in opened:
             await book.mend(shop.files, shop.writes)
-        for book in opened:
-            for repair in book.repairs:
-                logger.warning("Book %r: %s", book.name, repair)
-            if book.segments:
-                self._add(BookWriter(shop, book))
+        writers = []
+        try:
+            for book in opened:
+                for repair in book.repairs:
+                    logger.warning("Book %r: %s", book.name, repair)
+                if book.segments:
+                    writers.append(BookWriter(shop, book))
+                    await writers[-1].settle_in()
+        except BaseException:
+            for writer in writers:
+                writer.leave()
+            raise
+        # nothing is awaited from here on: tasks are begun only once opening cannot fail
+        for writer in writers:
+            self._add(writer)
         if SYSTEM_BOOK not in self._books and SYSTEM_BOOK not in self._damaged:
             self._add(self._blank(SYSTEM_BOOK))
-        for writer in self._books.values():
-            await writer.settle_in()
         self._scrub = shop.loop.create_task(self._scrub_all(), name="talea-scrub")
 
     def _blank(self, name: str) -> BookWriter:
@@ -227,7 +236,7 @@ class LogTaleaStore(LedgerReads):
         return writer
 
     def _names(self) -> list[str]:
-        return sorted(self._books)
+        return sorted(name for name, writer in self._books.items() if writer.exists)
 
     def _assets(self) -> dict[str, AssetDef]:
         self._refuse_if_closed()
@@ -281,6 +290,9 @@ class LogTaleaStore(LedgerReads):
             raise AlreadyExists(f"Account {definition.id.path!r} in book {book!r}")
 
     async def commit(self, transaction: Transaction) -> Committed:
+        if type(transaction) is not Transaction:
+            self._refuse_if_closed()
+            raise InvalidTransaction(f"it is a {type(transaction).__name__}, not a Transaction")
         writer = self._writable(transaction.book)
         if writer is None:
             check_transaction(transaction, _NO_ACCOUNTS)
@@ -296,23 +308,27 @@ class LogTaleaStore(LedgerReads):
         transactions = list(transactions)
         if not transactions:
             return []
+        # before anything is awaited: what callers change later has no effect
+        metadata = [_encoded_metadata(transaction) for transaction in transactions]
         done: asyncio.Future[None] = self._shop.loop.create_future()
         batch = Batch(len(transactions), done)
         jobs: dict[str, tuple[BookWriter, list[Job]]] = {}
         pace = Pace()
-        for place, transaction in enumerate(transactions):
+        for place, (transaction, encoded) in enumerate(zip(transactions, metadata, strict=True)):
+            if place % 16 == 15 and pace.due:
+                await pace.rest()
             try:
+                if type(transaction) is not Transaction:
+                    raise InvalidTransaction(f"it is a {type(transaction).__name__}, not a Transaction")
                 writer = self._writable(transaction.book)
                 accounts = writer.state.accounts if writer is not None else _NO_ACCOUNTS
-                request = check_transaction(transaction, accounts)
+                request = check_transaction(transaction, accounts, encoded)
                 if writer is None:
                     raise UnknownAccount(transaction.postings[0].account)
             except StoreError as e:
                 batch.put(place, e)
                 continue
             jobs.setdefault(writer.name, (writer, []))[1].append((request, batch, place))
-            if place % 16 == 15 and pace.due:
-                await pace.rest()
         await asyncio.gather(*[writer.submit_many(queued) for writer, queued in jobs.values()])
         await done
         return batch.results
@@ -449,6 +465,13 @@ def _holder(lock: IO[str]) -> int | None:
         return int(lock.read(20))
     except (OSError, ValueError):
         return None
+
+
+def _encoded_metadata(transaction: Transaction) -> EncodedMetadata | InvalidTransaction:
+    try:
+        return encode_metadata(getattr(transaction, "metadata", None))
+    except InvalidTransaction as e:
+        return e
 
 
 async def _queued(writer: BookWriter, wanted: Wanted) -> None:

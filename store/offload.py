@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 
 T = TypeVar("T")
 
-STRETCH_SECONDS = 0.0015
+STRETCH_SECONDS = 0.001
 """How long a computation holds the loop before it rests."""
 
 

@@ -42,6 +42,10 @@ class OpenBook(Protocol):
     error: StoreIOError | None
     closed: bool
 
+    @property
+    def ended(self) -> bool:
+        """Whether nothing can become durable any more."""
+
     async def payloads(self, from_seq: int, count: int) -> Sequence[bytes]: ...
     async def find_key(self, key: str) -> int | None: ...
     async def find_txid(self, txid: int) -> int | None: ...
@@ -237,7 +241,7 @@ class LedgerReads:
             next_seq += len(payloads)
             if payloads:
                 continue
-            if opened.error is not None:
+            if opened.error is not None and opened.ended:
                 raise opened.stopped_error()
             if opened.closed:
                 return

@@ -18,8 +18,10 @@ from .codec import (
     decode_items_checked,
     decode_segment_header,
     encode_segment_header,
+    is_event,
     read_prefix,
     salt_marks,
+    synced_in,
 )
 from .columns import CHUNK_EVENTS
 from .errors import CorruptLog, UnsupportedFormat
@@ -60,6 +62,8 @@ class Examined:
         self.keys, self.txids = keys, txids
         self.snapshots: list[int] = []
         """Last seqs of the snapshots that stay, ascending."""
+        self.useless_snapshots: list[int] = []
+        """Last seqs of snapshots that cannot be read, to be removed when there is a better one."""
         self.sealed_chunks: set[int] = set()
         self.repairs: list[str] = []
         self.unchecked: list[Segment] = []
@@ -199,7 +203,7 @@ class _Opening:
         book = self._book
         await book.keys.load(self._found.entries)
         await book.txids.load(self._found.entries)
-        self._claimed = book.keys.persisted
+        self._claimed = book.keys.witnessed
         snapshot = await self._newest_snapshot()
         covered = 0
         if snapshot is not None:
@@ -261,7 +265,9 @@ class _Opening:
             if good is None and last_seq <= book.keys.persisted:
                 good = snapshot
             break
-        book.snapshots = [s for s in self._found.snapshots if s <= max(book.snapshots, default=0)]
+        newest = max(book.snapshots, default=0)
+        book.snapshots = [s for s in self._found.snapshots if s <= newest]
+        book.useless_snapshots = [s for s in self._found.snapshots if s > newest]
         if good is not None:
             book.sealed_chunks = {k * CHUNK_EVENTS + 1 for k in range(good.state.last_seq // CHUNK_EVENTS)}
         return good
@@ -334,16 +340,17 @@ class _Opening:
             offset = start
             sound = bool(payloads)
             for payload in payloads:
-                prefix = read_prefix(payload)
-                if prefix is None or prefix.salt != salt:
-                    sound = False
-                    break
-                if prefix.seq != next_seq:
+                if not is_event(payload, salt, next_seq):
+                    prefix = read_prefix(payload)
+                    if prefix is None or prefix.salt != salt:
+                        sound = False
+                        break
                     raise CorruptLog(
                         book.name, name, offset, f"seq {prefix.seq} stands where seq {next_seq} belongs"
                     )
-                if prefix.synced > self._proven:
-                    self._proven = prefix.synced
+                synced = synced_in(payload)
+                if synced > self._proven:
+                    self._proven = synced
                 if next_seq > covered:
                     try:
                         named = state.fold(decode_items_checked(payload), payload, offset)
@@ -410,6 +417,8 @@ class _Opening:
                 last.bytes,
                 f"the log ends at seq {found}, but seq {durable} had been durable",
             )
+        if book.header_wanted is None and found < book.segments[-1].base_seq:
+            book.unproven_from = 0  # a header alone: neither it nor its name need have been synced
         if book.txids.persisted > state.last_seq:
             # derived, and about another history: made anew from the columns
             book.txids.discard()

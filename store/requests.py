@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, TypeAlias
 from uuid import UUID
 
 import cbor2
@@ -43,11 +43,14 @@ from .model import (
 
 METADATA_DEPTH_MAX = 64
 
+EncodedMetadata: TypeAlias = tuple[bytes, bytes]
+"""Metadata as it is stored, and as it is compared: with object keys sorted."""
 
-def encode_metadata(value: Json) -> tuple[bytes, bytes]:
-    """Metadata as it is stored, and as it is compared: with object keys sorted.
 
-    Checked and encoded in one go, so that what the caller changes later has no effect. Raises InvalidTransaction.
+def encode_metadata(value: Json) -> EncodedMetadata:
+    """Checked and encoded in one go, so that what the caller changes later has no effect.
+
+    Raises InvalidTransaction.
     """
     if type(value) is dict and len(value) < 2:
         if not value:
@@ -181,19 +184,24 @@ class Request(msgspec.Struct, gc=False):
 
     def settle(self, legs: list[tuple[Account, int]], postings_item: bytes) -> None:
         """Encode what is now known in whole."""
-        print8 = fingerprint(postings_item + self.canonical_details)
-        self.legs, self.print8 = legs, int.from_bytes(print8, "big")
         content = postings_item + self.details
+        same = self.canonical_details is self.details
+        print8 = fingerprint(content if same else postings_item + self.canonical_details)
+        self.legs, self.print8 = legs, int.from_bytes(print8, "big")
         self.body = transaction_body(self.transaction.id, self.occurred, print8, self.key_item, content)
 
 
-def check_transaction(t: Transaction, accounts: Mapping[str, Account]) -> Request:
+def check_transaction(
+    t: Transaction,
+    accounts: Mapping[str, Account],
+    metadata: EncodedMetadata | InvalidTransaction | None = None,
+) -> Request:
     """Check the shape of `t`, and resolve it if all its `accounts` (of its book) are there already.
+
+    `metadata` is what became of its metadata when that was encoded before.
 
     Raises InvalidTransaction, Unbalanced.
     """
-    if type(t) is not Transaction:
-        raise InvalidTransaction(f"it is a {type(t).__name__}, not a Transaction")
     if type(t.id) is not UUID:
         raise InvalidTransaction(f"its id is a {type(t.id).__name__}, not a UUID")
     postings = t.postings
@@ -239,13 +247,16 @@ def check_transaction(t: Transaction, accounts: Mapping[str, Account]) -> Reques
             raise InvalidTransaction(f"its idempotency key {fault}")
     if total or mixed:
         _check_balance(postings)
-    details, canonical = encode_metadata(t.metadata)
+    if isinstance(metadata, InvalidTransaction):
+        raise metadata
+    details, canonical = metadata or encode_metadata(t.metadata)
     if t.external_refs != ():
         refs_item = encode_refs(t.external_refs)
         details, canonical = refs_item + details, refs_item + canonical
     else:
+        same = canonical is details
         details = EMPTY_ARRAY + details
-        canonical = EMPTY_ARRAY + canonical
+        canonical = details if same else EMPTY_ARRAY + canonical
     if (
         len(details) + len(postings) * POSTING_MAX_BYTES + NAME_MAX_BYTES + ENVELOPE_MAX_BYTES
         > PAYLOAD_MAX_BYTES

@@ -320,4 +320,4 @@ async def merged_pages(
 
 
 def run_name_pattern(prefix: str) -> re.Pattern[str]:
-    return re.compile(re.escape(prefix) + r"(\d{6,})\.run")
+    return re.compile(re.escape(prefix) + r"([0-9]{6,})\.run")

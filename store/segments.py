@@ -12,11 +12,11 @@ from typing import NamedTuple
 
 from .codec import SALT_BYTES, encode_segment_header, is_event
 from .errors import CorruptLog
-from .files import FULL, Files, make_directories, read_all, write_all
+from .files import FULL, Files, SyncError, make_directories, read_all, write_all
 from .frames import FRAME_HEAD_BYTES, frame, frame_bytes_wanted, read_frame
 from .offload import Offload
 
-SEGMENT_NAME = re.compile(r"segment-(\d{20})\.log")
+SEGMENT_NAME = re.compile(r"segment-([0-9]{20})\.log")
 
 
 def segment_name(base_seq: int) -> str:
@@ -108,18 +108,25 @@ class SegmentLog:
         try:
             if first_of_book:
                 make_directories(self._files, self.directory)
-                # they may stem from an earlier life that ended before it synced them
-                for directory in (self.directory.parent, self.directory.parent.parent):
-                    self._files.sync_directory(directory)
             fd = self._files.create(path)
             write_all(self._files, fd, header + data, 0)
         except OSError as e:
             self._remove_new(path, fd, first_of_book)
-            if e.errno in FULL:
+            if e.errno in FULL and not isinstance(e, SyncError):
                 raise DiskFull(e) from e
             raise
-        self._sync(fd, 0)
-        self._files.sync_directory(self.directory)
+        try:
+            self._sync(fd, 0)
+            self._files.sync_directory(self.directory)
+            if first_of_book:
+                # they may stem from an earlier life that ended before it synced them
+                for directory in (self.directory.parent, self.directory.parent.parent):
+                    self._files.sync_directory(directory)
+        except OSError:
+            with contextlib.suppress(OSError):
+                self._files.truncate(fd, 0)
+            self._files.close(fd)
+            raise
         if self._fd is not None:
             self._files.close(self._fd)
         self._fd = fd

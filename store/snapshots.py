@@ -31,8 +31,8 @@ from .offload import Offload, Pace
 from .segments import Segment
 from .state import BookState
 
-SNAPSHOT_NAME = re.compile(r"snapshot-(\d{20})\.snap")
-CHUNK_NAME = re.compile(r"index-chunk-(\d{20})\.cols")
+SNAPSHOT_NAME = re.compile(r"snapshot-([0-9]{20})\.snap")
+CHUNK_NAME = re.compile(r"index-chunk-([0-9]{20})\.cols")
 KEPT = 2
 
 _SNAPSHOT_MAGIC, _CHUNK_MAGIC, _VERSION, _END = "talea snapshot", "talea chunk", 1, "end"

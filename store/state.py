@@ -25,12 +25,12 @@ from .codec import (
     AccountTable,
     BatchPrefix,
     Malformed,
+    checked_postings,
     decode_account,
     decode_asset,
     encode_account,
     encode_asset,
     from_micros,
-    transaction_fields_fault,
 )
 from .columns import CHUNK_EVENTS, INT64_END, MASK64, Chunk
 from .errors import (
@@ -125,7 +125,7 @@ class BookState:
         """What is decided from here on will carry this salt and commit time (never before the last one)."""
         self._salt, self._at = salt, max(at, self.last_at)
         self._prefix = BatchPrefix(salt, self.last_seq, self._at)
-        self._tip_seq = self.last_seq
+        self._tip_seq, self._tip_head = self.last_seq, self.head
 
     @property
     def batch_at(self) -> int:
@@ -221,9 +221,14 @@ class BookState:
         for account, signed, _ in rows:
             account.tip -= signed
 
+    @property
+    def opening(self) -> bool:
+        """Whether this batch opens an account, which its later transactions cannot use yet."""
+        return bool(self._pending_accounts)
+
     def link(self, batch: Sequence[Accepted]) -> None:
-        """Continue the chain of digests over a batch, to be valid when it ends. Work for while the disk syncs."""
-        head = self.head
+        """Continue the chain of digests over the next of a batch: work for while the disk syncs."""
+        head = self._tip_head
         for accepted in batch:
             head = sha256(head + accepted.payload).digest()
         self._tip_head = head
@@ -348,19 +353,15 @@ class BookState:
             self._place(seq, offset, at, 0, 0)
             self.assets[asset.id] = asset
         else:
-            fault = transaction_fields_fault(items, len(self.by_index))
-            if fault is not None:
-                raise Malformed(fault)
-            legs = []
-            flat, by_index = items[9], self.by_index
-            for i in range(0, len(flat), 2):
-                account = by_index[flat[i]]
-                signed = flat[i + 1]
+            rows: list[Row] = []
+            by_index = self.by_index
+            for index, signed in checked_postings(items, len(by_index)):
+                account = by_index[index]
                 after = account.tip = account.tip + signed
-                legs.append((account, signed, after))
+                rows.append((account, signed, after))
             txid = int.from_bytes(items[5], "big")
             chunk = self._place(seq, offset, at, txid, int.from_bytes(items[7], "big"))
-            self._apply_rows(chunk, legs)
+            self._apply_rows(chunk, rows)
             found = items[8], txid
         self.head, self.head_seq = sha256(self.head + payload).digest(), seq
         return found
@@ -551,7 +552,7 @@ class BookState:
         rows = [
             TrialBalanceRow(asset=asset, debits=sums[2 * i], credits=sums[2 * i + 1])
             for asset, i in self.asset_index.items()
-            if sums[2 * i] or sums[2 * i + 1]
+            if 2 * i < len(sums) and (sums[2 * i] or sums[2 * i + 1])
         ]
         return sorted(rows, key=lambda row: row.asset)
 

@@ -9,15 +9,14 @@ from typing import Any
 
 from .codec import (
     KIND_TRANSACTION,
-    Malformed,
+    checked_postings,
     decode_event,
     decode_items_checked,
     encode_segment_header,
     read_prefix,
-    transaction_fields_fault,
 )
 from .errors import CorruptLog, HeadMismatch
-from .files import Files
+from .files import Files, read_all
 from .frames import FRAME_HEAD_BYTES, frame
 from .offload import Offload, Pace
 from .recovery import Progress
@@ -44,7 +43,7 @@ async def check_segment(
     pace = Pace()
     try:
         header = frame(encode_segment_header(book, segment.base_seq, segment.salt))
-        found = await offload.run(files.read, fd, len(header), 0)
+        found = await offload.run(read_all, files, fd, len(header), 0)
         if found != header:
             raise CorruptLog(book, name, 0, "its header is damaged")
         end = len(header)
@@ -89,12 +88,8 @@ class _Sums:
         try:
             items = decode_items_checked(payload)
             if items[4] == KIND_TRANSACTION:
-                fault = transaction_fields_fault(items, len(self.net))
-                if fault is not None:
-                    raise Malformed(fault)
-                flat, net, debits, rows = items[9], self.net, self.debits, self.rows
-                for i in range(0, len(flat), 2):
-                    index, signed = flat[i], flat[i + 1]
+                net, debits, rows = self.net, self.debits, self.rows
+                for index, signed in checked_postings(items, len(net)):
                     net[index] += signed
                     rows[index] += 1
                     if signed > 0:

@@ -15,7 +15,7 @@ from typing import Any, TypeAlias
 
 from .clock import Clock
 from .codec import from_micros
-from .errors import CorruptLog, StoreClosed, StoreError, StoreIOError, WriterStopped
+from .errors import CorruptLog, StoreClosed, StoreError, StoreIOError, UnknownAccount, WriterStopped
 from .files import Files
 from .frames import frame_head
 from .idempotency import KeyIndex
@@ -37,8 +37,12 @@ LOCK_NAME, BOOKS_NAME = "LOCK", "books"
 
 QUEUE_MAX = 16_384
 """How many jobs wait in a book's queue; further callers wait for room."""
-APPLY_SLICE = 64
+APPLY_SLICE = 32
 """How many events are applied and answered in one turn of the loop."""
+BATCH_BYTES = 4 * 2**20
+"""A batch ends with the event that carries it beyond this, however many jobs wait."""
+LINK_SLICE = 64
+"""How many payloads are digested before the loop is looked after again."""
 _FIGURES_KEPT = 64
 
 
@@ -53,6 +57,8 @@ class Batch:
         self.done = done
 
     def put(self, place: int, answer: Committed | StoreError) -> None:
+        if self.results[place] is not None:
+            return
         self.results[place] = answer
         self._left -= 1
         if not self._left and not self.done.done():
@@ -100,6 +106,7 @@ class BookWriter:
         self.repairs = tuple(opened.repairs)
         self.unchecked: list[Segment] = opened.unchecked
         self._snapshots = opened.snapshots
+        self._useless_snapshots = opened.useless_snapshots
         self._sealed_chunks = opened.sealed_chunks
         self._tried_snapshot_at = max(opened.snapshots, default=0)
         self._side_bytes = 0
@@ -135,19 +142,17 @@ class BookWriter:
         return self.state.last_seq > 0 or bool(self._queue) or self._busy
 
     def has_room(self) -> bool:
-        """Whether `submit` may be called now. Raises WriterStopped."""
+        """Whether `submit` may be called now. Raises WriterStopped, StoreClosed."""
         if self.error is not None:
             raise self.stopped_error()
+        if self._closing:
+            raise StoreClosed
         return len(self._queue) < QUEUE_MAX
 
     async def wait_for_room(self) -> None:
         """Raises WriterStopped, StoreClosed."""
         while not self.has_room():
-            if self._closing:
-                raise StoreClosed
             await self._room.wait()
-        if self._closing:
-            raise StoreClosed
 
     def submit(self, wanted: Wanted) -> asyncio.Future[Any]:
         """Queue a job; its answer. Whoever cancels it harms nobody."""
@@ -183,8 +188,14 @@ class BookWriter:
             jobs = self._drain()
             if jobs:
                 self._busy = True
-                await self._batch(jobs)
-                self._busy = False
+                try:
+                    await self._batch(jobs)
+                except Exception:
+                    # a fault of the program, told by `_ended`; whoever waits must not wait for ever
+                    self._answer_the_rest(jobs)
+                    raise
+                finally:
+                    self._busy = False
                 await asyncio.sleep(0)  # let answered callers submit again before the next drain
 
     def _drain(self) -> list[Job]:
@@ -206,7 +217,7 @@ class BookWriter:
         frames: list[bytes] = []
         waiting: list[tuple[Job, Accepted, bool]] = []
         """(job, its event, whether the event came earlier in this batch)"""
-        last_seq = state.last_seq
+        last_seq, size = state.last_seq, 0
         pace = Pace()
         for n, job in enumerate(jobs):
             try:
@@ -215,6 +226,10 @@ class BookWriter:
                 else:
                     decided = self._decide(job[0])
             except StoreError as e:
+                if state.opening and type(e) is UnknownAccount:
+                    # an account that this batch opens can be used by the next one
+                    self._queue.extendleft(reversed(jobs[n:]))
+                    break
                 self._answer(job, e)
             except (OSError, DamagedRun) as e:
                 self._answer(
@@ -228,9 +243,13 @@ class BookWriter:
                         accepted.append(decided)
                         frames.append(frame_head(decided.payload))
                         frames.append(decided.payload)
+                        size += len(decided.payload)
                     waiting.append((job, decided, repeats))
                 else:
                     self._answer(job, decided)
+            if size > BATCH_BYTES:
+                self._queue.extendleft(reversed(jobs[n + 1 :]))
+                break
             if n % 16 == 15 and pace.due:
                 await pace.rest()
         if accepted:
@@ -241,7 +260,11 @@ class BookWriter:
     ) -> None:
         try:
             write = self._shop.writes.start(self._append, frames, accepted[0].seq, accepted[-1].seq)
-            self.state.link(accepted)
+            pace = Pace()
+            for start in range(0, len(accepted), LINK_SLICE):
+                self.state.link(accepted[start : start + LINK_SLICE])
+                if pace.due:
+                    await pace.rest()
             appended, seconds = await write
         except DiskFull as e:
             self.state.forget_batch(accepted)
@@ -382,6 +405,15 @@ class BookWriter:
         while self._queue:
             self._answer(self._queue.popleft(), self.stopped_error())
 
+    def _answer_the_rest(self, jobs: list[Job]) -> None:
+        for job in jobs:
+            self._answer(job, StoreIOError(f"Book {self.name!r}: its writer failed; reopen the ledger."))
+
+    @property
+    def ended(self) -> bool:
+        """Whether nothing can become durable any more."""
+        return self._task is None or self._task.done()
+
     def _ended(self, task: asyncio.Task[None]) -> None:
         """A writer that ends by a fault of the program still answers everyone."""
         if not task.cancelled() and (fault := task.exception()) is not None:
@@ -389,6 +421,13 @@ class BookWriter:
             self.stop(
                 StoreIOError(f"Book {self.name!r}: its writer ended by a fault of the program ({fault!r}).")
             )
+        if self.error is not None:
+            self._refuse_queue()  # jobs that a batch put back
+        self.news.fire()
+
+    def leave(self) -> None:
+        """Let go of what opening took, the writer never having been started."""
+        self._watermark.close()
 
     async def close(self) -> None:
         """Answer what was accepted, let housekeeping that has begun finish, and end the task."""
@@ -407,7 +446,9 @@ class BookWriter:
     # ------------------------------------------------------------ housekeeping
 
     def _keep_house(self) -> None:
-        """Begin what is due: snapshots and spills, off the path of commits."""
+        """Begin what is due: snapshots and spills, off the path of commits and one at a time."""
+        if self._housekeeping.locked() or self._closing:
+            return
         every = self._shop.options.snapshot_every
         if every and self.state.last_seq - self._tried_snapshot_at >= every:
             self._tried_snapshot_at = self.state.last_seq
@@ -416,9 +457,6 @@ class BookWriter:
             self._in_background(self._spill(), "spill")
 
     def _in_background(self, work: Coroutine[Any, Any, None], what: str) -> None:
-        if self._housekeeping.locked() or self._closing:
-            work.close()
-            return
         task = self._shop.loop.create_task(self._warned(work, what), name=f"talea-{what}:{self.name}")
         self._house_tasks.add(task)
         task.add_done_callback(self._house_tasks.discard)
@@ -430,6 +468,8 @@ class BookWriter:
             logger.warning(
                 "Book %r: %s failed (%s); nothing is lost, it is tried again later", self.name, what, e
             )
+        else:
+            self._keep_house()  # what became due meanwhile
 
     async def _spill(self) -> None:
         async with self._housekeeping:
@@ -448,7 +488,8 @@ class BookWriter:
         """Write a snapshot of at least what is applied now. Raises StoreIOError."""
         async with self._housekeeping:
             async with self.settled:
-                if not self.state.last_seq or self.state.last_seq in self._snapshots[-1:]:
+                last_seq = self.state.last_seq
+                if not last_seq or (last_seq in self._snapshots[-1:] and self.keys.persisted >= last_seq):
                     return
                 image = Image(self.state, self.log.segments)
             try:
@@ -458,11 +499,13 @@ class BookWriter:
                 await write_snapshot(
                     self._shop.files, self._shop.writes, self.directory, image, self._sealed_chunks
                 )
-                self._snapshots.append(image.last_seq)
-                while len(self._snapshots) > KEPT:
-                    path = self.directory / snapshot_name(self._snapshots[0])
-                    await self._shop.writes.run(self._shop.files.remove, path)
-                    del self._snapshots[0]
+                kept = [seq for seq in self._snapshots if seq != image.last_seq]
+                self._snapshots = [*kept[-KEPT + 1 :], image.last_seq]
+                for seq in [*kept[: -KEPT + 1], *self._useless_snapshots]:
+                    if seq not in self._snapshots:
+                        path = self.directory / snapshot_name(seq)
+                        await self._shop.writes.run(self._shop.files.remove, path)
+                self._useless_snapshots.clear()
                 await self.keys.spill()
                 await self.txids.spill()
                 await self.measure()
