@@ -17,12 +17,14 @@ from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from importlib.metadata import version
 from pathlib import Path
 from random import Random
 from typing import Any, cast
 
 from msgspec.structs import replace
 from textual.pilot import Pilot
+from textual.widgets import Input
 
 from store import BookInfo, LogTaleaStore, Store
 
@@ -158,6 +160,8 @@ async def _draw(picture: Picture, store: LogTaleaStore) -> str:
             await pilot.press(key)
             await _settle(pilot)
             await _stand_still(app)
+            for field in app.screen.query(Input):
+                field.cursor_blink = False
         await _settle(pilot)
         return _plain(app.export_screenshot(title="talea"), picture.name)
 
@@ -215,6 +219,7 @@ _SPACE = "&#160;"
 
 def _plain(svg: str, name: str) -> str:
     """Without what differs from one time to the next: ids made from the content, and keys of new entries."""
+    svg = re.sub(r"<!-- Generated with Rich[^>]*-->", f"<!-- {drawn_with()} -->", svg)
     svg = re.sub(r"terminal-\d+", f"talea-{name}", svg)
     svg = re.sub(rf"key{_SPACE}[0-9a-f]{{8}}…", f"key{_SPACE}5f0c2a91…", svg)
     svg = _TEXT.sub(_without_margins, svg)
@@ -234,6 +239,11 @@ def _without_margins(found: re.Match[str]) -> str:
         return found[0] if inner else ""
     place, width = float(x) + left * CELL, float(length) - (left + right) * CELL
     return f"{begin}{place:.1f}{between}{width:.1f}{end}{inner}{close}"
+
+
+def drawn_with() -> str:
+    """The versions of what draws, by which pictures may differ; it stands in each."""
+    return f"Drawn with Textual {version('textual')} and Rich {version('rich')}"
 
 
 def changed(directory: Path, drawn: dict[str, str]) -> list[str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -16,7 +16,6 @@ from store import LogStoreOptions, StoreIOError
 
 from ..app import TaleaApp
 from ..events.rate import RateMeter
-from ..formatting import format_rate
 from ..screens.opening import OpeningScreen
 from ..widgets.keys import bindings_for
 from .bar import Caption, TrafficBar
@@ -122,7 +121,6 @@ class DemoApp(TaleaApp):
         if self.traffic is not None:
             self.traffic.step(by)
             self._show_traffic()
-            self.tell(f"Traffic: {format_rate(self.traffic.rate)}")
 
     # The tour
 
@@ -134,11 +132,27 @@ class DemoApp(TaleaApp):
             for name in step.keys:
                 key = events.Key(name, character_of(name))
                 self._own_keys.append(key)
+                focused = self.focused or self.screen
                 self.post_message(key)
+                for passed_on in (self.call_later, focused.call_later, self._after_refresh):
+                    await self._reached(passed_on)
                 await asyncio.sleep(KEY_SECONDS * self._pace)
             self._say(step.caption)
             await asyncio.sleep(step.seconds * self._pace)
         self._say("")
+
+    async def _reached(self, call: Callable[[Callable[[], object]], object]) -> None:
+        """Wait until a queue has come to what it was given before; not for long, since its owner may be gone."""
+        there = asyncio.Event()
+        call(there.set)
+        try:
+            async with asyncio.timeout(SHOW_SECONDS):
+                await there.wait()
+        except TimeoutError:
+            pass
+
+    def _after_refresh(self, call: Callable[[], object]) -> None:
+        self.screen.call_after_refresh(call)
 
     def _say(self, caption: str) -> None:
         self.caption = caption
