@@ -11,6 +11,7 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
+from zlib import crc32
 
 from .codec import (
     FORMAT_VERSION,
@@ -30,7 +31,15 @@ from .frames import FRAME_HEAD_BYTES, frame, read_frame
 from .idempotency import KEY_RUNS, TXID_RUNS, KeyIndex
 from .offload import Offload, Pace
 from .runs import run_name_pattern
-from .segments import SEGMENT_NAME, WINDOW_BYTES, Segment, frame_groups, new_salt, segment_name
+from .segments import (
+    SEGMENT_NAME,
+    WINDOW_BYTES,
+    Segment,
+    checksum_of,
+    frame_groups,
+    new_salt,
+    segment_name,
+)
 from .snapshots import CHUNK_NAME, SNAPSHOT_NAME, Snapshot, Unusable, load_snapshot
 from .state import BookState
 from .watermark import WATERMARK_NAME
@@ -104,7 +113,7 @@ class Examined:
                 header = frame(encode_segment_header(self.name, final.base_seq, final.salt))
                 files.truncate(fd, 0)
                 write_all(files, fd, header, 0)
-                final.bytes = len(header)
+                final.bytes, final.checksum = len(header), crc32(header)
             elif self.cut is not None:
                 files.truncate(fd, self.cut[1])
             if self.unproven_from is not None:
@@ -214,7 +223,7 @@ class _Opening:
         bases = self._found.segments
         if bases[0] != 1:
             raise CorruptLog(book.name, segment_name(1), None, "the log's first segment is missing")
-        table = dict(snapshot.segments) if snapshot is not None else {}
+        table = {base: (size, checksum) for base, size, checksum in snapshot.segments} if snapshot else {}
         known_bases = sorted(table)
         growing = max(table, default=0)
         next_seq = 1
@@ -233,7 +242,7 @@ class _Opening:
                 break
             if base < growing and not final:
                 following = known_bases[known_bases.index(base) + 1] if base in table else bases[i + 1]
-                if table.get(base) != segment.bytes:
+                if base not in table or table[base][0] != segment.bytes:
                     raise CorruptLog(
                         book.name,
                         segment_name(base),
@@ -244,6 +253,8 @@ class _Opening:
                 next_seq = following
                 self._read_bytes += segment.bytes
             else:
+                if base == growing:
+                    next_seq = await self._skip_covered(segment, *table[base], covered)
                 next_seq = await self._read_segment(segment, next_seq, covered, final)
         await self._conclude(next_seq - 1, max(covered, self._claimed))
 
@@ -288,7 +299,7 @@ class _Opening:
             self._check_header(header, base, name)
             segment = Segment(base, size, header.salt)
             book.segments.append(segment)
-            self._header_bytes = FRAME_HEAD_BYTES + len(payload)
+            self._read_from = FRAME_HEAD_BYTES + len(payload)
             return segment
         if not final or base <= self._claimed:
             raise CorruptLog(book.name, name, 0, "its header is damaged")
@@ -328,6 +339,16 @@ class _Opening:
                     await self._pace.rest()
             offset += WINDOW_BYTES
 
+    async def _skip_covered(self, segment: Segment, size: int, checksum: int, covered: int) -> int:
+        """Check at one go the bytes that the snapshot covers; the seq to read on from, the first if they differ."""
+        assert self._fd is not None
+        if segment.bytes >= size:
+            found = await self._offload.run(checksum_of, self._files, self._fd, 0, size)
+            if found == checksum:
+                self._read_from = size
+                return covered + 1
+        return segment.base_seq
+
     async def _read_segment(self, segment: Segment, next_seq: int, covered: int, final: bool) -> int:
         """Check every byte, fold what the snapshot does not cover; the seq after the segment's last."""
         assert self._fd is not None
@@ -335,7 +356,7 @@ class _Opening:
         name = segment_name(segment.base_seq)
         add_key, add_txid = book.keys.add, book.txids.add
         keys_from, txids_from = book.keys.persisted, book.txids.persisted
-        size, end = segment.bytes, self._header_bytes
+        size, end = segment.bytes, self._read_from
         async for start, payloads in frame_groups(self._files, self._offload, self._fd, end, size):
             offset = start
             sound = bool(payloads)
@@ -375,6 +396,7 @@ class _Opening:
                 self._tell(next_seq - 1, self._read_bytes + end)
                 await self._pace.rest()
         segment.bytes = end
+        segment.checksum = await self._offload.run(checksum_of, self._files, self._fd, 0, end)
         self._read_bytes += size
         if final:
             proven = max(self._proven, segment.base_seq - 1)

@@ -9,6 +9,7 @@ from bisect import bisect_right
 from collections.abc import AsyncGenerator
 from pathlib import Path
 from typing import NamedTuple
+from zlib import crc32
 
 from .codec import SALT_BYTES, encode_segment_header, is_event
 from .errors import CorruptLog
@@ -42,12 +43,12 @@ class DiskFull(Exception):
 
 
 class Segment:
-    """`bytes` counts what is durable."""
+    """`bytes` counts what is durable, `checksum` is the crc32 of those bytes where the writer keeps it."""
 
-    __slots__ = ("base_seq", "bytes", "salt")
+    __slots__ = ("base_seq", "bytes", "checksum", "salt")
 
-    def __init__(self, base_seq: int, size: int, salt: bytes) -> None:
-        self.base_seq, self.bytes, self.salt = base_seq, size, salt
+    def __init__(self, base_seq: int, size: int, salt: bytes, checksum: int = 0) -> None:
+        self.base_seq, self.bytes, self.salt, self.checksum = base_seq, size, salt, checksum
 
 
 class Appended(NamedTuple):
@@ -56,6 +57,7 @@ class Appended(NamedTuple):
     segment: Segment
     start: int
     end: int
+    checksum: int
 
 
 class SegmentLog:
@@ -98,7 +100,7 @@ class SegmentLog:
                 raise DiskFull(e) from e
             raise
         self._sync(self._fd, segment.bytes)
-        return Appended(segment, segment.bytes, segment.bytes + len(data))
+        return Appended(segment, segment.bytes, segment.bytes + len(data), crc32(data, segment.checksum))
 
     def _append_to_new(self, data: bytes, first_seq: int, salt: bytes) -> Appended:
         header = frame(encode_segment_header(self._book, first_seq, salt))
@@ -130,13 +132,14 @@ class SegmentLog:
         if self._fd is not None:
             self._files.close(self._fd)
         self._fd = fd
-        return Appended(Segment(first_seq, 0, salt), len(header), len(header) + len(data))
+        segment = Segment(first_seq, 0, salt)
+        return Appended(segment, len(header), len(header) + len(data), crc32(data, crc32(header)))
 
     def advance(self, appended: Appended) -> None:
         """What was appended is now part of the log. Called on the loop, as the batch is applied."""
         segment = appended.segment
         self.bytes += appended.end - segment.bytes
-        segment.bytes = appended.end
+        segment.bytes, segment.checksum = appended.end, appended.checksum
         if not self.segments or segment is not self.segments[-1]:
             self._new_salt = None
             self.segments.append(segment)
@@ -212,6 +215,17 @@ class SegmentLog:
         finally:
             self._files.close(fd)
         return payloads
+
+
+def checksum_of(files: Files, fd: int, start: int, stop: int, checksum: int = 0) -> int:
+    """The crc32 of a stretch of a file, continuing `checksum`. Blocks; raises OSError."""
+    while start < stop:
+        data = read_all(files, fd, min(WINDOW_BYTES, stop - start), start)
+        if not data:
+            break
+        checksum = crc32(data, checksum)
+        start += len(data)
+    return checksum
 
 
 async def frame_groups(

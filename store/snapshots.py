@@ -59,10 +59,10 @@ class Snapshot:
 
     __slots__ = ("segments", "state")
 
-    def __init__(self, state: BookState, segments: list[tuple[int, int]]) -> None:
+    def __init__(self, state: BookState, segments: list[tuple[int, int, int]]) -> None:
         self.state = state
         self.segments = segments
-        """(base seq, bytes) of each segment when the snapshot was taken."""
+        """(base seq, bytes, crc32 of them) of each segment when the snapshot was taken."""
 
 
 # ---------------------------------------------------------------- writing
@@ -122,7 +122,7 @@ class Image:
         self.accounts = len(state.by_index)
         self.assets = list(state.assets.values())
         self.turnover = list(state.turnover)
-        self.segments = [(s.base_seq, s.bytes) for s in segments]
+        self.segments = [(s.base_seq, s.bytes, s.checksum) for s in segments]
         self.origin = segments[0].salt
         assert state.head_seq == self.last_seq, "taken in the middle of a batch"
 
@@ -149,7 +149,7 @@ class Image:
                     len(self.assets),
                     names,
                     self.turnover,
-                    [list(pair) for pair in self.segments],
+                    [list(entry) for entry in self.segments],
                 ]
             )
         )
@@ -385,8 +385,8 @@ async def _load(
     state.turnover[:] = turnover
     state.last_seq, state.last_at = last_seq, last_at
     state.head, state.head_seq, state.transactions = head, last_seq, transactions
-    table = [(int(base), int(size)) for base, size in segments]
-    if [list(pair) for pair in table] != segments or table != sorted(table) or table[0][0] != 1:
+    table = [(int(base), int(size), int(checksum)) for base, size, checksum in segments]
+    if [list(entry) for entry in table] != segments or table != sorted(table) or table[0][0] != 1:
         raise Unusable(f"{name}: its segments are no table")
     return Snapshot(state, table)
 
