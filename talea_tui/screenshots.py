@@ -59,15 +59,17 @@ class Picture:
 
 PICTURES = (
     Picture("accounts", ("2",), size=WIDE),
-    Picture("books", ("1",), book="payments", size=(104, 12)),
-    Picture("register", ("2", "slash", *typed("eth:hot"), "enter", "end", "w"), book="crypto-desk"),
-    Picture("transaction", ("3", *typed("#504"), "enter"), "studio", "talea-light", (104, 18)),
+    Picture("books", ("1",), book="payments", size=(104, 20)),
+    Picture("register", ("2", "slash", *typed("eth:hot"), "enter", "end", "w"), "crypto-desk", size=WIDE),
+    Picture("transaction", ("3", *typed("#504"), "enter"), "studio", "talea-light", (104, 20)),
     Picture(
         "post", ("p", *typed("spar"), "tab", *typed("12.5*3+4"), "tab", "down", "equals_sign"), size=(104, 22)
     ),
     Picture("reverse", ("3", *typed("#519"), "enter", "r"), book="studio", size=(104, 26)),
     Picture("tail", ("5", "a"), book="payments", size=WIDE),
-    Picture("filter", ("5", "slash", *typed("account:*merchants* amount>150"), "enter"), book="payments"),
+    Picture(
+        "filter", ("5", "slash", *typed("account:*merchants* amount>150"), "enter"), "payments", size=WIDE
+    ),
     Picture("event", ("5", "space", "up", "up", "enter"), book="payments", size=(104, 24)),
     Picture("trial-balance", ("6",), book="studio", size=WIDE),
     Picture(
@@ -75,7 +77,7 @@ PICTURES = (
     ),
     Picture("income-statement", ("6", "v", "v"), "studio", "talea-light", (104, 34)),
     Picture("storage", ("7",), book="payments", size=(104, 22)),
-    Picture("assets", ("8",), "crypto-desk", "talea-light", (104, 14)),
+    Picture("assets", ("8",), "crypto-desk", "talea-light", (104, 20)),
     Picture("palette", ("2", "colon", *typed("rec")), book="studio"),
     Picture("help", ("2", "question_mark"), size=WIDE),
 )
@@ -131,13 +133,14 @@ async def draw_all(pictures: Sequence[Picture] = PICTURES) -> dict[str, str]:
         until = NOW - timedelta(seconds=LIVE_SECONDS)
         store, books = await open_demo(Path(directory), SEED, until, lambda days, of: None, clock=clock)
         try:
-            moment = until
+            desk, payments = books[-2:]
+            chance, moment = payments.random, until
             while moment < NOW:
                 clock.stand(moment)
-                await store.commit_batch(
-                    [books[-1].live(moment) for _ in range(books[-1].random.randrange(1, 7))]
-                )
-                moment += timedelta(microseconds=books[-1].random.randrange(90_000, 460_000))
+                live = [payments.live(moment) for _ in range(chance.randrange(1, 6))]
+                live += [desk.live(moment) for _ in range(chance.randrange(2))]
+                await store.commit_batch(live)
+                moment += timedelta(microseconds=chance.randrange(90_000, 460_000))
             clock.stand(NOW)
             for picture in pictures:
                 drawn[f"{picture.name}.svg"] = await _draw(picture, store)

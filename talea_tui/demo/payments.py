@@ -100,7 +100,7 @@ class Payments(DemoBook):
         fee = minor * 14 // 1_000 + 10
         return self.entry(
             at,
-            f"{name} •• {self.random.randrange(10_000):04}",
+            f"card {self.random.randrange(10_000):04}",
             (scheme(name), minor),
             (merchant(shop), fee - minor),
             ("income:fees:card", -fee),
@@ -125,7 +125,7 @@ class Payments(DemoBook):
         name, minor = self.random.choice(SCHEMES), self._price() // 2
         return self.entry(
             at,
-            f"refund {name} •• {self.random.randrange(10_000):04}",
+            f"refund {self.random.randrange(10_000):04}",
             (merchant(shop), minor),
             (scheme(name), -minor),
             refs=(("authorisation", self.hex(10)),),
@@ -158,7 +158,7 @@ class Payments(DemoBook):
         fee = 25
         return self.entry(
             at,
-            f"payout {name}",
+            "payout",
             (merchant(name), minor),
             (BANK, fee - minor),
             ("income:fees:payout", -fee),
