@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from textual import events
+from textual.app import ScreenStackError
 from textual.content import Content
 from textual.widget import Widget
 from textual.widgets import Static
@@ -94,7 +95,7 @@ class DemoApp(TaleaApp):
         self.run_worker(self.traffic.run(), group="traffic")
         self.set_interval(SHOW_SECONDS, self._show_traffic)
         if self._tour_wanted:
-            self.run_worker(self._give_tour(), group="tour")
+            self.run_worker(self._give_tour(), name="tour", group="tour")
 
     async def close_ledger(self) -> None:
         self.workers.cancel_group(self, "traffic")
@@ -125,6 +126,12 @@ class DemoApp(TaleaApp):
     # The tour
 
     async def _give_tour(self) -> None:
+        try:
+            await self._walk()
+        except ScreenStackError:
+            return  # the application left meanwhile
+
+    async def _walk(self) -> None:
         for step in steps(self.now().astimezone(self.zone).date()):
             self._say(step.caption)
             if step.rate is not None and self.traffic is not None:

@@ -261,7 +261,10 @@ class Walked(DemoApp):
 async def test_the_tour_walks_through_the_screens_and_ends(made: Path) -> None:
     app = Walked(made, seed=7, rate=0, tour=True, pace=0.02)
     async with app.run_test(size=(120, 36)) as pilot:
-        await until(pilot, lambda: "storage" in app.modes and not app.touring)
+        await until(pilot, lambda: app.touring)
+        (tour,) = [worker for worker in app.workers if worker.name == "tour"]
+        await tour.wait()
+        assert not app.touring
         assert {"books", "accounts", "trial_balance", "post", "tail", "storage"} <= set(app.modes)
         assert app.instant is None
         assert app.is_running
