@@ -42,6 +42,7 @@ def run(wish: Wish, config: Config, settings: Settings) -> int:
             seed=wish.seed,
             rate=wish.rate,
             tour=wish.tour,
+            store_options=config.store_options(),
             config=config,
             settings=Settings(theme=settings.theme),
         )
