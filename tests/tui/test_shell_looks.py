@@ -47,6 +47,10 @@ SCREENS = {
     "register": ["2", "right"],
     "transaction": ["2", "right", "right"],
     "past": ["2", "at", *"#20", "enter"],
+    "trial balance": ["6"],
+    "balance sheet": ["6", "v"],
+    "income statement": ["6", "v", "v"],
+    "assets": ["8"],
     "help": ["2", "question_mark"],
     "palette": ["2", "colon", *"sup"],
 }
