@@ -179,6 +179,16 @@ class TaleaScreen(Screen[None]):
             self._refreshing = True
             self.run_worker(self._refresh(), group="refresh", exit_on_error=True)
 
+    async def on_event(self, event: events.Event) -> None:
+        try:
+            await super().on_event(event)
+        except NoMatches:
+            # A screen may be told that it is mounted while the application that leaves takes its widgets away.
+            if not (
+                isinstance(event, events.Mount) and (self._closing or not self.children or self.app._exit)
+            ):
+                raise
+
     async def _refresh(self) -> None:
         try:
             while (self._everything_changed or self._changed) and self.app.is_open and self.is_seen:

@@ -24,7 +24,7 @@ def test_the_first_two_commands_start_the_application_and_the_tests_from_nothing
         assert "\n" not in command
         assert command.startswith("python3 -m venv .venv && .venv/bin/pip install")
     assert "talea-tui" in start
-    assert tests.endswith("-m pytest -q")
+    assert tests.endswith("-m pytest -q -n auto")
 
 
 def test_every_command_that_the_readme_names_exists() -> None:
