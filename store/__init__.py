@@ -7,9 +7,10 @@
 Nothing is acknowledged before its bytes are synced; idempotency keys never forget; every balance can be asked
 for at any past instant. README.md beside this file tells the guarantees and the bytes on disk.
 
-Reading order: `model` (the nouns), `errors`, `protocol` (the operations), `codec` and `frames` (bytes), `state`
-(one book in memory), `segments` and `recovery` (the log), `snapshots`, `runs` and `idempotency`, `writer`,
-`subscriptions`, `log_store`.
+Reading order: `model` (the nouns), `errors`, `protocol` (the operations); `codec` and `frames` (bytes), `requests`
+(what callers pass), `columns`, `account` and `state` (one book in memory); `segments`, `recovery`, `snapshots`, `runs`
+and `idempotency` (its files); `writer`, `subscriptions`, `reading`, `log_store`; `verification`, `backup` and
+`follower` (a ledger that another process writes).
 """
 
 from .errors import (
