@@ -1,0 +1,83 @@
+"""Whoever calls is answered: what is no transaction, what comes early in a batch, what meets shutdown or a fault."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from store import (
+    AccountCfg,
+    AccountKind,
+    Committed,
+    InvalidTransaction,
+    LogStoreOptions,
+    LogTaleaStore,
+    StoreClosed,
+    StoreIOError,
+)
+from store.files import Files
+from tests.support.build import asset, definition, transfer
+
+K = AccountKind
+
+
+async def ready(directory: Path, files: Files | None = None) -> LogTaleaStore:
+    store = await LogTaleaStore.open_with(directory, LogStoreOptions(), files=files)
+    await store.register_asset(asset("EUR"))
+    for path, kind in (("a", K.ASSET), ("b", K.EQUITY)):
+        await store.open_account(definition(path, kind, book="shop"), AccountCfg())
+    return store
+
+
+async def test_what_is_no_transaction_is_refused_in_its_place(tmp_path: Path) -> None:
+    nothing: Any = None
+    async with await ready(tmp_path / "ledger") as store:
+        with pytest.raises(InvalidTransaction):
+            await store.commit(nothing)
+        one, two = (transfer("a", "b", n, book="shop", key=f"k{n}") for n in (1, 2))
+        results = await store.commit_batch([one, nothing, two])
+        assert [type(result) for result in results] == [Committed, InvalidTransaction, Committed]
+
+
+async def test_an_account_can_be_used_by_the_call_right_behind_the_one_that_opens_it(tmp_path: Path) -> None:
+    async with await ready(tmp_path / "ledger") as store:
+        opening = store.open_account(definition("c", K.ASSET, book="shop"), AccountCfg())
+        posting = store.commit(transfer("c", "b", 5, book="shop", key="k"))
+        _, committed = await asyncio.gather(opening, posting)
+        assert committed.seq == 4
+
+
+async def test_a_batch_that_meets_shutdown_is_answered(tmp_path: Path) -> None:
+    store = await ready(tmp_path / "ledger")
+    many = [transfer("a", "b", n + 1, book="shop", key=f"k{n}") for n in range(5_000)]
+    batch = asyncio.create_task(store.commit_batch(many))
+    await asyncio.sleep(0)
+    await store.shutdown()
+    async with asyncio.timeout(30):
+        results = await batch
+    assert {type(result) for result in results} <= {Committed, StoreClosed}
+    async with await LogTaleaStore.open(tmp_path / "ledger") as again:
+        info = await again.book("shop")
+        assert info is not None
+        assert info.transactions == sum(type(result) is Committed for result in results)
+
+
+async def test_a_fault_of_the_program_leaves_no_caller_waiting(tmp_path: Path) -> None:
+    class Exhausted(Files):
+        armed = False
+
+        def write(self, fd: int, data: bytes | memoryview, offset: int) -> int:
+            if self.armed:
+                raise MemoryError
+            return super().write(fd, data, offset)
+
+    files = Exhausted()
+    store = await ready(tmp_path / "ledger", files)
+    files.armed = True
+    async with asyncio.timeout(30):
+        with pytest.raises(StoreIOError):
+            await store.commit(transfer("a", "b", 1, book="shop", key="k"))
+        await store.shutdown()
