@@ -171,7 +171,7 @@ class WriterStopped(StoreIOError):
         self.book, self.cause = book, cause
         super().__init__(
             f"Book {_quoted(book)} takes no more postings because its storage failed ({cause}); "
-            "reopen the ledger to see what was kept."
+            "reopen the book to see what was kept."
         )
 
 

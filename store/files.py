@@ -26,12 +26,13 @@ class SyncError(OSError):
 
 
 class Entry(NamedTuple):
-    """One name in a directory; a symbolic link is never followed."""
+    """One name in a directory; a symbolic link is never followed. `modified` is in seconds since 1970."""
 
     name: str
     is_directory: bool
     is_link: bool
     bytes: int
+    modified: float
 
 
 class Files:
@@ -44,7 +45,8 @@ class Files:
             with os.scandir(directory) as scan:
                 for e in scan:
                     stat = e.stat(follow_symlinks=False)
-                    found.append(Entry(e.name, e.is_dir(follow_symlinks=False), e.is_symlink(), stat.st_size))
+                    is_directory = e.is_dir(follow_symlinks=False)
+                    found.append(Entry(e.name, is_directory, e.is_symlink(), stat.st_size, stat.st_mtime))
         except FileNotFoundError:
             return []
         return sorted(found)

@@ -35,8 +35,8 @@ from .model import (
 )
 from .names import SYSTEM_BOOK, check_book_name
 from .offload import Offload, Pace
+from .protocol import Progress
 from .reading import LedgerReads
-from .recovery import Progress
 from .segments import Segment, SegmentLog, frame_groups, segment_name
 from .state import BookState
 from .subscriptions import Signal, Watchers
@@ -438,6 +438,9 @@ class FollowedLedger(LedgerReads):
 
     def _read_only(self) -> StoreReadOnly:
         return StoreReadOnly(self.directory)
+
+    async def reopen(self, book: str, progress: Progress | None = None) -> None:
+        raise self._read_only()
 
     async def register_asset(self, asset: AssetDef) -> None:
         raise self._read_only()

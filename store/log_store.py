@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import logging
 import os
+from collections import defaultdict
 from collections.abc import AsyncGenerator, Coroutine, Sequence
 from pathlib import Path
 from types import TracebackType
@@ -45,12 +46,14 @@ from .model import (
 from .names import SYSTEM_BOOK, check_book_name, folded, refuse_reserved
 from .offload import Pace
 from .options import LogStoreOptions
+from .protocol import Progress
 from .reading import LedgerReads
-from .recovery import Examined, Progress, examine
+from .recovery import Examined, examine
 from .requests import EncodedMetadata, check_transaction, encode_metadata
+from .segments import SegmentLog
 from .state import BookState
 from .subscriptions import Signal, Watchers
-from .verification import Extent, scrub, verify_book
+from .verification import Extent, check_continues, scrub, verify_book
 from .writer import BOOKS_NAME, LOCK_NAME, Batch, BookWriter, Job, Wanted, Workshop
 
 T = TypeVar("T")
@@ -74,6 +77,7 @@ class LogTaleaStore(LedgerReads):
         self._shutdown: asyncio.Task[None] | None = None
         self._scrub: asyncio.Task[None] | None = None
         self._long_work: set[asyncio.Task[Any]] = set()
+        self._reopening: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
 
     # ------------------------------------------------------------ opening and closing
 
@@ -127,16 +131,7 @@ class LogTaleaStore(LedgerReads):
                 logger.warning("%s is left alone: %s", root / entry.name, e)
                 continue
             try:
-                if entry.is_link:
-                    raise CorruptLog(entry.name, None, None, "its directory is a symbolic link")
-                book = await examine(
-                    shop.files,
-                    shop.reads,
-                    root / entry.name,
-                    entry.name,
-                    self._options.idem_hot_cap,
-                    progress,
-                )
+                book = await self._examine(entry.name, entry.is_link, progress)
             except CorruptLog as e:
                 if not self._options.skip_damaged:
                     raise
@@ -151,10 +146,8 @@ class LogTaleaStore(LedgerReads):
         writers = []
         try:
             for book in opened:
-                for repair in book.repairs:
-                    logger.warning("Book %r: %s", book.name, repair)
                 if book.segments:
-                    writers.append(BookWriter(shop, book))
+                    writers.append(self._made(book))
                     await writers[-1].settle_in()
         except BaseException:
             for writer in writers:
@@ -164,15 +157,24 @@ class LogTaleaStore(LedgerReads):
         for writer in writers:
             self._add(writer)
         if SYSTEM_BOOK not in self._books and SYSTEM_BOOK not in self._damaged:
-            self._add(self._blank(SYSTEM_BOOK))
+            self._add(BookWriter(self._shop, self._blank(SYSTEM_BOOK)))
         self._scrub = shop.loop.create_task(self._scrub_all(), name="talea-scrub")
 
-    def _blank(self, name: str) -> BookWriter:
-        shop = self._shop
-        directory = self._directory / BOOKS_NAME / name
-        return BookWriter(
-            shop, Examined.blank(shop.files, shop.writes, directory, name, self._options.idem_hot_cap)
-        )
+    async def _examine(self, name: str, is_link: bool, progress: Progress | None) -> Examined | None:
+        """What a book's directory holds. Raises CorruptLog, UnsupportedFormat, OSError."""
+        if is_link:
+            raise CorruptLog(name, None, None, "its directory is a symbolic link")
+        shop, path = self._shop, self._directory / BOOKS_NAME / name
+        return await examine(shop.files, shop.reads, path, name, self._options.idem_hot_cap, progress)
+
+    def _made(self, book: Examined) -> BookWriter:
+        for repair in book.repairs:
+            logger.warning("Book %r: %s", book.name, repair)
+        return BookWriter(self._shop, book)
+
+    def _blank(self, name: str) -> Examined:
+        shop, path = self._shop, self._directory / BOOKS_NAME / name
+        return Examined.blank(shop.files, shop.writes, path, name, self._options.idem_hot_cap)
 
     def _add(self, writer: BookWriter) -> None:
         self._books[writer.name] = writer
@@ -182,14 +184,15 @@ class LogTaleaStore(LedgerReads):
 
     async def _scrub_all(self) -> None:
         for writer in list(self._books.values()):
-            if not writer.unchecked:
-                continue
-            try:
-                await scrub(self._shop.files, self._shop.reads, writer.state, writer.log, writer.unchecked)
-            except CorruptLog as e:
-                writer.stop(e)
-            except OSError as e:
-                logger.warning("Book %r: its older segments could not be checked: %s", writer.name, e)
+            await self._scrub_book(writer)
+
+    async def _scrub_book(self, writer: BookWriter) -> None:
+        try:
+            await scrub(self._shop.files, self._shop.reads, writer.state, writer.log, writer.unchecked)
+        except CorruptLog as e:
+            writer.stop(e)
+        except OSError as e:
+            logger.warning("Book %r: its older segments could not be checked: %s", writer.name, e)
 
     async def __aenter__(self) -> LogTaleaStore:
         return self
@@ -279,7 +282,7 @@ class LogTaleaStore(LedgerReads):
         side = config.normal_side if config.normal_side is not None else definition.kind.normal_side
         resolved = AccountCfg(normal_side=side, min_balance=config.min_balance)
         if writer is None:
-            writer = self._blank(book)
+            writer = BookWriter(self._shop, self._blank(book))
             self._add(writer)
         else:
             self._folded[folded(book)] = book
@@ -363,7 +366,64 @@ class LogTaleaStore(LedgerReads):
         writer = self._find(book)
         if writer is None or (not writer.state.last_seq and book != SYSTEM_BOOK):
             raise StoreIOError(f"Book {book!r} does not exist, so there is nothing to take a snapshot of.")
+        async with self._reopening[book]:
+            writer = self._books[book]
         await writer.snapshot_now()
+
+    async def reopen(self, book: str, progress: Progress | None = None) -> None:
+        self._refuse_if_closed()
+        if book not in self._books and book not in self._damaged:
+            check_book_name(book)
+            raise StoreIOError(f"Book {book!r} does not exist, so there is nothing to reopen.")
+        async with self._reopening[book]:
+            stopped = self._books.get(book)
+            if stopped is not None and stopped.error is None:
+                return
+            try:
+                await self._until_closed(self._reopen(book, stopped, progress), f"reopen:{book}")
+            except CorruptLog as e:
+                if stopped is not None:
+                    stopped.error = e
+                else:
+                    self._damaged[book] = e
+                raise
+            except OSError as e:
+                raise StoreIOError(f"Book {book!r} cannot be reopened: {e.strerror or e}.") from e
+            finally:
+                self._watchers.changed(book)
+
+    async def _reopen(self, name: str, stopped: BookWriter | None, progress: Progress | None) -> None:
+        """Put a writer made anew from the files in the place of one that stopped. Raises StoreIOError, OSError."""
+        shop, path = self._shop, self._directory / BOOKS_NAME / name
+        if stopped is not None:
+            await stopped.close()  # its housekeeping ends; reads go on
+        is_link = await shop.reads.run(os.path.islink, path)
+        examined = await self._examine(name, is_link, progress)
+        if examined is None:
+            examined = self._blank(name)
+        if stopped is not None:
+            log = SegmentLog(shop.files, path, name, 0, examined.segments)
+            await check_continues(shop.reads, stopped.state, examined.state, log)
+        mending = shop.loop.create_task(examined.mend(shop.files, shop.writes), name=f"talea-mend:{name}")
+        try:
+            await asyncio.shield(mending)
+        except asyncio.CancelledError:
+            await asyncio.wait([mending])
+            raise
+        writer = self._made(examined)
+        try:
+            if stopped is None or type(stopped.error) is CorruptLog:
+                # what was damaged is taken back only when all of it is whole
+                await scrub(shop.files, shop.reads, writer.state, writer.log, writer.unchecked)
+            await writer.settle_in()
+        except BaseException:
+            writer.leave()
+            raise
+        self._damaged.pop(name, None)
+        self._add(writer)
+        scrubbing = shop.loop.create_task(self._scrub_book(writer), name=f"talea-scrub:{name}")
+        self._long_work.add(scrubbing)
+        scrubbing.add_done_callback(self._long_work.discard)
 
     async def backup(
         self, target: str | os.PathLike[str], progress: BackupProgress | None = None

@@ -235,12 +235,33 @@ class Sequenced(msgspec.Struct, frozen=True, gc=False):
     event: Event
 
 
+class StoredFrame(msgspec.Struct, frozen=True, gc=False):
+    """Where an event stands on disk: `offset` is the byte in `segment`, a file's name, where its frame begins.
+
+    The frame is 8 bytes and then `payload_bytes`, whose checksum is `crc32`.
+    """
+
+    segment: str
+    offset: int
+    payload_bytes: int
+    crc32: int
+
+
+class SnapshotFile(msgspec.Struct, frozen=True, gc=False):
+    """An image of a book's state up to `last_seq`, without the index files that it shares with others."""
+
+    last_seq: int
+    written_at: datetime
+    bytes: int
+
+
 class BookInfo(msgspec.Struct, frozen=True):
     """What an operator wants to know of a book.
 
     `head` is (seq, hex digest); `accounts`, `transactions`, `segments`, `snapshots` and `runs` are counts;
     `repairs` are sentences about what opening mended; `writer` is "running", "stopped" or "damaged" and
-    `error` says why; `batch_size` (events) and `sync_micros` are means over recent batches.
+    `error` says why; `batch_size` (events) and `sync_micros` are means over recent batches; `snapshot_files` are
+    the snapshots, oldest first.
     """
 
     name: str
@@ -259,6 +280,7 @@ class BookInfo(msgspec.Struct, frozen=True):
     queued: int
     batch_size: float
     sync_micros: float
+    snapshot_files: tuple[SnapshotFile, ...] = ()
 
 
 class AccountInfo(msgspec.Struct, frozen=True, gc=False):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from datetime import datetime
 from typing import Protocol, TypeAlias
 from uuid import UUID
@@ -19,6 +19,7 @@ from .model import (
     Committed,
     PostingRecord,
     Sequenced,
+    StoredFrame,
     StoredTransaction,
     Transaction,
     TrialBalanceRow,
@@ -26,6 +27,10 @@ from .model import (
 
 AsOf: TypeAlias = datetime | int | None
 """An instant: a time (`at <= t`, aware), a seq (`<=`), or None for now. A naive time is ValueError."""
+
+
+Progress: TypeAlias = Callable[[str, int, int], None]
+"""Told (book, seq, last seq as far as it can be guessed)."""
 
 
 class Store(Protocol):
@@ -123,12 +128,26 @@ class Store(Protocol):
         """The events with these seqs, in the order asked; seqs the book does not have are left out."""
         ...
 
+    async def frame_of(self, book: str, seq: int) -> StoredFrame | None:
+        """Where an event stands on disk; None for a seq the book does not have, or where nothing is kept in files."""
+        ...
+
     async def seq_at(self, book: str, t: datetime) -> int:
         """The last seq committed at or before `t`, else 0."""
         ...
 
     def watch(self) -> AsyncGenerator[frozenset[str], None]:
         """Names of books that changed since the last answer, coalesced; ends at shutdown."""
+        ...
+
+    async def reopen(self, book: str, progress: Progress | None = None) -> None:
+        """Bring back a book that stopped or is damaged: its files are examined and mended as by opening.
+
+        On return it takes postings again and holds everything that was acknowledged; whoever subscribes goes on
+        with the next event. A book that runs is left alone. While it is under way, and when it fails, the book
+        stays as it was. `progress` is told (book, seq, last seq as far as it can be guessed). Raises CorruptLog,
+        StoreIOError (a book that was never written, too).
+        """
         ...
 
     async def shutdown(self) -> None:

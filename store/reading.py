@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Awaitable, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Mapping, Sequence
 from datetime import datetime
 from typing import Protocol
 from uuid import UUID
+from zlib import crc32
 
 from .account import Account
 from .codec import decode_event, read_prefix, to_micros
@@ -17,6 +18,7 @@ from .model import (
     BalanceSnapshot,
     PostingRecord,
     Sequenced,
+    StoredFrame,
     StoredTransaction,
     TransactionPosted,
     TrialBalanceRow,
@@ -29,6 +31,8 @@ from .state import BookState
 from .subscriptions import Signal
 
 _READ_GROUP = 256
+_DECODE_GROUP_BYTES = 4096
+"""How much is decoded before a look at the clock."""
 
 
 class OpenBook(Protocol):
@@ -56,6 +60,7 @@ class LedgerReads:
     """Reads see exactly what is durable and applied."""
 
     _closed: bool
+    _books: Mapping[str, OpenBook]
     _born: Signal
     """Fires when there is a new book, and at the end."""
 
@@ -167,15 +172,18 @@ class LedgerReads:
         _refuse_negative("limit", limit)
         events: list[Sequenced] = []
         next_seq = max(1, from_seq)
-        pace = Pace()
+        pace, size = Pace(), 0
         while opened is not None and len(events) < limit:
             payloads = await opened.payloads(next_seq, min(_READ_GROUP, limit - len(events)))
             if not payloads:
                 break
             for payload in payloads:
                 events.append(_decode(opened, payload))
-                if pace.due:
-                    await pace.rest()
+                size += len(payload)
+                if size >= _DECODE_GROUP_BYTES:
+                    size = 0
+                    if pace.due:
+                        await pace.rest()
             next_seq += len(payloads)
         return events
 
@@ -197,6 +205,14 @@ class LedgerReads:
                     known[seq + n] = payload
             events.append(_decode(opened, known[seq]))
         return events
+
+    async def frame_of(self, book: str, seq: int) -> StoredFrame | None:
+        opened = self._find(book)
+        if opened is None or not 1 <= seq <= opened.state.last_seq:
+            return None
+        segment, offset = opened.log.segment_of(seq), opened.state.offset_of(seq)
+        payload = (await opened.payloads(seq, 1))[0]
+        return StoredFrame(segment_name(segment.base_seq), offset, len(payload), crc32(payload))
 
     async def transaction(self, txid: UUID, book: str | None = None) -> StoredTransaction | None:
         self._refuse_if_closed()
@@ -231,15 +247,22 @@ class LedgerReads:
                 return
             opened = self._find(book)
         next_seq = max(1, from_seq)
-        pace = Pace()
+        pace, size = Pace(), 0
         while True:
             payloads = await opened.payloads(next_seq, _READ_GROUP)
             for payload in payloads:
-                if pace.due:
-                    await pace.rest()
+                size += len(payload)
+                if size >= _DECODE_GROUP_BYTES:
+                    size = 0
+                    if pace.due:
+                        await pace.rest()
                 yield _decode(opened, payload)
             next_seq += len(payloads)
             if payloads:
+                continue
+            current = self._books.get(book, opened)
+            if current is not opened:
+                opened = current  # it was reopened
                 continue
             if opened.error is not None and opened.ended:
                 raise opened.stopped_error()

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 from zlib import crc32
@@ -30,6 +29,7 @@ from .files import TEMPORARY_SUFFIX, Entry, Files, read_all, write_all
 from .frames import FRAME_HEAD_BYTES, frame, read_frame
 from .idempotency import KEY_RUNS, TXID_RUNS, KeyIndex
 from .offload import Offload, Pace
+from .protocol import Progress
 from .runs import run_name_pattern
 from .segments import (
     SEGMENT_NAME,
@@ -45,9 +45,6 @@ from .state import BookState
 from .watermark import WATERMARK_NAME
 
 logger = logging.getLogger("store")
-
-Progress = Callable[[str, int, int], None]
-"""Told (book, seq, last seq as far as it can be guessed)."""
 
 _EVENT_STARTS = re.compile(rb"[\x80-\x97]\x48")
 

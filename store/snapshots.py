@@ -10,7 +10,8 @@ from __future__ import annotations
 import re
 import sys
 from array import array
-from collections.abc import AsyncGenerator, Iterator
+from collections.abc import AsyncGenerator, Iterable, Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -25,8 +26,9 @@ from .codec import (
     encode_asset,
 )
 from .columns import CHUNK_EVENTS, Chunk, Column
-from .files import DurableFile, Files, read_all
+from .files import DurableFile, Entry, Files, read_all
 from .frames import FRAME_HEAD_BYTES, frame, read_frame
+from .model import SnapshotFile
 from .offload import Offload, Pace
 from .segments import Segment
 from .state import BookState
@@ -44,6 +46,15 @@ _NO_SALT = b"\0" * 8
 
 def snapshot_name(last_seq: int) -> str:
     return f"snapshot-{last_seq:020}.snap"
+
+
+def snapshots_among(entries: Iterable[Entry]) -> tuple[SnapshotFile, ...]:
+    """The snapshots in a book's directory, oldest first."""
+    return tuple(
+        SnapshotFile(int(match[1]), datetime.fromtimestamp(entry.modified, UTC), entry.bytes)
+        for entry in entries
+        if (match := SNAPSHOT_NAME.fullmatch(entry.name))
+    )
 
 
 def chunk_name(base_seq: int) -> str:

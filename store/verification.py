@@ -19,7 +19,7 @@ from .errors import CorruptLog, HeadMismatch
 from .files import Files, read_all
 from .frames import FRAME_HEAD_BYTES, frame
 from .offload import Offload, Pace
-from .recovery import Progress
+from .protocol import Progress
 from .segments import Segment, SegmentLog, frame_groups, segment_name
 from .state import BookState
 
@@ -155,6 +155,28 @@ async def verify_book(
             raise HeadMismatch(name, against[0], against[1], found)
     if progress is not None:
         progress(name, last_seq, last_seq)
+
+
+async def check_continues(offload: Offload, before: BookState, state: BookState, log: SegmentLog) -> None:
+    """That a log examined anew holds the history known `before`, perhaps with events after it.
+
+    Raises CorruptLog, OSError.
+    """
+    if state.last_seq < before.last_seq:
+        reason = f"it ends at seq {state.last_seq}, but everything up to seq {before.last_seq} had been acknowledged"
+        raise CorruptLog(before.name, None, None, reason)
+    head, seq = before.head, before.head_seq + 1
+    while seq <= state.last_seq:
+        segment = log.segment_of(seq)
+        count = log.last_seq_of(segment, state.last_seq) - seq + 1
+        payloads = await offload.run(log.read, segment, seq, state.offset_of(seq), count)
+        for payload in payloads:
+            head = sha256(head + payload).digest()
+        seq += len(payloads)
+    if head != state.head:
+        raise CorruptLog(
+            before.name, None, None, f"it is not the history that was known up to seq {before.head_seq}"
+        )
 
 
 SCRUB_REST_SECONDS = 0.002

@@ -19,14 +19,14 @@ from .errors import CorruptLog, StoreClosed, StoreError, StoreIOError, UnknownAc
 from .files import Files
 from .frames import frame_head
 from .idempotency import KeyIndex
-from .model import AccountOpened, AssetDef, BookInfo, Committed
+from .model import AccountOpened, AssetDef, BookInfo, Committed, SnapshotFile
 from .offload import Offload, Pace
 from .options import LogStoreOptions
 from .recovery import Examined
 from .requests import Request
 from .runs import DamagedRun
 from .segments import Appended, DiskFull, Segment, SegmentLog
-from .snapshots import KEPT, Image, snapshot_name, write_snapshot
+from .snapshots import KEPT, Image, snapshot_name, snapshots_among, write_snapshot
 from .state import Accepted, BookState, Known
 from .subscriptions import Ring, Signal
 from .watermark import Watermark
@@ -111,6 +111,7 @@ class BookWriter:
         self._tried_snapshot_at = max(opened.snapshots, default=0)
         self._side_bytes = 0
         """What snapshots, runs and index files take."""
+        self._snapshot_files: tuple[SnapshotFile, ...] = ()
         self.ring = Ring()
         self.news = Signal()
         """Fires when events were applied, and when the book stops."""
@@ -274,9 +275,7 @@ class BookWriter:
         except OSError as e:
             self._stop(self._failure("its storage failed", e))
             for job, _, _ in waiting:
-                self._answer(
-                    job, self._failure("whether this was posted shows when the ledger is reopened", e)
-                )
+                self._answer(job, self._failure("whether this was posted shows when the book is reopened", e))
             self._refuse_queue()
             return
         self._figures.append((len(accepted), seconds))
@@ -407,7 +406,7 @@ class BookWriter:
 
     def _answer_the_rest(self, jobs: list[Job]) -> None:
         for job in jobs:
-            self._answer(job, StoreIOError(f"Book {self.name!r}: its writer failed; reopen the ledger."))
+            self._answer(job, StoreIOError(f"Book {self.name!r}: its writer failed; reopen the book."))
 
     @property
     def ended(self) -> bool:
@@ -526,6 +525,7 @@ class BookWriter:
         """Learn what the files beside the log take."""
         entries = await self._shop.writes.run(self._shop.files.entries, self.directory)
         self._side_bytes = sum(e.bytes for e in entries) - self.log.bytes
+        self._snapshot_files = snapshots_among(entries)
 
     # ------------------------------------------------------------ reading
 
@@ -558,6 +558,7 @@ class BookWriter:
             bytes_on_disk=self.log.bytes + self._side_bytes,
             segments=len(self.log.segments),
             snapshots=len(self._snapshots),
+            snapshot_files=self._snapshot_files,
             runs=len(self.keys.runs),
             repairs=self.repairs,
             writer="running"

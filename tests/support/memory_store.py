@@ -24,11 +24,13 @@ from store.model import (
     Committed,
     PostingRecord,
     Sequenced,
+    StoredFrame,
     StoredTransaction,
     Transaction,
     TransactionPosted,
     TrialBalanceRow,
 )
+from store.protocol import Progress
 
 from .reference import SYSTEM, AsOf, ReferenceLedger
 
@@ -193,6 +195,14 @@ class MemoryStore:
 
     async def events_at(self, book: str, seqs: Sequence[int]) -> list[Sequenced]:
         return self._open().events_at(book, seqs)
+
+    async def frame_of(self, book: str, seq: int) -> StoredFrame | None:
+        self._open().book(book)
+        return None
+
+    async def reopen(self, book: str, progress: Progress | None = None) -> None:
+        if not self._open().book(book).events and book != SYSTEM:
+            raise StoreIOError(f"There is no book {book!r} to reopen.")
 
     async def seq_at(self, book: str, t: datetime) -> int:
         return self._open().seq_at(book, t)

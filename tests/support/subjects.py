@@ -26,11 +26,12 @@ from store.model import (
     Committed,
     PostingRecord,
     Sequenced,
+    StoredFrame,
     StoredTransaction,
     Transaction,
     TrialBalanceRow,
 )
-from store.protocol import AsOf, Store
+from store.protocol import AsOf, Progress, Store
 
 from .clock import FakeClock
 from .faulty_files import UnsyncedFiles
@@ -157,6 +158,13 @@ class ReopenedStore:
     async def events_at(self, book: str, seqs: Sequence[int]) -> list[Sequenced]:
         answer: list[Sequenced] = await (await self._reopened()).events_at(book, seqs)
         return answer
+
+    async def frame_of(self, book: str, seq: int) -> StoredFrame | None:
+        answer: StoredFrame | None = await (await self._reopened()).frame_of(book, seq)
+        return answer
+
+    async def reopen(self, book: str, progress: Progress | None = None) -> None:
+        await (await self._current()).reopen(book, progress)
 
     async def seq_at(self, book: str, t: datetime) -> int:
         seq: int = await (await self._reopened()).seq_at(book, t)
