@@ -6,6 +6,7 @@ damage, is for the caller to decide, who knows what had been synced.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from struct import Struct
 from zlib import crc32
 
@@ -34,6 +35,20 @@ def read_frame(buffer: bytes | memoryview, offset: int) -> bytes | None:
         return None
     payload = bytes(buffer[start:end])
     return payload if crc32(payload) == checksum else None
+
+
+def frames_in(buffer: bytes, count: int) -> Iterator[bytes]:
+    """The payloads of up to `count` frames from the start, as far as they are whole and sound."""
+    head, offset, size = FRAME_HEAD.unpack_from, 0, len(buffer) - FRAME_HEAD_BYTES
+    while count and offset <= size:
+        length, checksum = head(buffer, offset)
+        offset += FRAME_HEAD_BYTES
+        payload = buffer[offset : offset + length]
+        if len(payload) != length or not 0 < length <= PAYLOAD_MAX_BYTES or crc32(payload) != checksum:
+            return
+        yield payload
+        offset += length
+        count -= 1
 
 
 def frame_bytes_wanted(buffer: bytes | memoryview, offset: int) -> int:

@@ -14,7 +14,7 @@ from zlib import crc32
 from .codec import SALT_BYTES, encode_segment_header, is_event
 from .errors import CorruptLog
 from .files import FULL, Files, SyncError, make_directories, read_all, write_all
-from .frames import FRAME_HEAD_BYTES, frame, frame_bytes_wanted, read_frame
+from .frames import FRAME_HEAD_BYTES, frame, frame_bytes_wanted, frames_in, read_frame
 from .offload import Offload
 
 SEGMENT_NAME = re.compile(r"segment-([0-9]{20})\.log")
@@ -196,22 +196,22 @@ class SegmentLog:
         fd = self._files.open(self._path(segment))
         payloads: list[bytes] = []
         try:
-            data, start, at, size = b"", offset, 0, 0
+            at, size, wanted = offset, 0, READ_BYTES
             while len(payloads) < count and size < READ_BYTES_MAX:
-                payload = read_frame(data, at)
-                if payload is None:
-                    start, at = start + at, 0
-                    data = read_all(self._files, fd, min(READ_BYTES, segment.bytes - start), start)
-                    wanted = min(frame_bytes_wanted(data, 0), segment.bytes - start)
-                    if wanted > len(data):
-                        data += read_all(self._files, fd, wanted - len(data), start + len(data))
-                    payload = read_frame(data, 0)
-                if payload is None or not is_event(payload, segment.salt, seq + len(payloads)):
+                data = read_all(self._files, fd, min(wanted, segment.bytes - at), at)
+                end = 0
+                for payload in frames_in(data, count - len(payloads)):
+                    if not is_event(payload, segment.salt, seq + len(payloads)):
+                        break
+                    payloads.append(payload)
+                    end += FRAME_HEAD_BYTES + len(payload)
+                at, size = at + end, size + end
+                # a frame that does not fit is read whole the next time; one that then is still bad, is bad
+                claimed = min(frame_bytes_wanted(data, end), segment.bytes - at)
+                if end == 0 and claimed <= len(data):
                     name = segment_name(segment.base_seq)
-                    raise CorruptLog(self._book, name, start + at, "a frame is not what was written")
-                payloads.append(payload)
-                at += FRAME_HEAD_BYTES + len(payload)
-                size += len(payload)
+                    raise CorruptLog(self._book, name, at, "a frame is not what was written")
+                wanted = max(READ_BYTES, claimed)
         finally:
             self._files.close(fd)
         return payloads
