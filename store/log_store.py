@@ -361,14 +361,17 @@ class LogTaleaStore(LedgerReads):
 
     # ------------------------------------------------------------ files
 
-    async def snapshot_now(self, book: str) -> None:
-        """Write a snapshot that covers at least what is applied now. Raises StoreIOError."""
+    async def snapshot_now(self, book: str, progress: Progress | None = None) -> None:
+        """Write a snapshot that covers at least what is applied now. Raises StoreIOError.
+
+        `progress(book, events written, events in all)`: what it raises ends the work, and nothing half stays.
+        """
         writer = self._find(book)
         if writer is None or (not writer.state.last_seq and book != SYSTEM_BOOK):
             raise StoreIOError(f"Book {book!r} does not exist, so there is nothing to take a snapshot of.")
         async with self._reopening[book]:
             writer = self._books[book]
-        await writer.snapshot_now()
+        await writer.snapshot_now(progress)
 
     async def reopen(self, book: str, progress: Progress | None = None) -> None:
         self._refuse_if_closed()

@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 import sys
 from array import array
-from collections.abc import AsyncGenerator, Iterable, Iterator
+from collections.abc import AsyncGenerator, Callable, Iterable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -30,6 +30,7 @@ from .files import DurableFile, Entry, Files, read_all
 from .frames import FRAME_HEAD_BYTES, frame, read_frame
 from .model import SnapshotFile
 from .offload import Offload, Pace
+from .protocol import Progress
 from .segments import Segment
 from .state import BookState
 
@@ -187,14 +188,26 @@ class Image:
 
 
 async def write_snapshot(
-    files: Files, offload: Offload, directory: Path, image: Image, sealed: set[int]
+    files: Files,
+    offload: Offload,
+    directory: Path,
+    image: Image,
+    sealed: set[int],
+    progress: Progress | None = None,
 ) -> int:
     """Write the chunks that have become full and are not in `sealed` yet, then the snapshot; its size in bytes.
 
-    Raises OSError.
+    `progress` is told events. Raises OSError and what `progress` raises; nothing half written stays then.
     """
     state = image.state
+    done = 0
+
+    def told() -> None:
+        if progress is not None:
+            progress(state.name, done, image.last_seq)
+
     for k in range(image.sealed):
+        done = k * CHUNK_EVENTS
         chunk = state.chunks[k]
         if chunk.base_seq in sealed:
             continue
@@ -205,9 +218,11 @@ async def write_snapshot(
         )
         header = [_CHUNK_MAGIC, _VERSION, state.name, image.origin, chunk.base_seq, chunk.base_row, rows]
         pieces = _with_end(_sealed_frames(state, chunk, rows, header))
-        await _write(files, offload, directory / chunk_name(chunk.base_seq), pieces)
+        await _write(files, offload, directory / chunk_name(chunk.base_seq), pieces, told)
         sealed.add(chunk.base_seq)
-    return await _write(files, offload, directory / snapshot_name(image.last_seq), _with_end(image.frames()))
+    done = image.sealed * CHUNK_EVENTS
+    path = directory / snapshot_name(image.last_seq)
+    return await _write(files, offload, path, _with_end(image.frames()), told)
 
 
 def _sealed_frames(state: BookState, chunk: Chunk, rows: int, header: list[Any]) -> Iterator[bytes]:
@@ -224,7 +239,9 @@ def _with_end(frames: Iterator[bytes]) -> Iterator[bytes]:
     yield frame(cbor2.dumps([_END, count]))
 
 
-async def _write(files: Files, offload: Offload, path: Path, pieces: Iterator[bytes]) -> int:
+async def _write(
+    files: Files, offload: Offload, path: Path, pieces: Iterator[bytes], told: Callable[[], None]
+) -> int:
     file: DurableFile = await offload.run(DurableFile, files, path)
     try:
         pace = Pace()
@@ -234,11 +251,13 @@ async def _write(files: Files, offload: Offload, path: Path, pieces: Iterator[by
             pending.append(piece)
             size += len(piece)
             if size >= _COLUMN_PIECE_BYTES:
+                told()
                 await offload.run(file.write, b"".join(pending))
                 pending.clear()
                 size = 0
             elif pace.due:
                 await pace.rest()
+        told()
         await offload.run(file.write, b"".join(pending))
         await offload.run(file.commit)
     except BaseException:

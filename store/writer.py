@@ -22,6 +22,7 @@ from .idempotency import KeyIndex
 from .model import AccountOpened, AssetDef, BookInfo, Committed, SnapshotFile
 from .offload import Offload, Pace
 from .options import LogStoreOptions
+from .protocol import Progress
 from .recovery import Examined
 from .requests import Request
 from .runs import DamagedRun
@@ -476,15 +477,15 @@ class BookWriter:
             await self.txids.spill()
             await self.measure()
 
-    async def snapshot_now(self) -> None:
+    async def snapshot_now(self, progress: Progress | None = None) -> None:
         """As `snapshot`, finished even if the caller goes away. Raises StoreIOError."""
-        task = self._shop.loop.create_task(self.snapshot(), name=f"talea-snapshot:{self.name}")
+        task = self._shop.loop.create_task(self.snapshot(progress), name=f"talea-snapshot:{self.name}")
         self._house_tasks.add(task)
         task.add_done_callback(self._house_tasks.discard)
         await asyncio.shield(task)
 
-    async def snapshot(self) -> None:
-        """Write a snapshot of at least what is applied now. Raises StoreIOError."""
+    async def snapshot(self, progress: Progress | None = None) -> None:
+        """Write a snapshot of at least what is applied now. Raises StoreIOError, and what `progress` raises."""
         async with self._housekeeping:
             async with self.settled:
                 last_seq = self.state.last_seq
@@ -496,7 +497,7 @@ class BookWriter:
                 await self.keys.persist(image.last_seq)
                 await self.txids.persist(image.last_seq)
                 await write_snapshot(
-                    self._shop.files, self._shop.writes, self.directory, image, self._sealed_chunks
+                    self._shop.files, self._shop.writes, self.directory, image, self._sealed_chunks, progress
                 )
                 kept = [seq for seq in self._snapshots if seq != image.last_seq]
                 self._snapshots = [*kept[-KEPT + 1 :], image.last_seq]

@@ -27,6 +27,7 @@ from store import (
 from tests.support.build import BOOK, household, transfer
 from tests.support.disk import flip, frames, segments, snapshots
 from tests.support.ledgers import CASH, last_seq, opened, pay, written
+from tests.support.observe import tree
 from tests.support.subjects import open_log_store
 
 # Options.
@@ -370,3 +371,26 @@ async def test_the_figures_of_a_book_count_its_files(tmp_path: Path) -> None:
     size = sum(path.stat().st_size for path in segments(directory, BOOK))
     async with opened(directory) as store:
         assert (await store.book(BOOK)).bytes_on_disk >= size
+
+
+async def test_a_snapshot_tells_how_far_it_is_and_can_be_given_up(tmp_path: Path) -> None:
+    class GivenUp(Exception):
+        pass
+
+    def give_up(book: str, seq: int, last_seq: int) -> None:
+        raise GivenUp
+
+    directory = await written(tmp_path)
+    told: list[tuple[str, int, int]] = []
+    async with opened(directory) as store:
+        before = tree(directory)
+        with pytest.raises(GivenUp):
+            await store.snapshot_now(BOOK, give_up)
+        left = {name for name in tree(directory) if name not in before}
+        assert not [name for name in left if name.endswith((".tmp", ".snap"))]
+        await pay(store, 1, start=6)
+        await store.snapshot_now(BOOK, lambda *progress: told.append(progress))
+        assert told[-1] == (BOOK, 0, 14)
+        assert (await store.book(BOOK)).snapshots == 1
+    async with opened(directory) as store:
+        assert (await store.book(BOOK)).last_seq == 14
