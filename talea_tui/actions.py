@@ -123,7 +123,9 @@ TABLE: tuple[Action, ...] = (
     Action("table.first", ("home", "g"), "First row", "Go to the first row.", "first", palette=False),
     Action("table.last", ("end", "G"), "Last row", "Go to the last row.", "last", palette=False),
     Action("table.open", ("enter", "right"), "Open", "Open the row under the cursor.", "open", footer=True),
-    Action("table.go_to", ("number_sign",), "Go to row", "Go to a row by its number.", "go_to_row"),
+    Action(
+        "table.go_to", ("number_sign",), "Go to row", "Go to a row by its number, or to a date.", "go_to_row"
+    ),
     Action(
         "table.column_left",
         ("left_square_bracket",),
@@ -406,6 +408,46 @@ TRIAL_BALANCE: tuple[Action, ...] = (
         "Empty",
         "Show or hide accounts without a balance.",
         "toggle_empty",
+        footer=True,
+    ),
+    Action(
+        "trial_balance.shorter",
+        ("plus",),
+        "Shorter",
+        "A shorter period: all, a year, a quarter, a month.",
+        "shorter",
+        footer=True,
+    ),
+    Action(
+        "trial_balance.longer",
+        ("minus",),
+        "Longer",
+        "A longer period: a month, a quarter, a year, all.",
+        "longer",
+        footer=True,
+    ),
+    Action(
+        "trial_balance.previous",
+        ("comma",),
+        "Previous",
+        "The period before this one.",
+        "step_period(-1)",
+        footer=True,
+    ),
+    Action(
+        "trial_balance.next",
+        ("full_stop",),
+        "Next",
+        "The period after this one.",
+        "step_period(1)",
+        footer=True,
+    ),
+    Action(
+        "trial_balance.period",
+        ("d",),
+        "Period",
+        "Name a period: a year, a quarter, a month or two dates.",
+        "choose_period",
         footer=True,
     ),
 )

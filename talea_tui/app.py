@@ -8,7 +8,7 @@ import os
 import signal
 import time
 from collections.abc import Callable
-from datetime import datetime, tzinfo
+from datetime import date, datetime, tzinfo
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -183,10 +183,10 @@ class TaleaApp(LedgerApp):
 
         await self.push_screen(TransactionScreen(book, seq))
 
-    async def open_register(self, account: AccountId) -> None:
+    async def open_register(self, account: AccountId, day: date | None = None) -> None:
         from .screens.accounts import RegisterScreen
 
-        await self.push_screen(RegisterScreen(account))
+        await self.push_screen(RegisterScreen(account, day))
 
     async def start_posting(
         self, like: StoredTransaction | None = None, account: AccountId | None = None

@@ -95,6 +95,17 @@ def format_date(moment: datetime | date, tz: tzinfo = UTC) -> str:
     return moment.isoformat()
 
 
+def occurred_day(moment: datetime, tz: tzinfo) -> date:
+    """The day something happened. Midnight in UTC is a day chosen as such, the same in every zone."""
+    moment = moment.astimezone(UTC)
+    if not (moment.hour or moment.minute or moment.second or moment.microsecond):
+        return moment.date()
+    try:
+        return moment.astimezone(tz).date()
+    except OverflowError:
+        return moment.date()
+
+
 def format_time(moment: datetime, tz: tzinfo = UTC, *, decimals: Literal[0, 3, 6] = 0) -> str:
     """`14:02:11`, with milliseconds or microseconds when asked; cut, not rounded."""
     moment = moment.astimezone(tz)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import replace
+from datetime import date
 from typing import Any
 
 from textual import events, on
@@ -332,9 +333,10 @@ class RegisterScreen(TaleaScreen):
 
     TITLE = "Register"
 
-    def __init__(self, account: AccountId) -> None:
+    def __init__(self, account: AccountId, day: date | None = None) -> None:
         super().__init__()
         self.account = account
+        self._day = day
 
     def compose_body(self) -> ComposeResult:
         with Vertical(id="register-pane"):
@@ -354,6 +356,11 @@ class RegisterScreen(TaleaScreen):
         info = await self.app.store.account(self.account, self.app.as_of(self.account.book))
         self.register.show(info, natural=self.app.natural_signs)
         self._show_title()
+        if self._day is not None:
+            day, self._day = self._day, None
+            row = await self.register.row_on(day)
+            if row is not None:
+                self.register.move_to(row, center=True)
 
     def _show_title(self) -> None:
         info = self.register.info

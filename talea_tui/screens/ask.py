@@ -10,7 +10,10 @@ from textual.containers import Vertical
 from textual.content import Content
 from textual.widgets import Input, Label
 
+from store import StoreError
+
 from ..formatting import format_count, printable
+from ..parsing import ParseError, parse_date
 from ..widgets.keys import bindings_for
 from ..widgets.shell import Shell
 from ..widgets.virtual_table import VirtualTable
@@ -60,18 +63,44 @@ class Ask(Dialog):
 
 
 async def ask_row(app: Shell, table: VirtualTable) -> None:
-    """Put the cursor on a row the user names, from 1."""
-
-    def check(answer: str) -> str | None:
-        digits = answer.strip().replace(",", "")
-        if not (digits.isascii() and digits.isdigit()) or not 1 <= int(digits[:20]) <= table.count:
-            return f"Type a row number from 1 to {format_count(table.count)}."
-        return None
-
+    """Put the cursor on a row the user names, from 1, or on the first row of a day where rows have days."""
     if not table.count:
         return
+    rows = f"1 to {format_count(table.count)}"
+    today = app.now().astimezone(app.zone).date()
+
+    def row_number(answer: str) -> int | None:
+        digits = answer.strip().replace(",", "")
+        return int(digits[:20]) if digits.isascii() and digits.isdigit() else None
+
+    def check(answer: str) -> str | None:
+        row = row_number(answer)
+        if row is not None and 1 <= row <= table.count:
+            return None
+        if row is not None or not table.DATED:
+            return f"Type a row number from {rows}."
+        try:
+            parse_date(answer, today)
+        except ParseError as error:
+            return str(error)
+        return None
+
+    hint = f"{rows}, or a date such as 2024-07-01, 07-01 or fri" if table.DATED else rows
     answer = await app.push_screen_wait(
-        Ask("Go to row", hint=f"1 to {format_count(table.count)}", check=check)
+        Ask("Go to row or date" if table.DATED else "Go to row", hint=hint, check=check)
     )
-    if answer is not None:
-        table.move_to(int(answer.strip().replace(",", "")) - 1, center=True)
+    if answer is None:
+        return
+    row = row_number(answer)
+    if row is not None:
+        table.move_to(row - 1, center=True)
+        return
+    day = parse_date(answer, today)
+    try:
+        found = await table.row_on(day)
+    except StoreError as error:
+        app.refuse(error)
+        return
+    if found is None:
+        app.tell(f"Nothing is on or after {day}.")
+    table.move_to(table.count - 1 if found is None else found, center=True)

@@ -1,15 +1,20 @@
-"""Trial balance with its proof, balance sheet and income statement, at the instant that is shown."""
+"""Trial balance with its proof, balance sheet and income statement, at the instant and over the days chosen.
+
+Over all time they are what the store says of the instant. Over a period they go by the days on which things
+happened, which a fold over the book's events adds up in the background, once.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import time
 from dataclasses import replace
+from datetime import date
 
 from textual import events, on
 from textual.app import ComposeResult
 
-from store import AccountId, AccountInfo, TrialBalanceRow
+from store import AccountId, StoreClosed, StoreError, TransactionPosted, TrialBalanceRow
 
 from ..formatting import (
     ELLIPSIS,
@@ -17,31 +22,51 @@ from ..formatting import (
     fit_amount,
     format_amount,
     format_amount_plain,
+    format_count,
+    format_duration,
     fraction_cells,
+    occurred_day,
     printable,
 )
-from ..statements import (
+from ..parsing import ParseError
+from ..statements.period import ALL, Period, parse_period
+from ..statements.statement import (
+    AccountFigures,
     AssetTotal,
     Section,
     Statement,
     balance_sheet,
     income_statement,
+    of_all_time,
     trial_totals,
 )
-from ..widgets.chart import debit_positive
+from ..statements.turnover import DatedTurnover
+from ..widgets.chart import reads_negative
 from ..widgets.keys import bindings_for
 from ..widgets.pane_title import PaneTitle
 from ..widgets.virtual_table import Cell, Column, Row, VirtualTable
+from .ask import Ask
 from .base import TaleaScreen
 
 VIEWS = ("trial balance", "balance sheet", "income statement")
-TRIAL_COLUMNS = (
-    Column("account", "account", min_width=16, max_width=200, flex=1),
-    Column("debits", "debits", align="right", min_width=10, max_width=60, drop=1),
-    Column("credits", "credits", align="right", min_width=10, max_width=60, drop=2),
-    Column("balance", "balance", align="right", min_width=10, max_width=60),
-    Column("asset", "", min_width=3, max_width=14),
-    Column("kind", "kind", min_width=6, max_width=9),
+ACCOUNT = Column("account", "account", min_width=16, max_width=200, flex=1)
+ASSET = Column("asset", "", min_width=3, max_width=14)
+KIND = Column("kind", "kind", min_width=6, max_width=9)
+TRIAL_AMOUNTS = (
+    Column("debits", "debits", align="right", max_width=60, drop=1),
+    Column("credits", "credits", align="right", max_width=60, drop=2),
+    Column("balance", "balance", align="right", max_width=60),
+)
+PERIOD_AMOUNTS = (
+    Column("opening", "opening", align="right", max_width=60),
+    Column("debits", "debits", align="right", max_width=60),
+    Column("credits", "credits", align="right", max_width=60),
+    Column("closing", "closing", align="right", max_width=60),
+)
+NARROW_PERIOD_AMOUNTS = (
+    Column("opening", "opening", align="right", max_width=60, drop=1),
+    Column("change", "change", align="right", max_width=60),
+    Column("closing", "closing", align="right", max_width=60),
 )
 READING_WIDTH, WIDE_WIDTH = 92, 140
 """An amount should not stand too far from its account on a wide screen."""
@@ -53,12 +78,17 @@ KIND_WIDTH = 100
 STATEMENT_COLUMNS = (
     Column("account", "account", min_width=20, max_width=200, flex=1),
     Column("amount", "amount", align="right", min_width=12, max_width=60),
-    Column("asset", "", min_width=3, max_width=14),
+    ASSET,
 )
 EMPTY = "Nothing has been posted here yet. Press p to post, or @ to look at another instant."
 ACCOUNTS_AT_A_TIME = 500
 READINGS_MAX = 2
 SLOW_SECONDS = 0.02
+REPAINT_SECONDS = 0.1
+RECENT_EVENTS = 100
+"""So far back is looked for the day that a first period is to hold."""
+
+BAR_CELLS = 24
 
 
 class TrialBalanceScreen(TaleaScreen):
@@ -70,23 +100,31 @@ class TrialBalanceScreen(TaleaScreen):
         super().__init__()
         self.view = VIEWS[0]
         self.empty = False
-        self.accounts: list[AccountInfo] = []
-        self.turnover: list[TrialBalanceRow] = []
+        self.period = ALL
+        self.figures: list[AccountFigures] = []
+        self.turnover: list[TrialBalanceRow] | None = None
         self.targets: list[AccountId | None] = []
         self._book: str | None = None
+        self._latest: date | None = None
         self._least_money = 10
         self._due = 0.0
+        self._dated: DatedTurnover | None = None
+        self._figures_for: Period | None = None
+        self._fold_due = False
+        self._folding = False
+        self._note = ""
 
     def compose_body(self) -> ComposeResult:
         yield PaneTitle("Trial balance", id="trial-title", lit_by="trial")
-        yield VirtualTable(TRIAL_COLUMNS, id="trial", empty=EMPTY, follow=False)
+        yield VirtualTable((ACCOUNT, *TRIAL_AMOUNTS, ASSET, KIND), id="trial", empty=EMPTY, follow=False)
 
     @property
     def table(self) -> VirtualTable:
         return self.query_one("#trial", VirtualTable)
 
     def crumbs(self) -> list[str]:
-        return [self._book or "", self.view.capitalize()] if self._book else [self.view.capitalize()]
+        words = [self._book] if self._book else []
+        return [*words, self.view.capitalize(), *([self.period.label] if self.period != ALL else [])]
 
     async def refresh_data(self, changed: frozenset[str] | None) -> None:
         book = self.app.book
@@ -97,15 +135,27 @@ class TrialBalanceScreen(TaleaScreen):
                 max(0.1, self._due - time.monotonic()), lambda: self.note_changes(frozenset({book}))
             )
             return
-        began = time.monotonic()
         moved = book != self._book
         self._book = book
-        self.accounts, self.turnover = await self._read(book) if book is not None else ([], [])
-        await self._show(reset=moved)
+        if moved:
+            self._latest = self._dated = self._figures_for = None
+        if self.period != ALL and book is not None:
+            self._fold_soon()
+            return
+        began = time.monotonic()
+        figures, turnover = await self._read(book) if book is not None else ([], [])
+        if self.period == ALL:
+            self.figures, self.turnover, self._figures_for = figures, turnover, ALL
+            self._note = ""
+            await self._show(reset=moved)
+        self._rest_after(began)
+
+    def _rest_after(self, began: float) -> None:
+        """What takes long is not done again at once, only because something was posted."""
         took = time.monotonic() - began
         self._due = time.monotonic() + 20 * took if took > SLOW_SECONDS else 0.0
 
-    async def _read(self, book: str) -> tuple[list[AccountInfo], list[TrialBalanceRow]]:
+    async def _read(self, book: str) -> tuple[list[AccountFigures], list[TrialBalanceRow]]:
         """Accounts and the log's turnover at one instant, also while postings arrive."""
         store, as_of = self.app.store, self.app.as_of(book)
         turnover = await store.trial_balance(book, as_of)
@@ -114,31 +164,204 @@ class TrialBalanceScreen(TaleaScreen):
             accounts = await store.accounts(book, as_of)
             turnover = await store.trial_balance(book, as_of)
             if before == turnover:
-                return accounts, turnover
+                return of_all_time(accounts), turnover
         as_of = await self.app.last_seq(book)
-        return await store.accounts(book, as_of), await store.trial_balance(book, as_of)
+        return of_all_time(await store.accounts(book, as_of)), await store.trial_balance(book, as_of)
+
+    # Periods
+
+    def on_screen_resume(self, event: events.ScreenResume) -> None:
+        if self.period != ALL and self._figures_for != self.period:
+            self._fold_soon()
+
+    def _fold_soon(self) -> None:
+        """Show the period; while one is being added up, the one that was chosen last."""
+        self._fold_due = True
+        if not self._folding and self.app.is_open:
+            self._folding = True
+            self.run_worker(self._fold(), group="fold")
+
+    async def _fold(self) -> None:
+        try:
+            while self._fold_due and self.is_seen:
+                self._fold_due = False
+                if self._book is not None and self.period != ALL:
+                    await self._show_period(self._book, self.period)
+        except StoreClosed:
+            return
+        except StoreError as error:
+            self.app.refuse(error)
+        finally:
+            self._folding = False
+
+    async def _show_period(self, book: str, period: Period) -> None:
+        """Add up what is not yet, then show; leaves off where something else is wanted, and goes on later."""
+        if self._dated is None or self._dated.book != book:
+            self._dated = DatedTurnover(book, self.app.zone)
+        dated, seq = self._dated, await self.app.last_seq(book)
+        start, began = dated.seq, time.monotonic()
+        painted = began
+        while dated.seq != seq:
+            await dated.step(self.app.store, seq)
+            if self._fold_due or not self.is_seen:
+                return
+            if time.monotonic() - painted >= REPAINT_SECONDS:
+                painted = time.monotonic()
+                if dated.seq < start:
+                    start, began = dated.seq, painted
+                self._show_progress(dated.seq, seq, (dated.seq - start) / max(painted - began, 0.001))
+            await asyncio.sleep(0)
+        began = time.monotonic()
+        accounts = await self.app.store.accounts(book, seq)
+        figures = []
+        for place, info in enumerate(accounts):
+            figures.append(dated.figures(info, period))
+            if place % ACCOUNTS_AT_A_TIME == ACCOUNTS_AT_A_TIME - 1:
+                await asyncio.sleep(0)
+        if (book, period) != (self._book, self.period):
+            return
+        self._note = ""
+        reset = self._figures_for != period
+        self.figures, self.turnover, self._figures_for = figures, None, period
+        await self._show(reset=reset)
+        self.refresh_chrome()
+        self._rest_after(began)
+
+    def _show_progress(self, done: int, of: int, per_second: float) -> None:
+        share = done / max(1, of)
+        left = f" · {format_duration((of - done) / per_second)} left" if per_second > 0 else ""
+        self._note = f"adding up {share:.0%}{left}"
+        if self._figures_for != self.period:
+            bar = "█" * round(share * BAR_CELLS)
+            self.table.empty = (
+                "Adding up by the days on which things happened.\n"
+                f"{bar.ljust(BAR_CELLS, '░')} {format_count(done)} of {format_count(of)} events, "
+                f"{per_second:,.0f}/s{left}\n"
+                "Go on elsewhere if you like: what is added up is kept."
+            )
+            self.targets = []
+            self.table.set_rows([], cursor=0)
+            self.table.refresh()
+        self.query_one("#trial-title", PaneTitle).show(self._title(), self._note)
+
+    async def _choose(self, period: Period) -> None:
+        """Show another period."""
+        if period == self.period:
+            return
+        self.period = period
+        self.refresh_chrome()
+        self.query_one("#trial-title", PaneTitle).show(self._title(), self._note)
+        self.refresh_now()
+
+    async def _latest_day(self) -> date:
+        """A day that a first period should hold: the latest of the last postings that is not still to come."""
+        if self._dated is not None and self._latest is not None:
+            return self._latest
+        today = self._today()
+        book = self._book
+        if book is None:
+            return today
+        last = await self.app.last_seq(book)
+        events = await self.app.store.read_events(book, last - RECENT_EVENTS + 1, RECENT_EVENTS)
+        days = [
+            occurred_day(event.event.transaction.occurred_at, self.app.zone)
+            for event in events
+            if event.seq <= last and isinstance(event.event, TransactionPosted)
+        ]
+        self._latest = max((day for day in days if day <= today), default=min(days, default=today))
+        return self._latest
+
+    def _today(self) -> date:
+        instant = self.app.instant
+        return (instant.at if instant is not None else self.app.now()).astimezone(self.app.zone).date()
+
+    async def action_shorter(self) -> None:
+        try:
+            await self._choose(self.period.shorter(await self._latest_day()))
+        except StoreError as error:
+            self.app.refuse(error)
+
+    async def action_longer(self) -> None:
+        await self._choose(self.period.longer())
+
+    async def action_step_period(self, by: int) -> None:
+        if self.period == ALL:
+            await self.action_shorter()
+            return
+        period = self.period.step(by)
+        if period == self.period:
+            self.app.tell("There is no period that way: + is a shorter one, - a longer one.")
+        await self._choose(period)
+
+    def action_choose_period(self) -> None:
+        self.run_worker(self._ask_period(), group="question", exclusive=True)
+
+    async def _ask_period(self) -> None:
+        today = self._today()
+
+        def check(answer: str) -> str | None:
+            try:
+                parse_period(answer, today)
+            except ParseError as error:
+                return str(error)
+            return None
+
+        hint = "Both days count, and when it happened, not when it was recorded. Empty is all."
+        answer = await self.app.push_screen_wait(
+            Ask(
+                "Show which period",
+                hint=hint,
+                value="" if self.period == ALL else self.period.label,
+                placeholder="2024   2024q3   2024-07   2023-07-01 2024-06-30   last month",
+                check=check,
+            )
+        )
+        if answer is not None:
+            await self._choose(parse_period(answer, today))
+
+    # Showing
 
     async def _show(self, *, reset: bool) -> None:
-        totals = trial_totals(self.accounts, self.turnover)
+        totals = trial_totals(self.figures, self.turnover)
         rows, targets = await (self._trial(totals) if self.view == VIEWS[0] else self._statement())
         self.targets = targets
         table = self.table
-        columns = TRIAL_COLUMNS if self.size.width >= KIND_WIDTH else TRIAL_COLUMNS[:-1]
-        trial = tuple(replace(c, min_width=self._least_money) if c.align == "right" else c for c in columns)
+        trial = self._trial_columns()
         wanted = trial if self.view == VIEWS[0] else STATEMENT_COLUMNS
         if table.columns != list(wanted):
             table.set_columns(wanted)
         table.styles.max_width = READING_WIDTH if wanted is STATEMENT_COLUMNS else WIDE_WIDTH
-        table.export_name = f"{self._book or 'ledger'}-{self.view.replace(' ', '-')}"
+        period = f"-{self.period.label}" if self.period != ALL else ""
+        table.export_name = f"{self._book or 'ledger'}-{self.view.replace(' ', '-')}{period}"
+        table.empty = EMPTY if self.period == ALL else self._nothing()
         table.set_rows(rows, cursor=0 if reset else None)
         self.query_one("#trial-title", PaneTitle).show(self._title(), self._proof(totals))
 
+    def _nothing(self) -> str:
+        return (
+            f"Nothing stands or happened here, {self.period.label}. "
+            "Press , or . for another period, d to name one, - for a longer one."
+        )
+
+    @property
+    def _amounts(self) -> tuple[Column, ...]:
+        """The columns of amounts of a trial balance, as far as there is room."""
+        if self.period == ALL:
+            return TRIAL_AMOUNTS
+        room = self.size.width - 3 - ACCOUNT.min_width - ASSET.min_width - 2
+        return PERIOD_AMOUNTS if room >= 4 * (self._least_money + 2) else NARROW_PERIOD_AMOUNTS
+
+    def _trial_columns(self) -> tuple[Column, ...]:
+        amounts = tuple(replace(column, min_width=self._least_money) for column in self._amounts)
+        return (ACCOUNT, *amounts, ASSET, *((KIND,) if self.size.width >= KIND_WIDTH else ()))
+
     def _title(self) -> str:
+        period = f" · {self.period.label}" if self.period != ALL else ""
         if self.size.width < TITLE_WIDTH:
-            return self.view.capitalize()
+            return self.view.capitalize() + period
         told = self.app.instant is not None and self.size.width >= KIND_WIDTH
         instant = f" as of {self.app.instant.label}" if told and self.app.instant is not None else ""
-        return "  ".join(f"[{view}]" if view == self.view else view for view in VIEWS) + instant
+        return "  ".join(f"[{view}]" if view == self.view else view for view in VIEWS) + period + instant
 
     def _proof(self, totals: list[AssetTotal]) -> str:
         """Whether debits equal credits, by the accounts and by the log."""
@@ -157,7 +380,8 @@ class TrialBalanceScreen(TaleaScreen):
 
         Where there is not, each stands right and gives up decimals only if it must.
         """
-        room = max(10, (self.size.width - 34) // (3 if self.view == VIEWS[0] else 1) - 2)
+        columns = len(TRIAL_AMOUNTS if self.period == ALL else NARROW_PERIOD_AMOUNTS)
+        room = max(10, (self.size.width - 34) // (columns if self.view == VIEWS[0] else 1) - 2)
         texts = {key: format_amount(key[0], self.app.precision(key[1])) for key in amounts}
         whole = max((len(text.partition(".")[0]) for text in texts.values()), default=0)
         point_room = fraction_cells(self.app.precision(asset) for _, asset in texts)
@@ -176,59 +400,64 @@ class TrialBalanceScreen(TaleaScreen):
         return cells
 
     async def _trial(self, totals: list[AssetTotal]) -> tuple[list[Row], list[AccountId | None]]:
-        shown = [info for info in self.accounts if info.postings or self.empty]
-        amounts = []
-        for info in shown:
-            asset = info.definition.asset
-            amounts += [(info.debits, asset), (info.credits, asset), (self._balance(info), asset)]
+        shown = [one for one in self.figures if one.moved or self.empty]
+        amounts = [(minor, one.asset) for one in shown for minor in self._figures_of(one).values()]
         for total in totals:
-            amounts += [(total.debits, total.asset), (total.credits, total.asset), (0, total.asset)]
-            amounts.append((total.debits - total.credits, total.asset))
+            amounts += [(minor, total.asset) for minor in _totals_of(total).values()]
         money = self._money(amounts)
+        columns = [column.id for column in self._amounts]
+        kind = self.size.width >= KIND_WIDTH
         rows: list[Row] = []
         targets: list[AccountId | None] = []
-        for place, info in enumerate(shown):
-            asset = info.definition.asset
+        for place, one in enumerate(shown):
+            figures, id = self._figures_of(one), one.info.definition.id
             rows.append(
                 [
-                    Cell(printable(info.definition.id.path, 600), "", info.definition.id.path),
-                    money[info.debits, asset],
-                    money[info.credits, asset],
-                    money[self._balance(info), asset],
-                    Cell(printable(asset, 40), "dim", asset),
-                    Cell(info.definition.kind.value, "dim"),
+                    Cell(printable(id.path, 600), "", id.path),
+                    *(money[figures[column], one.asset] for column in columns),
+                    Cell(printable(one.asset, 40), "dim", one.asset),
+                    *([Cell(one.info.definition.kind.value, "dim")] if kind else []),
                 ]
             )
-            targets.append(info.definition.id)
+            targets.append(id)
             if place % ACCOUNTS_AT_A_TIME == ACCOUNTS_AT_A_TIME - 1:
                 await asyncio.sleep(0)
         if rows:
-            rows.append([""] * 6)
+            rows.append([""] * (len(columns) + 2 + kind))
             targets.append(None)
         for total in totals:
             mark = "✓" if total.proved else "✗ does not balance"
             tone = "strong" if total.proved else "warning"
+            figures = _totals_of(total)
             rows.append(
                 [
                     Cell(f"Total {mark}", tone),
-                    money[total.debits, total.asset]._replace(tone=tone),
-                    money[total.credits, total.asset]._replace(tone=tone),
-                    money[total.debits - total.credits, total.asset]._replace(tone=tone),
+                    *(money[figures[column], total.asset]._replace(tone=tone) for column in columns),
                     Cell(printable(total.asset, 40), tone, total.asset),
-                    "",
+                    *([""] if kind else []),
                 ]
             )
             targets.append(None)
         return rows, targets
 
-    def _balance(self, info: AccountInfo) -> int:
-        return info.balance.amount.minor if self.app.natural_signs else debit_positive(info)
+    def _figures_of(self, one: AccountFigures) -> dict[str, int]:
+        """An account's figures by column, with the sign in which the user reads it."""
+        sign = -1 if self.app.natural_signs and reads_negative(one.info) else 1
+        closing = sign * one.closing
+        return {
+            "opening": sign * one.opening,
+            "debits": one.debits,
+            "credits": one.credits,
+            "change": sign * one.change,
+            "closing": closing,
+            "balance": closing,
+        }
 
     async def _statement(self) -> tuple[list[Row], list[AccountId | None]]:
-        if not any(info.postings for info in self.accounts):
+        if not any(one.moved for one in self.figures):
             return [], []
         make = balance_sheet if self.view == VIEWS[1] else income_statement
-        statement: Statement = make(self.accounts, empty=self.empty)
+        statement: Statement = make(self.figures, empty=self.empty)
         amounts = [(line.minor, line.asset) for section in statement.sections for line in section.lines]
         for section in statement.sections:
             amounts += [(minor, asset) for asset, minor in section.totals]
@@ -289,17 +518,33 @@ class TrialBalanceScreen(TaleaScreen):
         if event.row < len(self.targets):
             target = self.targets[event.row]
             if target is not None:
-                await self.app.open_register(target)
+                await self.app.open_register(target, self.period.begin)
 
     async def action_next_view(self) -> None:
         self.view = VIEWS[(VIEWS.index(self.view) + 1) % len(VIEWS)]
-        await self._show(reset=True)
+        if self._figures_for == self.period:
+            await self._show(reset=True)
         self.refresh_chrome()
 
     async def action_toggle_empty(self) -> None:
         self.empty = not self.empty
-        await self._show(reset=False)
+        if self._figures_for == self.period:
+            await self._show(reset=False)
 
     def on_resize(self, event: events.Resize) -> None:
-        if self.accounts:
+        if self.figures and self._figures_for == self.period:
             self.call_later(self._show, reset=False)
+
+
+def _totals_of(total: AssetTotal) -> dict[str, int]:
+    """An asset's figures by column."""
+    change = total.debits - total.credits
+    closing = total.opening + change
+    return {
+        "opening": total.opening,
+        "debits": total.debits,
+        "credits": total.credits,
+        "change": change,
+        "closing": closing,
+        "balance": closing,
+    }

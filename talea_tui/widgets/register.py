@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import UTC, datetime, time, tzinfo
+from datetime import date, datetime, tzinfo
 from typing import ClassVar, cast
 
 from store import (
@@ -19,11 +19,14 @@ from store import (
 )
 
 from ..events.text import description_of
-from ..formatting import format_amount, format_amount_plain, format_date, printable
+from ..formatting import format_amount, format_amount_plain, format_date, occurred_day, printable
 from .chart import reads_negative
 from .keys import bindings_for
 from .shell import Shell
-from .virtual_table import Cell, Column, RowSource, VirtualTable
+from .virtual_table import Cell, Column, RowSource, VirtualTable, value_of
+
+PROBED_ROWS, NEAR_ROWS = 9, 48
+"""Rows of one look while searching for a day, and how far around its end is looked for that very day."""
 
 COLUMNS = (
     Column("date", "date", min_width=10, max_width=10),
@@ -36,9 +39,8 @@ COLUMNS = (
 
 
 def day_of(transaction: Transaction, zone: tzinfo) -> str:
-    """The day it happened. Midnight in UTC is a day chosen as such, the same in every zone."""
-    moment = transaction.occurred_at
-    return format_date(moment, UTC if moment.astimezone(UTC).time() == time() else zone)
+    """The day it happened, as it is shown."""
+    return occurred_day(transaction.occurred_at, zone).isoformat()
 
 
 class RegisterRow(list["Cell | str"]):
@@ -121,6 +123,7 @@ class Register(VirtualTable):
     """The register of the account it was last given."""
 
     BINDINGS: ClassVar = bindings_for("register")
+    DATED: ClassVar[bool] = True
 
     def __init__(self, *, id: str | None = None) -> None:
         super().__init__(COLUMNS, id=id, empty="No postings yet. Press p to post.")
@@ -163,6 +166,29 @@ class Register(VirtualTable):
         if self.columns != list(columns):
             self.set_columns(columns)
         self.set_source(source, count, cursor=max(0, count - 1))
+
+    async def row_on(self, day: date) -> int | None:
+        """The first row of `day`, else of the next day that has one; None when there is none that late.
+
+        Rows stand in the order in which they were recorded, and days follow that but for some: the search
+        goes by the middle day of a handful of rows.
+        """
+        wanted, low, high = day.isoformat(), 0, self.count
+        while high - low > PROBED_ROWS:
+            middle = (low + high) // 2
+            rows = await self.fetch_rows(middle, PROBED_ROWS)
+            days = sorted(value_of(row[0]) for row in rows)
+            if days and days[len(days) // 2] < wanted:
+                low = middle + 1
+            else:
+                high = middle
+        first = max(0, low - NEAR_ROWS)
+        near = await self.fetch_rows(first, 2 * NEAR_ROWS + PROBED_ROWS)
+        days = [value_of(row[0]) for row in near]
+        if wanted in days:
+            return first + days.index(wanted)
+        later = (at for at, found in enumerate(days, first) if found > wanted and at >= low)
+        return next(later, None)
 
     async def _stored(self) -> StoredTransaction | None:
         """The transaction under the cursor, whole."""

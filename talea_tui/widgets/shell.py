@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime, tzinfo
+from datetime import date, datetime, tzinfo
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -153,8 +153,8 @@ class Shell(App[int]):
         """Show one transaction, on top of the screen that asks."""
         raise NotImplementedError
 
-    async def open_register(self, account: AccountId) -> None:
-        """Show an account's register alone, on top of the screen that asks."""
+    async def open_register(self, account: AccountId, day: date | None = None) -> None:
+        """Show an account's register alone, on top of the screen that asks, from `day` on if given."""
         raise NotImplementedError
 
     async def start_posting(

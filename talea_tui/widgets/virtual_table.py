@@ -16,6 +16,7 @@ import asyncio
 import textwrap
 from collections import OrderedDict
 from collections.abc import Sequence
+from datetime import date
 from typing import ClassVar, Protocol, cast
 
 from rich.cells import cell_len, set_cell_size
@@ -63,6 +64,8 @@ class VirtualTable(ScrollView, can_focus=True):
     """Rows by number from an asynchronous source, with a cursor."""
 
     BINDINGS: ClassVar = bindings_for("table")
+    DATED: ClassVar[bool] = False
+    """Whether rows have days, so that one can go to one."""
     COMPONENT_CLASSES: ClassVar[set[str]] = {
         "table--head",
         "table--head-marked",
@@ -250,6 +253,10 @@ class VirtualTable(ScrollView, can_focus=True):
     async def fetch_rows(self, start: int, limit: int) -> Sequence[Row]:
         """Rows straight from the source, for export."""
         return await self._source.fetch(start, limit)
+
+    async def row_on(self, day: date) -> int | None:
+        """The row to go to for a day, where rows have days; else None."""
+        return None
 
     # Where one is
 

@@ -13,13 +13,19 @@ from store import (
     Direction,
     TrialBalanceRow,
 )
-from talea_tui.statements import NET_INCOME, balance_sheet, income_statement, trial_totals
+from talea_tui.statements.statement import (
+    NET_INCOME,
+    AccountFigures,
+    balance_sheet,
+    income_statement,
+    trial_totals,
+)
 
 
 def account(
     path: str, kind: AccountKind, debits: int, credits: int, asset: str = "USD", side: Direction | None = None
-) -> AccountInfo:
-    return AccountInfo(
+) -> AccountFigures:
+    info = AccountInfo(
         definition=AccountDef(id=AccountId(book="b", path=path), asset=asset, kind=kind),
         config=AccountCfg(normal_side=side or kind.normal_side),
         balance=BalanceSnapshot(amount=Amount(minor=debits - credits, asset=asset), updated_seq=1),
@@ -27,6 +33,7 @@ def account(
         debits=debits,
         credits=credits,
     )
+    return AccountFigures(info, 0, debits, credits)
 
 
 SHOP = [

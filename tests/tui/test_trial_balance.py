@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -11,6 +12,7 @@ import pytest
 from store import LogTaleaStore
 from store.protocol import Store
 from talea_tui.screens.trial_balance import TrialBalanceScreen
+from talea_tui.widgets.register import Register
 from talea_tui.widgets.shell import Instant
 from talea_tui.widgets.virtual_table import value_of
 from tests.support.forms import BOOK, entry, open_shop
@@ -107,3 +109,141 @@ async def test_an_empty_ledger_says_what_to_press(open_app: OpenApp):
         await keys(pilot, "6")
         await calm(pilot)
         assert "Press p to post" in screen_text(pilot.app)
+
+
+# Periods
+
+
+async def open_years(store: Store) -> None:
+    """Two years of rent, recorded after the shop's own entries, as an import of the past would be."""
+    for year in (2024, 2025):
+        for month in range(1, 13):
+            day = f"{year}-{month:02}-05"
+            await store.commit(entry(day, "Rent", "Expenses:Rent", "Assets:Checking", month))
+
+
+async def period_keys(pilot, *pressed: str) -> None:
+    for key in pressed:
+        await pilot.press(key)
+        await calm(pilot)
+        for worker in list(pilot.app.workers):
+            if worker.group == "fold" and worker.is_running:
+                await worker.wait()
+        await pilot.pause()
+
+
+async def test_a_period_goes_by_the_days_on_which_things_happened(store, open_app: OpenApp):
+    await open_years(store)
+    async with open_app(store, size=(120, 40)) as pilot:
+        await period_keys(pilot, "6", "v", "v", "d", *"2024q1", "enter")
+        assert "Income statement › 2024 Q1" in screen_text(pilot.app).splitlines()[0]
+        assert ["Expenses:Rent", "0.06", "USD"] in shown_rows(pilot)
+        await period_keys(pilot, "full_stop")
+        assert ["Expenses:Rent", "0.15", "USD"] in shown_rows(pilot)
+        await period_keys(pilot, "minus", "comma", "comma")
+        assert "Nothing stands or happened here, 2022." in screen_text(pilot.app)
+        await period_keys(pilot, "full_stop", "full_stop", "plus", "plus")
+        assert "2024-12" in screen_text(pilot.app).splitlines()[0]
+        assert ["Expenses:Rent", "0.12", "USD"] in shown_rows(pilot)
+
+
+async def test_a_trial_balance_of_a_period_has_opening_turnover_and_closing(store, open_app: OpenApp):
+    await open_years(store)
+    async with open_app(store, size=(120, 40)) as pilot:
+        await period_keys(pilot, "6", "d", *"2025-02", "enter")
+        assert shown_rows(pilot)[0] == ["Assets:Checking", "-0.79", "0.00", "0.02", "-0.81", "USD", "asset"]
+        assert shown_rows(pilot)[-1] == ["Total ✓", "0.00", "0.02", "0.02", "0.00", "USD", ""]
+        await period_keys(pilot, "i")
+        await pilot.resize_terminal(60, 20)
+        await calm(pilot)
+        assert shown_rows(pilot)[0] == ["Assets:Checking", "-0.79", "-0.02", "-0.81", "USD"]
+
+
+async def test_a_balance_sheet_stands_at_the_end_of_the_period(store, open_app: OpenApp):
+    await open_years(store)
+    async with open_app(store, size=(120, 40)) as pilot:
+        await period_keys(pilot, "6", "v", "d", *"2024", "enter")
+        rows = shown_rows(pilot)
+        assert ["Assets:Checking", "-0.78", "USD"] in rows
+        assert rows[-1][0] == "Difference, must be zero ✓"
+
+
+async def test_the_first_period_is_the_year_of_the_last_entries(store, open_app: OpenApp):
+    async with open_app(store, size=(120, 40)) as pilot:
+        await period_keys(pilot, "6", "plus")
+        assert "2026" in screen_text(pilot.app).splitlines()[0]
+        assert any(row[0] == "Assets:Checking" for row in shown_rows(pilot))
+
+
+async def test_a_period_shows_what_is_posted_meanwhile_and_what_stood_at_the_instant(
+    store, open_app: OpenApp
+):
+    await open_years(store)
+    async with open_app(store, size=(120, 40)) as pilot:
+        await period_keys(pilot, "6", "v", "v", "d", *"2025", "enter")
+        before = (await store.book(BOOK)).last_seq
+        await store.commit(entry("2025-07-01", "Late", "Expenses:Rent", "Assets:Checking", 10_00))
+        await until(pilot, lambda: ["Expenses:Rent", "10.78", "USD"] in shown_rows(pilot))
+        pilot.app.show_instant(Instant("then", datetime(2026, 11, 22, tzinfo=UTC), before, BOOK))
+        await until(pilot, lambda: ["Expenses:Rent", "0.78", "USD"] in shown_rows(pilot))
+        pilot.app.show_instant(None)
+        await until(pilot, lambda: ["Expenses:Rent", "10.78", "USD"] in shown_rows(pilot))
+
+
+class Slow:
+    """A store whose events are read page by page, as the test lets them."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self.pages = asyncio.Semaphore(10_000)
+        self.read = 0
+
+    def __getattr__(self, name: str):
+        return getattr(self._store, name)
+
+    async def read_events(self, book: str, from_seq: int = 1, limit: int = 100):
+        await self.pages.acquire()
+        self.read += limit
+        return await self._store.read_events(book, from_seq, limit)
+
+
+async def test_adding_up_shows_how_far_it_is_and_goes_on_where_one_left_it(open_app: OpenApp, monkeypatch):
+    monkeypatch.setattr("talea_tui.screens.trial_balance.REPAINT_SECONDS", 0.0)
+    monkeypatch.setattr("talea_tui.statements.turnover.PAGE_EVENTS", 10)
+    made = MemoryStore()
+    await open_shop(made)
+    await open_years(made)
+    slow = Slow(made)
+    async with open_app(slow, size=(120, 40)) as pilot:
+        await keys(pilot, "6")
+        await calm(pilot)
+        last = (await made.book(BOOK)).last_seq
+        slow.pages, slow.read = asyncio.Semaphore(2), 0
+        await pilot.press("d", *"2025", "enter")
+        await until(pilot, lambda: "20 of" in screen_text(pilot.app))
+        assert f"20 of {last} events" in screen_text(pilot.app)
+        await pilot.press("1")
+        slow.pages.release()
+        await until(pilot, lambda: not any(worker.group == "fold" for worker in pilot.app.workers))
+        assert slow.read < last
+        slow.pages = asyncio.Semaphore(10_000)
+        await pilot.press("6")
+        await until(pilot, lambda: any(row[0] == "Assets:Checking" for row in shown_rows(pilot)))
+        assert slow.read == last
+
+
+async def test_what_is_no_period_is_said_where_it_was_typed(store, open_app: OpenApp):
+    async with open_app(store, size=(80, 24)) as pilot:
+        await keys(pilot, "6", "d", *"soon", "enter")
+        assert "is no period of the calendar" in screen_text(pilot.app)
+        await keys(pilot, "escape")
+        assert "debits = credits" in screen_text(pilot.app)
+
+
+async def test_enter_leads_into_the_register_where_the_period_begins(store, open_app: OpenApp):
+    await open_years(store)
+    async with open_app(store, size=(120, 40)) as pilot:
+        await period_keys(pilot, "6", "d", *"2025-02", "enter", "enter")
+        register = pilot.app.screen.query_one(Register)
+        await until(pilot, lambda: register.row_at(register.cursor) is not None)
+        assert value_of(register.row_at(register.cursor)[0]) == "2025-02-05"
