@@ -251,3 +251,38 @@ async def test_a_branch_in_the_past_ends_where_the_past_does(store, open_app: Op
         await pilot.press("escape")
         await settle(pilot)
         assert register_of(pilot).count == ROWS
+
+
+async def test_one_goes_to_a_date_as_to_a_row(store, open_app: OpenApp):
+    async with open_app(store) as pilot:
+        register = await open_bank(pilot)
+        await pilot.press("number_sign", *"2023-07-15", "enter")
+        await settle(pilot)
+        assert register.row_at(register.cursor)[0] == "2023-07-15"
+        assert register.cursor == 195
+        await pilot.press("number_sign", *"12", "enter")
+        await settle(pilot)
+        assert register.cursor == 11
+        await pilot.press("number_sign", *"2031-01-01", "enter")
+        await settle(pilot)
+        assert register.cursor == ROWS - 1
+        assert "Nothing is on or after 2031-01-01" in screen_text(pilot.app)
+        await pilot.press("number_sign", *"2023-02-30", "enter")
+        await settle(pilot)
+        assert "is not in the calendar" in screen_text(pilot.app)
+
+
+async def test_a_date_is_found_although_some_rows_were_recorded_late(store, open_app: OpenApp):
+    """Every fifth row is of long ago, and a dozen at the end are of one day in the middle."""
+    late = datetime(2026, 1, 1, tzinfo=UTC)
+    for number in range(300):
+        day = late + timedelta(days=number) if number % 5 else datetime(2020, 1, 1, tzinfo=UTC)
+        await store.commit(transfer("assets:bank", "income:salary", 5, occurred_at=day))
+    for _ in range(12):
+        moment = datetime(2023, 3, 3, tzinfo=UTC)
+        await store.commit(transfer("assets:bank", "income:salary", 5, occurred_at=moment))
+    async with open_app(store) as pilot:
+        register = await open_bank(pilot)
+        dates = [row[0] for row in await register.fetch_rows(0, register.count)]
+        for wanted in ("2023-01-01", "2024-02-29", "2026-01-02", "2026-05-05", "2026-10-20"):
+            assert await register.row_on(datetime.fromisoformat(wanted).date()) == dates.index(wanted)
