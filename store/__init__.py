@@ -72,7 +72,7 @@ from .model import (
     TrialBalanceRow,
 )
 from .options import LogStoreOptions
-from .protocol import AsOf, Store
+from .protocol import AsOf, Sieve, Store
 
 __all__ = [
     "AMOUNT_LIMIT",
@@ -115,6 +115,7 @@ __all__ = [
     "Posting",
     "PostingRecord",
     "Sequenced",
+    "Sieve",
     "SnapshotFile",
     "Store",
     "StoreClosed",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Callable, Sequence
 from datetime import datetime
-from typing import Protocol, TypeAlias
+from typing import NamedTuple, Protocol, TypeAlias
 from uuid import UUID
 
 from .errors import StoreError
@@ -17,6 +17,7 @@ from .model import (
     BalanceSnapshot,
     BookInfo,
     Committed,
+    Event,
     PostingRecord,
     Sequenced,
     StoredFrame,
@@ -31,6 +32,21 @@ AsOf: TypeAlias = datetime | int | None
 
 Progress: TypeAlias = Callable[[str, int, int], None]
 """Told (book, seq, last seq as far as it can be guessed)."""
+
+
+class Sieve(NamedTuple):
+    """What is looked for among events, so that a store need not decode all of them; an empty one looks for all.
+
+    Events of `kinds` are looked for (None: of all); of the transactions among them only those with a posting for
+    which `posting(path, asset, minor units)` holds, and in which each of `texts` occurs, whatever its case.
+    A text is casefolded, free of control characters and of `"\\{}[],:`, and has no space at either end. It may
+    be part of an account's path or asset, of the key, of `kind value` of a ref, of the id, or of a text, key,
+    number or word (`true`, `false`, `null`) in the metadata.
+    """
+
+    kinds: frozenset[type[Event]] | None = None
+    posting: Callable[[str, str, int], bool] | None = None
+    texts: tuple[str, ...] = ()
 
 
 class Store(Protocol):
@@ -126,6 +142,13 @@ class Store(Protocol):
 
     async def events_at(self, book: str, seqs: Sequence[int]) -> list[Sequenced]:
         """The events with these seqs, in the order asked; seqs the book does not have are left out."""
+        ...
+
+    async def sift(self, book: str, sieve: Sieve, from_seq: int, to_seq: int) -> list[Sequenced]:
+        """Events between two seqs, both inclusive, in order: all that the sieve looks for, and perhaps others.
+
+        To be used for stretches of some thousand events, and what comes back is to be tested by the caller.
+        """
         ...
 
     async def frame_of(self, book: str, seq: int) -> StoredFrame | None:

@@ -24,13 +24,15 @@ from .model import (
     TrialBalanceRow,
 )
 from .offload import Pace
-from .protocol import AsOf
+from .protocol import AsOf, Sieve
 from .runs import DamagedRun
 from .segments import SegmentLog, segment_name
+from .sieve import Strainer
 from .state import BookState
 from .subscriptions import Signal
 
 _READ_GROUP = 256
+_SIFT_GROUP = 1024
 _DECODE_GROUP_BYTES = 4096
 """How much is decoded before a look at the clock."""
 
@@ -206,6 +208,27 @@ class LedgerReads:
             events.append(_decode(opened, known[seq]))
         return events
 
+    async def sift(self, book: str, sieve: Sieve, from_seq: int, to_seq: int) -> list[Sequenced]:
+        opened = self._find(book)
+        events: list[Sequenced] = []
+        if opened is None:
+            return events
+        strainer = Strainer(sieve, opened.state.table)
+        next_seq, last_seq = max(1, from_seq), min(to_seq, opened.state.last_seq)
+        pace, size = Pace(), 0
+        while next_seq <= last_seq:
+            payloads = await opened.payloads(next_seq, min(_SIFT_GROUP, last_seq - next_seq + 1))
+            for payload in payloads:
+                if _may_be_wanted(strainer, payload):
+                    events.append(_decode(opened, payload))
+                size += len(payload)
+                if size >= _DECODE_GROUP_BYTES:
+                    size = 0
+                    if pace.due:
+                        await pace.rest()
+            next_seq += len(payloads)
+        return events
+
     async def frame_of(self, book: str, seq: int) -> StoredFrame | None:
         opened = self._find(book)
         if opened is None or not 1 <= seq <= opened.state.last_seq:
@@ -283,6 +306,13 @@ class LedgerReads:
         opened = self._find(book)
         seq = self._seq_of(opened.state if opened is not None else None, t)
         return seq or 0
+
+
+def _may_be_wanted(strainer: Strainer, payload: bytes) -> bool:
+    try:
+        return strainer.lets_pass(payload)
+    except (ValueError, TypeError, LookupError, AttributeError, RecursionError):
+        return True  # no event of this format, or a strange one: decoding it will tell
 
 
 def _decode(opened: OpenBook, payload: bytes) -> Sequenced:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Protocol, TypeAlias
 from .text import BookEvent
 
 if TYPE_CHECKING:
-    from store import AsOf, Store
+    from store import AsOf, Sieve, Store
 
 SYSTEM_BOOK = "_system"
 """Where assets are registered; part of the merged stream."""
@@ -166,18 +166,30 @@ class EventFeed:
         heads = dict(self.heads)
         return sum([await self._count(book, at - _MICROSECOND, {}, heads) for book in heads])
 
-    async def between(self, begin: Position, finish: Position) -> list[BookEvent]:
-        """The events after one position up to another, in merged order."""
+    async def between(self, begin: Position, finish: Position, sieve: Sieve | None = None) -> list[BookEvent]:
+        """The events after one position up to another, in merged order; all, or those that a sieve lets pass."""
         found: list[BookEvent] = []
         books = 0
         for book, stop in finish.items():
             start = begin.get(book, 0)
             if start < stop:
-                found += await self._read(book, start, stop)
+                if sieve is None:
+                    found += await self._read(book, start, stop)
+                else:
+                    sifted = await self._store.sift(book, sieve, start + 1, stop)
+                    found += [BookEvent(book, event) for event in sifted]
                 books += 1
         if books > 1:
             found.sort(key=lambda event: event.merge_key)
         return found
+
+    async def earliest(self, begin: Position, finish: Position) -> datetime | None:
+        """When the first of the events after one position up to another was committed; None when there is none."""
+        times = []
+        for book, stop in finish.items():
+            if begin.get(book, 0) < stop:
+                times += [event.at for event in await self._store.events_at(book, [begin.get(book, 0) + 1])]
+        return min(times, default=None)
 
     async def locate(self, low: Position, high: Position, count: int) -> dict[str, int]:
         """The position after the first `count` events, in merged order, of those between `low` and `high`."""

@@ -20,9 +20,17 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from fnmatch import translate
 from fractions import Fraction
+from functools import cache
 from typing import TypeAlias
 
-from store import AccountOpened, Event, Sequenced, TransactionPosted
+from store import (
+    AccountOpened,
+    AssetRegistered,
+    Event,
+    Sequenced,
+    Sieve,
+    TransactionPosted,
+)
 
 from .text import kind_of, searchable_text
 
@@ -33,10 +41,14 @@ _Part: TypeAlias = tuple[str, str, int | None]
 """A posting as a filter sees it: account path, asset, minor units (None where nothing is posted)."""
 
 _TextTest: TypeAlias = Callable[[str], bool]
-_EventTest: TypeAlias = Callable[[str, Event], bool]
+_EventTest: TypeAlias = Callable[[Event], bool]
 _PartTest: TypeAlias = Callable[[_Part], bool]
 
 _FIELDS = ("account", "kind", "asset", "key", "ref", "book", "id")
+_NOT_SIFTED = re.compile(r'[\x00-\x1f"\\{}\[\],:]')
+"""What separates texts in JSON, or is written otherwise there."""
+_EVENTS: dict[str, type[Event]] = {"tx": TransactionPosted, "acct": AccountOpened, "asset": AssetRegistered}
+_EVERY_KIND = frozenset(_EVENTS.values())
 _KINDS = {"tx": "tx", "transaction": "tx", "acct": "acct", "account": "acct", "asset": "asset"}
 _NUMBER = r"\d{1,3}(?:,\d{3})+(?:\.\d*)?|\d[\d_]*(?:\.\d*)?|\.\d+"
 _AMOUNT = re.compile(rf"(>=|<=|>|<|=|:)({_NUMBER})(?:\.\.({_NUMBER}))?$")
@@ -49,6 +61,9 @@ class FilterError(ValueError):
     """The text is no filter (yet); the message says what is missing."""
 
 
+_OPEN = Sieve()
+
+
 @dataclass(frozen=True)
 class Filter:
     """A filter ready to use; an empty one is false and lets everything pass."""
@@ -57,11 +72,20 @@ class Filter:
     _tests: tuple[tuple[_EventTest, bool], ...] = ()
     _same_part: tuple[_PartTest, ...] = ()
     _no_part: tuple[_PartTest, ...] = ()
+    _book_tests: tuple[tuple[_TextTest, bool], ...] = ()
+    sieve: Sieve = _OPEN
+    """What a store may leave out on the way; whatever it lets pass is to be tested still."""
 
     def __bool__(self) -> bool:
-        return bool(self._tests or self._same_part or self._no_part)
+        return bool(self._tests or self._same_part or self._no_part or self._book_tests)
+
+    def may_match_in(self, book: str) -> bool:
+        """Whether any event of a book can match."""
+        return all(check(book) is wanted for check, wanted in self._book_tests)
 
     def matches(self, book: str, sequenced: Sequenced) -> bool:
+        if not self.may_match_in(book):
+            return False
         event = sequenced.event
         if self._same_part or self._no_part:
             parts = _parts(event)
@@ -71,7 +95,7 @@ class Filter:
                         return False
             if self._same_part and not _any_part(parts, self._same_part):
                 return False
-        return all(check(book, event) is wanted for check, wanted in self._tests)
+        return all(check(event) is wanted for check, wanted in self._tests)
 
 
 EVERYTHING = Filter("")
@@ -85,17 +109,47 @@ def parse_filter(text: str, precision_of: PrecisionOf) -> Filter:
     tests: list[tuple[_EventTest, bool]] = []
     same_part: list[_PartTest] = []
     no_part: list[_PartTest] = []
+    book_tests: list[tuple[_TextTest, bool]] = []
+    kinds, texts = _EVERY_KIND, []
     for term in _TERM.findall(text):
         wanted = not term.startswith(("-", "!"))
         body = term if wanted else term[1:]
-        test = _part_test(body, precision_of)
-        if test is not None:
+        field = _field(body)
+        if test := _part_test(body, precision_of):
             (same_part if wanted else no_part).append(test)
-            continue
-        check = _event_test(body)
-        if check is not None:
+        elif field is not None and field[0] == "book":
+            if field[1]:
+                book_tests.append((_glob(field[1], whole=True), wanted))
+        elif check := _event_test(body):
             tests.append((check, wanted))
-    return Filter(text, tuple(tests), tuple(same_part), tuple(no_part))
+            if field is not None and field[0] == "kind":
+                named = frozenset({_EVENTS[_kind_named(field[1])]})
+                kinds &= named if wanted else _EVERY_KIND - named
+            elif wanted:
+                texts += _literals(body)
+    sieve = Sieve(
+        kinds=None if kinds == _EVERY_KIND else kinds,
+        posting=_posting_test(tuple(same_part)) if same_part else None,
+        texts=tuple(texts),
+    )
+    return Filter(text, tuple(tests), tuple(same_part), tuple(no_part), tuple(book_tests), sieve)
+
+
+def _posting_test(tests: tuple[_PartTest, ...]) -> Callable[[str, str, int], bool]:
+    def holds(path: str, asset: str, minor: int) -> bool:
+        part = (path, asset, minor)
+        return all(test(part) for test in tests)
+
+    return holds
+
+
+def _literals(body: str) -> list[str]:
+    """What must occur in an event for a term to hold, in the form that a sieve wants."""
+    field = _field(body)
+    text = _unquoted(body) if field is None else field[1]
+    if field is not None and any(wildcard in text for wildcard in "*?["):
+        text = text.partition("[")[0].replace("*", "\0").replace("?", "\0")
+    return [found for part in _NOT_SIFTED.split(text.casefold()) if (found := part.strip(" "))]
 
 
 def _parts(event: Event) -> list[_Part]:
@@ -139,10 +193,10 @@ def _part_test(body: str, precision_of: PrecisionOf) -> _PartTest | None:
         return None
     name, value = field
     if name == "account":
-        path_test = _glob(value, whole=False)
+        path_test = cache(_glob(value, whole=False))
         return lambda part: path_test(part[0])
     if name == "asset":
-        asset_test = _glob(value, whole=True)
+        asset_test = cache(_glob(value, whole=True))
         return lambda part: asset_test(part[1])
     return None
 
@@ -151,23 +205,20 @@ def _event_test(body: str) -> _EventTest | None:
     field = _field(body)
     if field is None:
         needle = _unquoted(body).casefold()
-        return (lambda book, event: needle in searchable_text(event).casefold()) if needle else None
+        return (lambda event: needle in searchable_text(event).casefold()) if needle else None
     name, value = field
     if not value:
         return None
     if name == "kind":
         return _kind_test(value)
-    if name == "book":
-        book_test = _glob(value, whole=True)
-        return lambda book, event: book_test(book)
     if name == "key":
         key_test = _glob(value, whole=False)
-        return lambda book, event: (
+        return lambda event: (
             isinstance(event, TransactionPosted) and key_test(event.transaction.idempotency_key)
         )
     if name == "ref":
         ref_test = _glob(value, whole=False)
-        return lambda book, event: (
+        return lambda event: (
             isinstance(event, TransactionPosted)
             and any(
                 ref_test(ref.value) or ref_test(f"{ref.kind}:{ref.value}")
@@ -175,18 +226,20 @@ def _event_test(body: str) -> _EventTest | None:
             )
         )
     start = value.lower()
-    return lambda book, event: (
-        isinstance(event, TransactionPosted) and str(event.transaction.id).startswith(start)
-    )
+    return lambda event: isinstance(event, TransactionPosted) and str(event.transaction.id).startswith(start)
 
 
 def _kind_test(value: str) -> _EventTest:
+    kind = _kind_named(value)
+    return lambda event: kind_of(event) == kind
+
+
+def _kind_named(value: str) -> str:
     found = {kind for name, kind in _KINDS.items() if name == value.lower()}
     found = found or {kind for name, kind in _KINDS.items() if name.startswith(value.lower())}
     if len(found) != 1:
         raise FilterError("kind: is tx, acct or asset")
-    kind = found.pop()
-    return lambda book, event: kind_of(event) == kind
+    return found.pop()
 
 
 def _glob(pattern: str, whole: bool) -> _TextTest:

@@ -8,14 +8,14 @@ from bisect import bisect_left
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 
-from .feed import EventFeed
+from .feed import EventFeed, Position
 from .filter import Filter
 from .text import BookEvent
 
-BITE_EVENTS = 2_048
-"""How far one step of the scan goes."""
+FIRST_BITE_EVENTS, BITE_EVENTS = 2_048, 16_384
+"""How far the first and any later step of the scan goes."""
 
-SLICE_EVENTS = 256
+SLICE_EVENTS = 64
 """How many events are tested before the loop has its turn."""
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -85,14 +85,21 @@ class MatchedFeed:
         left = sum(self._low.values())
         if not left:
             return
-        low = await self.feed.locate({}, self._start, max(0, left - BITE_EVENTS))
-        bite = await self.feed.between(low, self._low)
+        size = BITE_EVENTS if self.scanned else min(FIRST_BITE_EVENTS, BITE_EVENTS)
+        low = await self.feed.locate({}, self._start, max(0, left - size))
+        bite = await self._sifted(low, self._low)
         for at in range(len(bite), 0, -SLICE_EVENTS):
             self._older.extend(self._codes(reversed(bite[max(0, at - SLICE_EVENTS) : at])))
             await asyncio.sleep(0)
+        reached = await self.feed.earliest(low, self._low)
+        if reached is not None:
+            self._scanned_to = _micros(reached)
         self._low = low
-        if bite:
-            self._scanned_to = _micros(bite[0].sequenced.at)
+
+    async def _sifted(self, begin: Position, finish: Position) -> list[BookEvent]:
+        """The events after one position up to another that may match."""
+        finish = {book: stop for book, stop in finish.items() if self.filter.may_match_in(book)}
+        return await self.feed.between(begin, finish, self.filter.sieve)
 
     @property
     def waiting(self) -> int:
@@ -108,7 +115,7 @@ class MatchedFeed:
         upto = heads
         if waiting > BITE_EVENTS:
             upto = await self.feed.locate(self._high, heads, BITE_EVENTS)
-        bite = await self.feed.between(self._high, upto)
+        bite = await self._sifted(self._high, upto)
         for at in range(0, len(bite), SLICE_EVENTS):
             self._newer.extend(self._codes(bite[at : at + SLICE_EVENTS]))
             await asyncio.sleep(0)

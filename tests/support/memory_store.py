@@ -30,7 +30,7 @@ from store.model import (
     TransactionPosted,
     TrialBalanceRow,
 )
-from store.protocol import Progress
+from store.protocol import Progress, Sieve
 
 from .reference import SYSTEM, AsOf, ReferenceLedger
 
@@ -195,6 +195,10 @@ class MemoryStore:
 
     async def events_at(self, book: str, seqs: Sequence[int]) -> list[Sequenced]:
         return self._open().events_at(book, seqs)
+
+    async def sift(self, book: str, sieve: Sieve, from_seq: int, to_seq: int) -> list[Sequenced]:
+        first = max(1, from_seq)
+        return self._open().read_events(book, first, max(0, to_seq - first + 1))
 
     async def frame_of(self, book: str, seq: int) -> StoredFrame | None:
         self._open().book(book)

@@ -31,7 +31,7 @@ from store.model import (
     Transaction,
     TrialBalanceRow,
 )
-from store.protocol import AsOf, Progress, Store
+from store.protocol import AsOf, Progress, Sieve, Store
 
 from .clock import FakeClock
 from .faulty_files import UnsyncedFiles
@@ -157,6 +157,10 @@ class ReopenedStore:
 
     async def events_at(self, book: str, seqs: Sequence[int]) -> list[Sequenced]:
         answer: list[Sequenced] = await (await self._reopened()).events_at(book, seqs)
+        return answer
+
+    async def sift(self, book: str, sieve: Sieve, from_seq: int, to_seq: int) -> list[Sequenced]:
+        answer: list[Sequenced] = await (await self._reopened()).sift(book, sieve, from_seq, to_seq)
         return answer
 
     async def frame_of(self, book: str, seq: int) -> StoredFrame | None:
