@@ -6,7 +6,7 @@ import os
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
-from uuid import UUID
+from uuid import UUID, SafeUUID
 
 Clock = Callable[[], int]
 """Microseconds since 1970-01-01 UTC."""
@@ -35,4 +35,15 @@ def new_txid() -> UUID:
     noise = int.from_bytes(_random[_random_at : _random_at + 10], "big")
     _random_at += 10
     millis = time.time_ns() // 1_000_000
-    return UUID(int=millis << 80 | _VERSION_AND_VARIANT | noise & _RANDOM_BITS)
+    return uuid_of(millis << 80 | _VERSION_AND_VARIANT | noise & _RANDOM_BITS)
+
+
+_new_object, _set_attribute, _UNKNOWN = object.__new__, object.__setattr__, SafeUUID.unknown
+
+
+def uuid_of(value: int) -> UUID:
+    """As `UUID(int=value)`, a quarter of its cost: that asks first which of seven ways it is made in."""
+    id = _new_object(UUID)
+    _set_attribute(id, "int", value)
+    _set_attribute(id, "is_safe", _UNKNOWN)
+    return id

@@ -64,9 +64,10 @@ PREFIX_BYTES = _PREFIX.size
 _SALT_AT, _SYNCED_AT, _SEQ_AT, _AT_AT, _KIND_AT = 2, 11, 20, 29, 37
 _ARRAY, _BYTES, _UINT64, _NINT64 = 0x80, 0x40, 0x1B, 0x3B
 _ITEMS = {KIND_TRANSACTION: 12, KIND_ASSET: 11, KIND_ACCOUNT: 11}
-_U64, _HEAD_U64 = Struct(">Q"), Struct(">BQ")
-_WIDE = 2**64
-_TXID_HEAD, _PRINT_HEAD = bytes((_BYTES | 16,)), bytes((_BYTES | 8,))
+_U64 = Struct(">Q")
+# txid, occurred, fingerprint
+_BODY_HEAD = Struct(">B16sBQB8s")
+_BYTES16, _BYTES8 = _BYTES | 16, _BYTES | 8
 
 EMPTY_MAP, EMPTY_ARRAY = b"\xa0", b"\x80"
 POSTING_MAX_BYTES = 27
@@ -225,11 +226,6 @@ def text_item(text: str) -> bytes:
     return _TEXT_HEADS[len(data)] + data if len(data) < 256 else _dumps(text)
 
 
-def integer_item(value: int) -> bytes:
-    """An account's index as the shortest CBOR item."""
-    return _dumps(value)
-
-
 # ---------------------------------------------------------------- encoding
 
 
@@ -243,18 +239,33 @@ def postings_head(n: int) -> bytes:
     return b"\x99" + (2 * n).to_bytes(2, "big") if n < 2**15 else b"\x9a" + (2 * n).to_bytes(4, "big")
 
 
-def amount_item(signed: int) -> bytes:
-    """An integer as a CBOR item, of fixed width as far as 64 bits reach."""
-    if 0 <= signed < _WIDE:
-        return _HEAD_U64.pack(_UINT64, signed)
-    if -_WIDE <= signed < 0:
-        return _HEAD_U64.pack(_NINT64, -1 - signed)
-    return _dumps(signed)
+def debit_head(index: int) -> bytes:
+    """What stands before the 8 bytes of a debit's amount: the account's index, and the head of a positive integer."""
+    return _dumps(index) + bytes((_UINT64,))
 
 
-def transaction_body(txid: UUID, occurred: int, print8: bytes, key_item: bytes, content: bytes) -> bytes:
+def credit_head(index: int) -> bytes:
+    """The same for a credit, whose amount is a negative integer: its 8 bytes hold the amount less one."""
+    return _dumps(index) + bytes((_NINT64,))
+
+
+AMOUNT_NARROW = 2**64
+"""Amounts below this are written with 8 bytes."""
+narrow_amount = _U64.pack
+
+
+def wide_posting(index: int, signed: int) -> bytes:
+    """A posting whose amount needs more than 8 bytes."""
+    return _dumps(index) + _dumps(signed)
+
+
+def transaction_body(txid: bytes, occurred: int, print8: bytes, key_item: bytes, content: bytes) -> bytes:
     """What follows the prefix of a transaction; `content` is its postings, refs and metadata, as items."""
-    return b"".join((_TXID_HEAD, txid.bytes, amount_item(occurred), _PRINT_HEAD, print8, key_item, content))
+    if occurred >= 0:
+        head = _BODY_HEAD.pack(_BYTES16, txid, _UINT64, occurred, _BYTES8, print8)
+    else:
+        head = _BODY_HEAD.pack(_BYTES16, txid, _NINT64, -1 - occurred, _BYTES8, print8)
+    return head + key_item + content
 
 
 def fingerprint(content: bytes) -> bytes:
@@ -262,17 +273,13 @@ def fingerprint(content: bytes) -> bytes:
     return blake2b(content, digest_size=8).digest()
 
 
-class BatchPrefix:
-    """The prefix of transactions, its parts that a batch shares encoded once."""
+pack_seq = _U64.pack
 
-    __slots__ = ("_after_seq", "_before_seq")
 
-    def __init__(self, salt: bytes, synced: int, at: int) -> None:
-        head = _head(KIND_TRANSACTION, salt, synced, 0, at)
-        self._before_seq, self._after_seq = head[:_SEQ_AT], head[_AT_AT - 1 :]
-
-    def payload(self, seq: int, body: bytes) -> bytes:
-        return self._before_seq + _U64.pack(seq) + self._after_seq + body
+def transaction_prefix(salt: bytes, synced: int, at: int) -> tuple[bytes, bytes]:
+    """What stands before and after the 8 bytes of the seq in the prefix of transactions that are written at once."""
+    head = _head(KIND_TRANSACTION, salt, synced, 0, at)
+    return head[:_SEQ_AT], head[_AT_AT - 1 :]
 
 
 _CLASS_NAMES: dict[type, str] = {Fiat: "fiat", Crypto: "crypto", Commodity: "commodity"}

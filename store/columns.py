@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from array import array
 
 CHUNK_EVENTS = 65_536
@@ -21,8 +22,17 @@ class Column:
         self.high: array[int] | list[int] | None = None
         """What is above the low 64 bits; a list once cumulated debits outgrow 128 bits."""
 
-    def append_wide(self, value: int) -> None:
-        """What fits into 64 bits goes straight to `low` while there is no `high`."""
+    def extend(self, values: list[int]) -> None:
+        if self.high is None:
+            try:
+                self.low.fromlist(values)  # all of them or none
+                return
+            except OverflowError:
+                pass
+        for value in values:
+            self._append_wide(value)
+
+    def _append_wide(self, value: int) -> None:
         if self.high is None:
             self.high = array("q", [-1 if x < 0 else 0 for x in self.low])
         low = value & MASK64
@@ -67,6 +77,14 @@ class Chunk:
         """The account's balance after the row."""
         self.row_debits = Column()
         """The account's cumulated debits after the row."""
+
+    def add_ids(self, txids: bytes, prints: bytes) -> None:
+        """The next events' transaction ids, 16 bytes each, and fingerprints, 8 bytes each; else zeros."""
+        for column, data in ((self.txid, txids), (self.print8, prints)):
+            numbers = array("Q", data)
+            if sys.byteorder == "little":
+                numbers.byteswap()
+            column.extend(numbers)
 
     def txid_of(self, i: int) -> int:
         return self.txid[2 * i] << 64 | self.txid[2 * i + 1]

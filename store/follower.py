@@ -18,7 +18,6 @@ from .backup import BackupProgress, copy_ledger
 from .codec import (
     FORMAT_VERSION,
     KIND_ACCOUNT,
-    decode_items_checked,
     decode_segment_header,
     read_prefix,
 )
@@ -38,7 +37,7 @@ from .offload import Offload, Pace
 from .protocol import Progress
 from .reading import LedgerReads
 from .segments import Segment, SegmentLog, frame_groups, segment_name
-from .state import BookState
+from .state import BookState, NoEvent
 from .subscriptions import Signal, Watchers
 from .verification import Extent
 from .watermark import read_watermark
@@ -171,7 +170,7 @@ class FollowedBook:
                 if prefix.synced > self._durable:
                     self._durable = prefix.synced
             durable = self._durable - state.last_seq
-            if durable > 0:
+            if durable > 0 and waiting:
                 known = waiting[:durable]
                 if self._learn_assets is not None and any(_opens_account(payload) for _, payload in known):
                     await self._learn_assets()
@@ -183,18 +182,15 @@ class FollowedBook:
                 await pace.rest()
 
     def _fold(self, segment: Segment, frames: list[tuple[int, bytes]]) -> None:
-        for offset, payload in frames:
-            seq = self.state.last_seq + 1
-            try:
-                named = self.state.fold(decode_items_checked(payload), payload, offset)
-            except (ValueError, TypeError, IndexError, KeyError, OverflowError) as e:
-                raise CorruptLog(
-                    self.name, segment_name(segment.base_seq), offset, f"a frame is no event: {e}"
-                ) from e
-            if named is not None:
-                self._keys[named[0]] = seq
-                self._txids[named[1]] = seq
-            segment.bytes = offset + FRAME_HEAD_BYTES + len(payload)
+        try:
+            found = self.state.fold([payload for _, payload in frames], frames[0][0])
+        except NoEvent as e:
+            name, segment.bytes = segment_name(segment.base_seq), e.offset
+            raise CorruptLog(self.name, name, e.offset, f"a frame is no event: {e.reason}") from e
+        for transaction in found:
+            self._keys[transaction.key] = self._txids[transaction.txid] = transaction.seq
+        offset, payload = frames[-1]
+        segment.bytes = offset + FRAME_HEAD_BYTES + len(payload)
 
     # ------------------------------------------------------------ what reading needs
 

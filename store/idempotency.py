@@ -9,7 +9,7 @@ may be there. The same structure serves the idempotency keys (`idem-*.run`) and 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Generic, TypeVar
 
@@ -114,15 +114,20 @@ class KeyIndex(Generic[Name]):
         seq = self.hot(name)
         return seq if seq is not None or not self.runs else await self.cold(name)
 
-    def add(self, name: Name, seq: int) -> None:
-        """`seq` is above all that were added before."""
-        generation = self._hot[0]
-        if generation.count >= self._generation_max:
-            generation = _Generation()
-            self._hot.insert(0, generation)
-        generation.shards[hash(name) % _SHARDS][name] = seq
-        generation.count += 1
-        generation.last_seq = seq
+    def add(self, named: Sequence[tuple[Name, int]]) -> None:
+        """Names with their seqs, which rise and are above all that were added before."""
+        while named:
+            generation = self._hot[0]
+            room = self._generation_max - generation.count
+            if not room:
+                self._hot.insert(0, _Generation())
+                continue
+            part, named = named[:room], named[room:]
+            shards = generation.shards
+            for name, seq in part:
+                shards[hash(name) % _SHARDS][name] = seq
+            generation.count += len(part)
+            generation.last_seq = part[-1][1]
 
     # ------------------------------------------------------------ runs
 

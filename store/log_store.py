@@ -49,12 +49,12 @@ from .options import LogStoreOptions
 from .protocol import Progress
 from .reading import LedgerReads
 from .recovery import Examined, examine
-from .requests import EncodedMetadata, check_transaction, encode_metadata
+from .requests import Definition, EncodedMetadata, check_transaction, encode_metadata
 from .segments import SegmentLog
 from .state import BookState
 from .subscriptions import Signal, Watchers
 from .verification import Extent, check_continues, scrub, verify_book
-from .writer import BOOKS_NAME, LOCK_NAME, Batch, BookWriter, Job, Wanted, Workshop
+from .writer import BOOKS_NAME, LOCK_NAME, Batch, BookWriter, Job, Workshop
 
 T = TypeVar("T")
 
@@ -246,8 +246,10 @@ class LogTaleaStore(LedgerReads):
         return self._system.state.assets
 
     def _writable(self, name: str) -> BookWriter | None:
-        writer = self._find(name)
-        refuse_reserved(name)
+        writer = self._books.get(name) if type(name) is str else None
+        if writer is None or not writer.state.transactions or self._closed:
+            writer = self._find(name)
+            refuse_reserved(name)
         return writer
 
     @property
@@ -301,10 +303,9 @@ class LogTaleaStore(LedgerReads):
             check_transaction(transaction, _NO_ACCOUNTS)
             raise UnknownAccount(transaction.postings[0].account)
         request = check_transaction(transaction, writer.state.accounts)
-        if not writer.has_room():
+        if writer.full:
             await writer.wait_for_room()
-        committed: Committed = await writer.submit(request)
-        return committed
+        return await writer.submit(request)  # type: ignore[no-any-return]
 
     async def commit_batch(self, transactions: Sequence[Transaction]) -> list[Committed | StoreError]:
         self._refuse_if_closed()
@@ -331,7 +332,8 @@ class LogTaleaStore(LedgerReads):
             except StoreError as e:
                 batch.put(place, e)
                 continue
-            jobs.setdefault(writer.name, (writer, []))[1].append((request, batch, place))
+            request.sink, request.place = batch, place
+            jobs.setdefault(writer.name, (writer, []))[1].append(request)
         await asyncio.gather(*[writer.submit_many(queued) for writer, queued in jobs.values()])
         await done
         return batch.results
@@ -537,10 +539,10 @@ def _encoded_metadata(transaction: Transaction) -> EncodedMetadata | InvalidTran
         return e
 
 
-async def _queued(writer: BookWriter, wanted: Wanted) -> None:
-    if not writer.has_room():
+async def _queued(writer: BookWriter, wanted: AssetDef | AccountOpened) -> None:
+    if writer.full:
         await writer.wait_for_room()
-    await writer.submit(wanted)
+    await writer.submit(Definition(wanted))
 
 
 def _damaged_info(name: str, error: CorruptLog) -> BookInfo:

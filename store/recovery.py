@@ -15,7 +15,6 @@ from zlib import crc32
 from .codec import (
     FORMAT_VERSION,
     SegmentHeader,
-    decode_items_checked,
     decode_segment_header,
     encode_segment_header,
     is_event,
@@ -41,7 +40,7 @@ from .segments import (
     segment_name,
 )
 from .snapshots import CHUNK_NAME, SNAPSHOT_NAME, Snapshot, Unusable, load_snapshot
-from .state import BookState
+from .state import BookState, NoEvent
 from .watermark import WATERMARK_NAME
 
 logger = logging.getLogger("store")
@@ -351,36 +350,32 @@ class _Opening:
         assert self._fd is not None
         book, state, salt = self._book, self._book.state, segment.salt
         name = segment_name(segment.base_seq)
-        add_key, add_txid = book.keys.add, book.txids.add
-        keys_from, txids_from = book.keys.persisted, book.txids.persisted
         size, end = segment.bytes, self._read_from
         async for start, payloads in frame_groups(self._files, self._offload, self._fd, end, size):
             offset = start
             sound = bool(payloads)
+            new: list[bytes] = []
+            new_at = start
             for payload in payloads:
                 if not is_event(payload, salt, next_seq):
                     prefix = read_prefix(payload)
                     if prefix is None or prefix.salt != salt:
                         sound = False
                         break
+                    self._fold(name, new, new_at)
                     raise CorruptLog(
                         book.name, name, offset, f"seq {prefix.seq} stands where seq {next_seq} belongs"
                     )
                 synced = synced_in(payload)
                 if synced > self._proven:
                     self._proven = synced
-                if next_seq > covered:
-                    try:
-                        named = state.fold(decode_items_checked(payload), payload, offset)
-                    except (ValueError, TypeError, IndexError, KeyError, OverflowError) as e:
-                        raise CorruptLog(book.name, name, offset, f"a frame is no event: {e}") from e
-                    if named is not None:
-                        if next_seq > keys_from:
-                            add_key(named[0], next_seq)
-                        if next_seq > txids_from:
-                            add_txid(named[1], next_seq)
                 offset += FRAME_HEAD_BYTES + len(payload)
+                if next_seq > covered:
+                    new.append(payload)
+                else:
+                    new_at = offset
                 next_seq += 1
+            self._fold(name, new, new_at)
             end = offset
             if not sound:
                 if not final:
@@ -401,6 +396,16 @@ class _Opening:
                 # with the first frame the header is unproven too
                 book.unproven_from = state.offset_of(proven + 1) if proven >= segment.base_seq else 0
         return next_seq
+
+    def _fold(self, segment: str, payloads: list[bytes], offset: int) -> None:
+        """Apply events that no snapshot covers, and index what no run holds."""
+        book = self._book
+        try:
+            found = book.state.fold(payloads, offset)
+        except NoEvent as e:
+            raise CorruptLog(book.name, segment, e.offset, f"a frame is no event: {e.reason}") from e
+        book.keys.add([(t.key, t.seq) for t in found if t.seq > book.keys.persisted])
+        book.txids.add([(t.txid, t.seq) for t in found if t.seq > book.txids.persisted])
 
     async def _refuse_if_synced(self, segment: Segment, offset: int, size: int, seq: int) -> None:
         """A bad frame is a tear unless something later shows that its seq had been synced."""
@@ -446,11 +451,11 @@ class _Opening:
 
     async def _add_txids(self, first_seq: int, last_seq: int) -> None:
         """Index transaction ids from the columns."""
-        state, add = self._book.state, self._book.txids.add
-        for seq in range(first_seq, last_seq + 1):
-            if state.is_transaction(seq):
-                add(state.txid_of(seq), seq)
-            if seq % 256 == 0 and self._pace.due:
+        state = self._book.state
+        for start in range(first_seq, last_seq + 1, 256):
+            seqs = range(start, min(start + 256, last_seq + 1))
+            self._book.txids.add([(state.txid_of(seq), seq) for seq in seqs if state.is_transaction(seq)])
+            if self._pace.due:
                 await self._pace.rest()
 
     def _tell(self, seq: int, read_bytes: int) -> None:

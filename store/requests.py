@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Any, TypeAlias
+from functools import lru_cache
+from typing import Any, ClassVar, TypeAlias
 from uuid import UUID
 
 import cbor2
@@ -13,18 +14,21 @@ import msgspec
 
 from .account import Account
 from .codec import (
+    AMOUNT_NARROW,
     EMPTY_ARRAY,
     EMPTY_MAP,
     ENVELOPE_MAX_BYTES,
+    METADATA_DEPTH_MAX,
     MICROS_END,
     MICROS_START,
     POSTING_MAX_BYTES,
-    amount_item,
     fingerprint,
+    narrow_amount,
     postings_head,
     text_item,
     to_micros,
     transaction_body,
+    wide_posting,
 )
 from .definitions import name_fault, text_fault
 from .errors import AssetMismatch, InvalidTransaction, StoreError, Unbalanced, UnknownAccount
@@ -33,7 +37,9 @@ from .model import (
     AMOUNT_LIMIT,
     NAME_MAX_BYTES,
     AccountId,
+    AccountOpened,
     Amount,
+    AssetDef,
     Direction,
     ExternalRef,
     Json,
@@ -41,7 +47,8 @@ from .model import (
     Transaction,
 )
 
-METADATA_DEPTH_MAX = 64
+_DEBIT, _CREDIT = Direction.DEBIT, Direction.CREDIT
+_DETAILS_MAX_BYTES = PAYLOAD_MAX_BYTES - NAME_MAX_BYTES - ENVELOPE_MAX_BYTES
 
 EncodedMetadata: TypeAlias = tuple[bytes, bytes]
 """Metadata as it is stored, and as it is compared: with object keys sorted."""
@@ -57,13 +64,19 @@ def encode_metadata(value: Json) -> EncodedMetadata:
             return EMPTY_MAP, EMPTY_MAP
         ((key, text),) = value.items()
         # the commonest shape by far: one short note
-        if type(key) is str and type(text) is str and key.isascii() and text.isascii() and len(text) < 256:
-            item = b"\xa1" + text_item(key) + text_item(text)
+        if type(text) is str and text.isascii() and (head := _note_head(key)) is not None:
+            item = head + text_item(text)
             return item, item
     check = _JsonCheck()
     check.walk(value, 0)
     item = cbor2.dumps(value)
     return item, cbor2.dumps(_sorted_keys(value)) if check.unsorted else item
+
+
+@lru_cache(maxsize=256)
+def _note_head(key: object) -> bytes | None:
+    """What stands before the text of metadata with this one key."""
+    return b"\xa1" + text_item(key) if type(key) is str and key.isascii() else None
 
 
 class _JsonCheck:
@@ -144,51 +157,61 @@ def encode_refs(refs: object) -> bytes:
     return cbor2.dumps(flat)
 
 
-class Request(msgspec.Struct, gc=False):
-    """A transaction whose shape has been checked, with what its caller might still change already encoded.
+class Request(msgspec.Struct, gc=False, eq=False):
+    """A transaction whose shape has been checked, from its caller to the disk.
 
     Accounts are never closed, so most requests are resolved to legs and bytes before they reach the writer.
     """
 
     transaction: Transaction
-    key_item: bytes
-    occurred: int
-    details: bytes
-    """Refs and metadata, as items."""
-    canonical_details: bytes
-    """The same with the keys of objects sorted."""
-    legs: list[tuple[Account, int]] | None = None
+    key: str
+    txid: int
+    txid_bytes: bytes
+    metadata: EncodedMetadata
+    legs: list[tuple[Account, int]] | None
     """(account, amount, positive for debit) of each posting; None until resolved."""
-    body: bytes = b""
-    print8: int = 0
+    print8: bytes
+    body: bytes
+    sink: Any = None
+    """Who waits for the answer: a Future, or a Batch when `place` is not negative."""
+    place: int = -1
+    seq: int = 0
+    """Of its event, or of the earlier event that it repeats."""
+    payload: bytes = b""
+    repeats: bool = False
 
     def resolve(self, accounts: Mapping[str, Account]) -> StoreError | None:
         """Find the accounts; why that fails, if it does."""
-        t = self.transaction
-        book = t.book
-        legs: list[tuple[Account, int]] = []
-        items = [postings_head(len(t.postings))]
-        for posting in t.postings:
-            id, amount = posting.account, posting.amount
-            account = accounts.get(id.path)
-            if account is None or id.book != book:
-                return UnknownAccount(id)
-            if amount.asset != account.asset:
-                return AssetMismatch(id, account.asset, amount.asset)
-            signed = amount.minor if posting.direction is Direction.DEBIT else -amount.minor
-            legs.append((account, signed))
-            items.append(account.item)
-            items.append(amount_item(signed))
-        self.settle(legs, b"".join(items))
+        resolved = check_transaction(self.transaction, accounts, self.metadata)
+        if resolved.legs is None:
+            return next(filter(None, (_account_fault(p, accounts) for p in self.transaction.postings)))
+        self.legs, self.print8, self.body = resolved.legs, resolved.print8, resolved.body
         return None
 
-    def settle(self, legs: list[tuple[Account, int]], postings_item: bytes) -> None:
-        """Encode what is now known in whole."""
-        content = postings_item + self.details
-        same = self.canonical_details is self.details
-        print8 = fingerprint(content if same else postings_item + self.canonical_details)
-        self.legs, self.print8 = legs, int.from_bytes(print8, "big")
-        self.body = transaction_body(self.transaction.id, self.occurred, print8, self.key_item, content)
+
+class Definition(msgspec.Struct, gc=False, eq=False):
+    """An asset to register, or an account to open with its resolved configuration; `sink` and the like as above."""
+
+    wanted: AssetDef | AccountOpened
+    event: Any = None
+    """What is applied: the asset, or the account's (index, definition, configuration)."""
+    sink: Any = None
+    place: int = -1
+    seq: int = 0
+    payload: bytes = b""
+    repeats: bool = False
+
+    legs: ClassVar[None] = None
+    txid_bytes: ClassVar[bytes] = bytes(16)
+    print8: ClassVar[bytes] = bytes(8)
+
+
+def _account_fault(posting: Posting, accounts: Mapping[str, Account]) -> StoreError | None:
+    id, asset = posting.account, posting.amount.asset
+    account = accounts.get(id.path)
+    if account is None or account.id != id:
+        return UnknownAccount(id)
+    return AssetMismatch(id, account.asset, asset) if account.asset != asset else None
 
 
 def check_transaction(
@@ -202,41 +225,49 @@ def check_transaction(
 
     Raises InvalidTransaction, Unbalanced.
     """
-    if type(t.id) is not UUID:
-        raise InvalidTransaction(f"its id is a {type(t.id).__name__}, not a UUID")
+    id = t.id
+    if type(id) is not UUID:
+        raise InvalidTransaction(f"its id is a {type(id).__name__}, not a UUID")
     postings = t.postings
     if type(postings) is not tuple:
         raise InvalidTransaction(f"its postings are a {type(postings).__name__}, not a tuple")
     if not postings:
         raise InvalidTransaction("it has no postings")
-    book = t.book
     total = 0
     first_asset: str | None = None
-    mixed, resolved = False, True
-    legs: list[tuple[Account, int]] = []
-    items = [postings_head(len(postings))]
+    mixed = False
+    legs: list[tuple[Account, int]] | None = []
+    item = bytearray(postings_head(len(postings)))
     for posting in postings:
         if type(posting) is not Posting:
             raise InvalidTransaction(f"a posting is a {type(posting).__name__}")
-        id, amount = posting.account, posting.amount
-        if type(id) is not AccountId or type(amount) is not Amount:
-            raise InvalidTransaction("a posting has no account id or no amount")
-        minor, asset = amount.minor, amount.asset
-        if type(minor) is not int or not 0 < minor < AMOUNT_LIMIT:
-            raise InvalidTransaction(_minor_fault(minor))
-        if posting.direction is Direction.CREDIT:
-            minor = -minor
-        elif posting.direction is not Direction.DEBIT:
+        account_id, amount, direction = posting.account, posting.amount, posting.direction
+        if type(amount) is not Amount:
+            raise InvalidTransaction(f"a posting's amount is a {type(amount).__name__}")
+        signed, asset = amount.minor, amount.asset
+        if type(signed) is not int or not 0 < signed < AMOUNT_LIMIT:
+            raise InvalidTransaction(_minor_fault(signed))
+        if direction is _CREDIT:
+            signed = -signed
+        elif direction is not _DEBIT:
             raise InvalidTransaction("a posting's direction is neither debit nor credit")
-        total += minor
-        account = accounts.get(id.path) if type(id.path) is str else None
-        if account is not None and id.book == book and asset == account.asset:
-            legs.append((account, minor))
-            items.append(account.item)
-            items.append(amount_item(minor))
-        else:
-            resolved = False
-            _refuse_bad_names(id, asset)
+        total += signed
+        try:
+            account = accounts[account_id.path]
+            known = account.id == account_id and account.asset == asset
+        except (KeyError, TypeError, AttributeError):  # unknown, or no account id at all
+            known = False
+        if not known:
+            _refuse_bad_names(account_id, asset)
+            legs = None
+        elif legs is not None:
+            legs.append((account, signed))
+            if not -AMOUNT_NARROW < signed < AMOUNT_NARROW:
+                item += wide_posting(account.index, signed)
+            elif signed > 0:
+                item += account.debit_head + narrow_amount(signed)
+            else:
+                item += account.credit_head + narrow_amount(-1 - signed)
         if asset != first_asset:
             mixed = mixed or first_asset is not None
             first_asset = first_asset or asset
@@ -247,25 +278,24 @@ def check_transaction(
             raise InvalidTransaction(f"its idempotency key {fault}")
     if total or mixed:
         _check_balance(postings)
-    if isinstance(metadata, InvalidTransaction):
+    if metadata is None:
+        metadata = encode_metadata(t.metadata)
+    elif isinstance(metadata, InvalidTransaction):
         raise metadata
-    details, canonical = metadata or encode_metadata(t.metadata)
-    if t.external_refs != ():
-        refs_item = encode_refs(t.external_refs)
-        details, canonical = refs_item + details, refs_item + canonical
-    else:
-        same = canonical is details
-        details = EMPTY_ARRAY + details
-        canonical = details if same else EMPTY_ARRAY + canonical
-    if (
-        len(details) + len(postings) * POSTING_MAX_BYTES + NAME_MAX_BYTES + ENVELOPE_MAX_BYTES
-        > PAYLOAD_MAX_BYTES
-    ):
+    details, canonical = metadata
+    refs_item = EMPTY_ARRAY if t.external_refs == () else encode_refs(t.external_refs)
+    if len(refs_item) + len(details) + len(postings) * POSTING_MAX_BYTES > _DETAILS_MAX_BYTES:
         raise InvalidTransaction("it is larger than 16 MiB")
-    request = Request(t, text_item(key), _occurred_micros(t.occurred_at), details, canonical)
-    if resolved:
-        request.settle(legs, b"".join(items))
-    return request
+    occurred = _occurred_micros(t.occurred_at)
+    txid = id.int
+    txid_bytes = txid.to_bytes(16, "big")
+    if legs is None:
+        return Request(t, key, txid, txid_bytes, metadata, None, b"", b"")
+    start = bytes(item) + refs_item
+    content = start + details
+    print8 = fingerprint(content if canonical is details else start + canonical)
+    body = transaction_body(txid_bytes, occurred, print8, text_item(key), content)
+    return Request(t, key, txid, txid_bytes, metadata, legs, print8, body)
 
 
 def _minor_fault(minor: object) -> str:
@@ -278,7 +308,9 @@ def _minor_fault(minor: object) -> str:
     )
 
 
-def _refuse_bad_names(id: AccountId, asset: object) -> None:
+def _refuse_bad_names(id: object, asset: object) -> None:
+    if type(id) is not AccountId:
+        raise InvalidTransaction(f"a posting's account is a {type(id).__name__}, not an AccountId")
     for what, fault in (
         ("an account's path", name_fault(id.path)),
         ("an account's book", text_fault(id.book)),
@@ -299,6 +331,8 @@ def _check_balance(postings: Sequence[Posting]) -> None:
 
 
 def _occurred_micros(t: object) -> int:
+    if type(t) is datetime and t.tzinfo is UTC:
+        return to_micros(t)
     if not isinstance(t, datetime):
         raise InvalidTransaction(f"occurred_at is a {type(t).__name__}, not a datetime")
     if t.tzinfo is not UTC and t.utcoffset() is None:

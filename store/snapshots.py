@@ -395,7 +395,7 @@ async def _load(
         state.assets[asset.id] = asset
     while len(state.by_index) < accounts:
         _restore_accounts(state, await _next(frames, name))
-    if list(state.asset_index) != names or len(turnover) != 2 * len(names):
+    if list(state.asset_index) != names or len(turnover) != 2 * len(names) or not _whole(turnover):
         raise Unusable(f"{name}: its assets do not fit its accounts")
     sealed, growing = divmod(last_seq, CHUNK_EVENTS)
     for k in range(sealed):
@@ -421,6 +421,10 @@ async def _load(
     return Snapshot(state, table)
 
 
+def _whole(values: list[Any]) -> bool:
+    return all(type(value) is int for value in values)
+
+
 async def _next(frames: AsyncGenerator[list[Any], None], name: str) -> list[Any]:
     items = await anext(frames, None)
     if items is None:
@@ -437,11 +441,11 @@ def _restore_accounts(state: BookState, flat: list[Any]) -> None:
         index, definition, config = decode_account(state.name, items)
         if index != len(state.by_index) or definition.id.path in state.accounts:
             raise Malformed("an account is out of order")
-        if debits - credits != net:
+        if not _whole([opened, net, debits, credits, updated]) or debits - credits != net:
             raise Malformed("an account is malformed")
-        account = state.restore_account(index, definition, config, opened)
+        account = state.open(index, definition, config, opened)
         account.net = account.tip = net
-        account.debits, account.credits, account.updated = debits, credits, updated
+        account.debits, account.updated = debits, updated
 
 
 def _add_chunk(state: BookState, k: int) -> Chunk:

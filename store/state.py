@@ -12,32 +12,35 @@ from __future__ import annotations
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Sequence
 from hashlib import sha256
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, TypeAlias
 from uuid import UUID
 
 import msgspec
 
 from .account import Account
 from .codec import (
-    KIND_ACCOUNT,
     KIND_ASSET,
+    KIND_TRANSACTION,
     MICROS_END,
     AccountTable,
-    BatchPrefix,
     Malformed,
     checked_postings,
     decode_account,
     decode_asset,
+    decode_items_checked,
     encode_account,
     encode_asset,
     from_micros,
+    pack_seq,
+    transaction_prefix,
 )
-from .columns import CHUNK_EVENTS, INT64_END, MASK64, Chunk
+from .columns import CHUNK_EVENTS, Chunk
 from .errors import (
     AlreadyExists,
     AmountOverflow,
     ConstraintViolation,
     IdempotencyConflict,
+    StoreError,
 )
 from .frames import FRAME_HEAD_BYTES
 from .model import (
@@ -45,6 +48,7 @@ from .model import (
     AccountCfg,
     AccountDef,
     AccountInfo,
+    AccountOpened,
     Amount,
     AssetDef,
     BalanceSnapshot,
@@ -54,36 +58,34 @@ from .model import (
     PostingRecord,
     TrialBalanceRow,
 )
-from .requests import Request
+from .requests import Definition, Request
 
 MARK_ROWS = 512
 """How many rows lie between two marks of cumulated turnover; more when there are many assets."""
 
-Row: TypeAlias = "tuple[Account, int, int]"
-"""An account, the amount it moves by, and its balance after that; debit-positive."""
 
-
-class Accepted(msgspec.Struct, gc=False, eq=False):
-    """An event that was decided and encoded, on its way to the disk.
-
-    `event` is the asset, or the account's (index, definition, configuration); None for a transaction, which has
-    `key`, `txid`, `print8` and `rows` instead.
-    """
+class Replayed(msgspec.Struct, gc=False, eq=False):
+    """An event read back from the log: a transaction, or what `event` defines."""
 
     seq: int
     payload: bytes
+    legs: list[tuple[Account, int]] | None
     event: Any = None
     key: str = ""
     txid: int = 0
-    print8: int = 0
-    rows: Sequence[Row] = ()
+    txid_bytes: bytes = bytes(16)
+    print8: bytes = bytes(8)
 
 
-class Known(NamedTuple):
-    """Where a key was committed first; `print8` is its fingerprint."""
+Event: TypeAlias = Request | Definition | Replayed
 
-    seq: int
-    print8: int
+
+class NoEvent(Exception):
+    """The frame at byte `offset` is sound but holds no event that could stand there; `reason` says why."""
+
+    def __init__(self, offset: int, reason: str) -> None:
+        super().__init__(reason)
+        self.offset, self.reason = offset, reason
 
 
 class BookState:
@@ -114,130 +116,147 @@ class BookState:
         # decided, not yet durable
         self._tip_seq = 0
         self._tip_head = self.head
-        self._pending_keys: dict[str, Accepted] = {}
+        self._pending_keys: dict[str, Request] = {}
         self._pending_txids: set[int] = set()
-        self._pending_accounts: dict[str, Accepted] = {}
-        self._pending_assets: dict[str, Accepted] = {}
+        self._pending_accounts: dict[str, Definition] = {}
+        self._pending_assets: dict[str, Definition] = {}
 
     # ------------------------------------------------------------ decide
 
     def begin_batch(self, salt: bytes, at: int) -> None:
         """What is decided from here on will carry this salt and commit time (never before the last one)."""
         self._salt, self._at = salt, max(at, self.last_at)
-        self._prefix = BatchPrefix(salt, self.last_seq, self._at)
+        self._before_seq, self._after_seq = transaction_prefix(salt, self.last_seq, self._at)
         self._tip_seq, self._tip_head = self.last_seq, self.head
 
     @property
     def batch_at(self) -> int:
         return self._at
 
-    def decide_asset(self, asset: AssetDef) -> Accepted | None:
-        """The event that registers it, this batch's earlier one included; None when it is registered already.
+    def decide_definition(self, definition: Definition) -> Definition | None:
+        """`definition`, now an event; this batch's earlier one that it repeats; None when it is there already.
 
         Raises AlreadyExists.
         """
+        wanted = definition.wanted
+        if type(wanted) is AssetDef:
+            return self._decide_asset(definition, wanted)
+        assert type(wanted) is AccountOpened
+        return self._decide_account(definition, wanted)
+
+    def _decide_asset(self, definition: Definition, asset: AssetDef) -> Definition | None:
         pending = self._pending_assets.get(asset.id)
         known = pending.event if pending is not None else self.assets.get(asset.id)
         if known is not None:
             if known != asset:
                 raise AlreadyExists(f"Asset {asset.id!r}")
             return pending
-        seq = self._tip_seq + 1
-        payload = encode_asset(self._salt, self.last_seq, seq, self._at, asset)
-        accepted = self._pending_assets[asset.id] = Accepted(seq, payload, asset)
-        self._tip_seq = seq
-        return accepted
+        seq = definition.seq = self._tip_seq = self._tip_seq + 1
+        definition.payload = encode_asset(self._salt, self.last_seq, seq, self._at, asset)
+        definition.event = asset
+        self._pending_assets[asset.id] = definition
+        return definition
 
-    def decide_account(self, definition: AccountDef, config: AccountCfg) -> Accepted | None:
-        """The event that opens it, this batch's earlier one included; None when it is open already.
-
-        `config` is resolved. Raises AlreadyExists.
-        """
-        path = definition.id.path
+    def _decide_account(self, definition: Definition, wanted: AccountOpened) -> Definition | None:
+        path = wanted.definition.id.path
         pending = self._pending_accounts.get(path)
         account = self.accounts.get(path)
         facts = (account.definition, account.config) if account is not None else None
         if pending is not None:
             facts = pending.event[1:]
         if facts is not None:
-            if facts != (definition, config):
+            if facts != (wanted.definition, wanted.config):
                 raise AlreadyExists(f"Account {path!r} in book {self.name!r}")
             return pending
-        seq = self._tip_seq + 1
+        seq = definition.seq = self._tip_seq = self._tip_seq + 1
         index = len(self.by_index) + len(self._pending_accounts)
-        payload = encode_account(self._salt, self.last_seq, seq, self._at, index, definition, config)
-        accepted = self._pending_accounts[path] = Accepted(seq, payload, (index, definition, config))
-        self._tip_seq = seq
-        return accepted
+        definition.event = index, wanted.definition, wanted.config
+        definition.payload = encode_account(self._salt, self.last_seq, seq, self._at, *definition.event)
+        self._pending_accounts[path] = definition
+        return definition
 
-    def decide_transaction(self, request: Request, known: Known | None, id_used: bool) -> Accepted | Known:
+    def decide_transaction(self, request: Request, known: int | None, id_used: bool) -> Request | Committed:
         """What becomes of a transaction, after everything this batch accepted before it.
 
-        `known` and `id_used` say what the indexes know of its key and id. Returns the event that posts it, this
-        batch's earlier one under the same key included; or where its key was committed before this batch. Raises
-        IdempotencyConflict, AlreadyExists, UnknownAccount, AssetMismatch, AmountOverflow, ConstraintViolation.
+        `known` is the seq at which an index knows its key, `id_used` says whether one knows its id. Returns
+        `request`, now an event; or this batch's earlier one under the same key; or the receipt of its key's first
+        commit. Raises IdempotencyConflict, AlreadyExists, UnknownAccount, AssetMismatch, AmountOverflow,
+        ConstraintViolation.
         """
         fault = request.resolve(self.accounts) if request.legs is None else None
-        key, txid = request.transaction.idempotency_key, request.transaction.id.int
+        key = request.key
         pending = self._pending_keys.get(key)
         if pending is not None:
-            known = Known(pending.seq, pending.print8)
+            if fault is not None or request.print8 != pending.print8:
+                raise IdempotencyConflict(key, pending.seq)
+            return pending
         if known is not None:
-            if fault is not None or request.print8 != known.print8:
-                raise IdempotencyConflict(key, known.seq)
-            return known if pending is None else pending
-        if id_used or txid in self._pending_txids:
+            if fault is not None or int.from_bytes(request.print8, "big") != self._print_of(known):
+                raise IdempotencyConflict(key, known)
+            return self.receipt(known)
+        if id_used or request.txid in self._pending_txids:
             raise AlreadyExists(f"Transaction id {request.transaction.id} in book {self.name!r}")
         if fault is not None:
             raise fault
-        assert request.legs is not None
-        rows = self._move(request.legs)
-        seq = self._tip_seq = self._tip_seq + 1
-        accepted = Accepted(
-            seq, self._prefix.payload(seq, request.body), None, key, txid, request.print8, rows
-        )
-        self._pending_keys[key] = accepted
-        self._pending_txids.add(txid)
-        return accepted
-
-    def _move(self, legs: list[tuple[Account, int]]) -> list[Row]:
-        """Carry the legs into the tips, or raise and leave them as they were."""
-        rows: list[Row] = []
+        legs = request.legs
+        assert legs is not None
+        within = True
         for account, signed in legs:
-            after = account.tip = account.tip + signed
-            rows.append((account, signed, after))
-            if not -AMOUNT_LIMIT < after < AMOUNT_LIMIT:
-                self._undo(rows)
-                raise AmountOverflow(account.definition.id)
-        for account, _, _ in rows:
-            if account.floor is not None and account.sign * account.tip < account.floor:
-                would_be = account.sign * account.tip
-                self._undo(rows)
-                raise ConstraintViolation(account.definition.id, account.floor, would_be)
-        return rows
+            tip = account.tip = account.tip + signed
+            if not account.lowest <= tip <= account.highest:
+                within = False
+        if not within:
+            self._refuse_unless_within_in_the_end(legs)
+        seq = request.seq = self._tip_seq = self._tip_seq + 1
+        request.payload = self._before_seq + pack_seq(seq) + self._after_seq + request.body
+        self._pending_keys[key] = request
+        self._pending_txids.add(request.txid)
+        return request
 
-    @staticmethod
-    def _undo(rows: list[Row]) -> None:
-        for account, signed, _ in rows:
+    def _refuse_unless_within_in_the_end(self, legs: list[tuple[Account, int]]) -> None:
+        """Legs have been carried into the tips and broke a rule at least on the way: take them back if it holds.
+
+        Raises AmountOverflow, ConstraintViolation.
+        """
+        fault: StoreError | None = None
+        for account, signed in legs:
             account.tip -= signed
+        moved = 0
+        for account, signed in legs:
+            account.tip += signed
+            moved += 1
+            if not -AMOUNT_LIMIT < account.tip < AMOUNT_LIMIT:
+                fault = AmountOverflow(account.id)
+                break
+        else:
+            for account, _ in legs:
+                would_be = account.sign * account.tip
+                if account.floor is not None and would_be < account.floor:
+                    fault = ConstraintViolation(account.id, account.floor, would_be)
+                    break
+        if fault is not None:
+            for account, signed in legs[:moved]:
+                account.tip -= signed
+            raise fault
 
     @property
     def opening(self) -> bool:
         """Whether this batch opens an account, which its later transactions cannot use yet."""
         return bool(self._pending_accounts)
 
-    def link(self, batch: Sequence[Accepted]) -> None:
+    def link(self, batch: Sequence[Event]) -> None:
         """Continue the chain of digests over the next of a batch: work for while the disk syncs."""
         head = self._tip_head
-        for accepted in batch:
-            head = sha256(head + accepted.payload).digest()
+        for event in batch:
+            head = sha256(head + event.payload).digest()
         self._tip_head = head
 
-    def forget_batch(self, batch: list[Accepted]) -> None:
+    def forget_batch(self, batch: Sequence[Event]) -> None:
         """Nothing of `batch` was written: take back what its decisions changed."""
-        for accepted in batch:
-            for account, _, _ in accepted.rows:
-                account.tip = account.net
+        for event in batch:
+            if type(event) is Request:
+                for account, _ in event.legs or ():
+                    account.tip = account.net
         self._end_batch()
 
     def _end_batch(self) -> None:
@@ -248,72 +267,79 @@ class BookState:
 
     # ------------------------------------------------------------ apply
 
-    def apply(self, batch: Sequence[Accepted], offset: int) -> int:
-        """A stretch of the batch is durable, its first frame at byte `offset` of its segment; where its last ends."""
-        at = self._at
-        for accepted in batch:
-            chunk = self._place(accepted.seq, offset, at, accepted.txid, accepted.print8)
-            offset += len(accepted.payload) + FRAME_HEAD_BYTES
-            if accepted.event is None:
-                self._apply_rows(chunk, accepted.rows)
-            elif type(accepted.event) is AssetDef:
-                self.assets[accepted.event.id] = accepted.event
-            else:
-                index, definition, config = accepted.event
-                self._open(index, definition, config, accepted.seq)
-        return offset
+    def apply(self, batch: Sequence[Event], offset: int) -> int:
+        """The next of a batch are durable, the first frame at byte `offset` of its segment; where the last ends."""
+        return self._apply(batch, [self._at] * len(batch), offset)
 
     def end_batch(self) -> None:
         """All of a batch has been applied."""
         self.head, self.head_seq = self._tip_head, self._tip_seq
         self._end_batch()
 
-    def _place(self, seq: int, offset: int, at: int, txid: int, print8: int) -> Chunk:
-        i = (seq - 1) % CHUNK_EVENTS
-        if i == 0:
-            chunk = Chunk(seq, self.rows)
-            self.chunks.append(chunk)
+    def _apply(self, batch: Sequence[Event], times: list[int], offset: int) -> int:
+        room = CHUNK_EVENTS - self.last_seq % CHUNK_EVENTS
+        if len(batch) > room:
+            offset = self._apply(batch[:room], times[:room], offset)
+            return self._apply(batch[room:], times[room:], offset)
+        if room == CHUNK_EVENTS:
+            self.chunks.append(Chunk(self.last_seq + 1, self.rows))
             self.chunk_rows.append(self.rows)
-        else:
-            chunk = self.chunks[-1]
-        chunk.at.append(at)
-        chunk.offset.append(offset)
-        chunk.txid.append(txid >> 64)
-        chunk.txid.append(txid & MASK64)
-        chunk.print8.append(print8)
-        self.last_seq, self.last_at = seq, at
-        return chunk
-
-    def _apply_rows(self, chunk: Chunk, rows: Sequence[Row]) -> None:
-        self.transactions += 1
-        seq, number, turnover = self.last_seq, self.rows, self.turnover
-        event = seq - chunk.base_seq
-        nets, debit_sums = chunk.row_net, chunk.row_debits
-        for account, signed, after in rows:
-            account.net = after
-            account.updated = seq
-            debits = account.debits
-            if signed > 0:
-                account.debits = debits = debits + signed
-                turnover[2 * account.asset_index] += signed
+        chunk = self.chunks[-1]
+        place = self.last_seq + 1 - chunk.base_seq
+        first_row = number = self.rows
+        turnover = self.turnover
+        offsets: list[int] = []
+        places: list[int] = []
+        indexes: list[int] = []
+        nets: list[int] = []
+        debits: list[int] = []
+        transactions = len(batch)
+        for event in batch:
+            offsets.append(offset)
+            offset += len(event.payload) + FRAME_HEAD_BYTES
+            if event.legs is None:
+                transactions -= 1
+                self._define(event.event, event.seq)  # type: ignore[union-attr]
             else:
-                account.credits -= signed
-                turnover[2 * account.asset_index + 1] -= signed
-            chunk.row_event.append(event)
-            chunk.row_account.append(account.index)
-            if nets.high is None and -INT64_END <= after < INT64_END:
-                nets.low.append(after)
-            else:
-                nets.append_wide(after)
-            if debit_sums.high is None and debits < INT64_END:
-                debit_sums.low.append(debits)
-            else:
-                debit_sums.append_wide(debits)
-            account.rows.append(number)
-            number += 1
+                seq = event.seq
+                for account, signed in event.legs:
+                    net = account.net = account.net + signed
+                    if signed > 0:
+                        account.debits += signed
+                        turnover[2 * account.asset_index] += signed
+                    else:
+                        turnover[2 * account.asset_index + 1] -= signed
+                    account.updated = seq
+                    account.rows.append(number)
+                    number += 1
+                    places.append(place)
+                    indexes.append(account.index)
+                    nets.append(net)
+                    debits.append(account.debits)
+            place += 1
+        chunk.at.fromlist(times)
+        chunk.offset.fromlist(offsets)
+        chunk.add_ids(
+            b"".join([event.txid_bytes for event in batch]), b"".join([event.print8 for event in batch])
+        )
+        chunk.row_event.fromlist(places)
+        chunk.row_account.fromlist(indexes)
+        chunk.row_net.extend(nets)
+        chunk.row_debits.extend(debits)
         self.rows = number
-        if number >= self._next_mark:
+        self.transactions += transactions
+        self.last_seq += len(batch)
+        self.last_at = times[-1]
+        if number > first_row and number >= self._next_mark:
             self.add_mark(number, tuple(turnover))
+        return offset
+
+    def _define(self, event: AssetDef | tuple[int, AccountDef, AccountCfg], seq: int) -> None:
+        if isinstance(event, AssetDef):
+            self.assets[event.id] = event
+        else:
+            index, definition, config = event
+            self.open(index, definition, config, seq)
 
     def add_mark(self, row: int, turnover: tuple[int, ...]) -> None:
         """Note the cumulated turnover of all assets after the first `row` rows."""
@@ -321,50 +347,76 @@ class BookState:
         self.marks.append(turnover)
         self._next_mark = row + MARK_ROWS * max(1, len(turnover) // 16)
 
-    def _open(self, index: int, definition: AccountDef, config: AccountCfg, seq: int) -> Account:
+    def open(self, index: int, definition: AccountDef, config: AccountCfg, seq: int) -> Account:
         asset_index = self.asset_index.setdefault(definition.asset, len(self.asset_index))
         if 2 * asset_index == len(self.turnover):
             self.turnover += [0, 0]
-        account = Account.opened(index, asset_index, definition, config, seq)
+        account = Account(index, asset_index, definition, config, seq)
         self.accounts[definition.id.path] = account
         self.by_index.append(account)
         self.table.ids.append(definition.id)
         self.table.assets.append(definition.asset)
         return account
 
-    restore_account = _open
-
     # ------------------------------------------------------------ replay
 
-    def fold(self, items: list[Any], payload: bytes, offset: int) -> tuple[str, int] | None:
-        """Apply one event read back from the log; the key and txid of a transaction. Raises Malformed."""
-        seq, at, kind = items[2], items[3], items[4]
-        if not self.last_at <= at < MICROS_END:
-            raise Malformed("its time runs backwards")
-        found: tuple[str, int] | None = None
-        if kind == KIND_ACCOUNT:
-            index, definition, config = decode_account(self.name, items)
-            if index != len(self.by_index) or definition.id.path in self.accounts:
-                raise Malformed("an account opened twice or out of order")
-            self._place(seq, offset, at, 0, 0)
-            self._open(index, definition, config, seq)
-        elif kind == KIND_ASSET:
-            asset = decode_asset(items)
-            self._place(seq, offset, at, 0, 0)
-            self.assets[asset.id] = asset
-        else:
-            rows: list[Row] = []
-            by_index = self.by_index
-            for index, signed in checked_postings(items, len(by_index)):
-                account = by_index[index]
-                after = account.tip = account.tip + signed
-                rows.append((account, signed, after))
-            txid = int.from_bytes(items[5], "big")
-            chunk = self._place(seq, offset, at, txid, int.from_bytes(items[7], "big"))
-            self._apply_rows(chunk, rows)
-            found = items[8], txid
-        self.head, self.head_seq = sha256(self.head + payload).digest(), seq
+    def fold(self, payloads: Sequence[bytes], offset: int) -> list[Replayed]:
+        """Apply events read back from the log, the first frame at byte `offset` of its segment; the transactions.
+
+        Raises NoEvent; what stands before that is applied then.
+        """
+        found: list[Replayed] = []
+        waiting: list[Replayed] = []
+        times: list[int] = []
+        head, seq, at = self.head, self.last_seq, self.last_at
+        fault: NoEvent | None = None
+        end = offset
+        for payload in payloads:
+            try:
+                items = decode_items_checked(payload)
+                if not at <= items[3] < MICROS_END:
+                    raise Malformed("its time runs backwards")
+                if items[4] != KIND_TRANSACTION and waiting:
+                    # what follows may be about the account that is opened here
+                    offset = self._apply(waiting, times, offset)
+                    waiting, times = [], []
+                event = self._replayed(seq + 1, payload, items)
+            except (ValueError, TypeError, IndexError, KeyError, OverflowError) as e:
+                fault = NoEvent(end, str(e))
+                break
+            seq, at = seq + 1, items[3]
+            head = sha256(head + payload).digest()
+            end += FRAME_HEAD_BYTES + len(payload)
+            if event.legs is None:
+                offset = self._apply([event], [at], offset)
+            else:
+                waiting.append(event)
+                times.append(at)
+                found.append(event)
+        if waiting:
+            self._apply(waiting, times, offset)
+            for event in waiting:
+                for account, _ in event.legs or ():
+                    account.tip = account.net
+        self.head, self.head_seq = head, seq
+        if fault is not None:
+            raise fault
         return found
+
+    def _replayed(self, seq: int, payload: bytes, items: list[Any]) -> Replayed:
+        """Raises Malformed."""
+        kind = items[4]
+        if kind == KIND_TRANSACTION:
+            by_index = self.by_index
+            legs = [(by_index[index], signed) for index, signed in checked_postings(items, len(by_index))]
+            txid = items[5]
+            return Replayed(seq, payload, legs, None, items[8], int.from_bytes(txid, "big"), txid, items[7])
+        if kind == KIND_ASSET:
+            return Replayed(seq, payload, None, decode_asset(items))
+        index, definition, config = decode_account(self.name, items)
+        if index != len(self.by_index) or definition.id.path in self.accounts:
+            raise Malformed("an account opened twice or out of order")
+        return Replayed(seq, payload, None, (index, definition, config))
 
     # ------------------------------------------------------------ reads by seq
 
@@ -389,9 +441,9 @@ class BookState:
         chunk, i = self.chunk_of(seq)
         return bool(chunk.print8[i] or chunk.txid_of(i))
 
-    def known(self, seq: int) -> Known:
+    def _print_of(self, seq: int) -> int:
         chunk, i = self.chunk_of(seq)
-        return Known(seq, chunk.print8[i])
+        return chunk.print8[i]
 
     def receipt(self, seq: int) -> Committed:
         """The first commit's answer, for a key that comes again."""

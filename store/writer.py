@@ -10,6 +10,7 @@ import asyncio
 import logging
 from collections import deque
 from collections.abc import Callable, Coroutine, Sequence
+from itertools import takewhile
 from time import perf_counter
 from typing import Any, TypeAlias
 
@@ -19,16 +20,16 @@ from .errors import CorruptLog, StoreClosed, StoreError, StoreIOError, UnknownAc
 from .files import Files
 from .frames import frame_head
 from .idempotency import KeyIndex
-from .model import AccountOpened, AssetDef, BookInfo, Committed, SnapshotFile
+from .model import BookInfo, Committed, SnapshotFile
 from .offload import Offload, Pace
 from .options import LogStoreOptions
 from .protocol import Progress
 from .recovery import Examined
-from .requests import Request
+from .requests import Definition, Request
 from .runs import DamagedRun
 from .segments import Appended, DiskFull, Segment, SegmentLog
 from .snapshots import KEPT, Image, snapshot_name, snapshots_among, write_snapshot
-from .state import Accepted, BookState, Known
+from .state import BookState
 from .subscriptions import Ring, Signal
 from .watermark import Watermark
 
@@ -66,9 +67,7 @@ class Batch:
             self.done.set_result(None)
 
 
-Wanted: TypeAlias = Request | AssetDef | AccountOpened
-Job: TypeAlias = tuple[Wanted, Any, int]
-"""What is wanted, and who waits for the answer: a Future and -1, or a Batch and the place in it."""
+Job: TypeAlias = Request | Definition
 
 
 class Workshop:
@@ -143,24 +142,27 @@ class BookWriter:
         """Whether the book has an event or may be about to get its first."""
         return self.state.last_seq > 0 or bool(self._queue) or self._busy
 
-    def has_room(self) -> bool:
-        """Whether `submit` may be called now. Raises WriterStopped, StoreClosed."""
-        if self.error is not None:
-            raise self.stopped_error()
-        if self._closing:
-            raise StoreClosed
-        return len(self._queue) < QUEUE_MAX
+    @property
+    def full(self) -> bool:
+        """Whether `submit` may not be called now, but `wait_for_room` should be."""
+        return len(self._queue) >= QUEUE_MAX or self._closing or self.error is not None
 
     async def wait_for_room(self) -> None:
         """Raises WriterStopped, StoreClosed."""
-        while not self.has_room():
+        while self.full:
+            if self.error is not None:
+                raise self.stopped_error()
+            if self._closing:
+                raise StoreClosed
             await self._room.wait()
 
-    def submit(self, wanted: Wanted) -> asyncio.Future[Any]:
+    def submit(self, job: Job) -> asyncio.Future[Any]:
         """Queue a job; its answer. Whoever cancels it harms nobody."""
-        future: asyncio.Future[Any] = self._shop.loop.create_future()
-        self._queue.append((wanted, future, -1))
-        self._work.fire()
+        future: asyncio.Future[Any] = asyncio.Future(loop=self._shop.loop)
+        job.sink = future
+        if not self._queue:
+            self._work.fire()
+        self._queue.append(job)
         return future
 
     async def submit_many(self, jobs: list[Job]) -> None:
@@ -168,7 +170,7 @@ class BookWriter:
         fault: StoreIOError | None = None
         for job in jobs:
             try:
-                if fault is None and not self.has_room():
+                if fault is None and self.full:
                     await self.wait_for_room()
             except StoreIOError as e:
                 fault = e
@@ -203,30 +205,38 @@ class BookWriter:
     def _drain(self) -> list[Job]:
         queue = self._queue
         was_full = len(queue) >= QUEUE_MAX
-        jobs = []
-        for _ in range(min(len(queue), self._shop.options.batch_max)):
-            job = queue.popleft()
-            if job[2] >= 0 or not job[1].done():  # whoever was cancelled while queued is left out
-                jobs.append(job)
+        taken = [queue.popleft() for _ in range(min(len(queue), self._shop.options.batch_max))]
         if was_full:
             self._room.fire()
-        return jobs
+        # whoever was cancelled while queued is left out
+        return [job for job in taken if job.place >= 0 or not job.sink.done()]
 
     async def _batch(self, jobs: list[Job]) -> None:
         state = self.state
         state.begin_batch(self.log.salt_for_next(state.last_seq), self._shop.clock())
-        accepted: list[Accepted] = []
+        batch: list[Job] = []
+        """What becomes events, in their order."""
+        waiting: list[Job] = []
+        """The same, and what repeats an event of this batch."""
         frames: list[bytes] = []
-        waiting: list[tuple[Job, Accepted, bool]] = []
-        """(job, its event, whether the event came earlier in this batch)"""
-        last_seq, size = state.last_seq, 0
+        size = 0
+        hot_key, hot_txid = self.keys.hot, self.txids.hot
+        cold = self._has_runs
         pace = Pace()
         for n, job in enumerate(jobs):
+            event: Job | Committed | None
             try:
-                if self.keys.runs or self.txids.runs:
-                    decided = await self._decide_cold(job[0])
+                if type(job) is Request:
+                    known, id_used = hot_key(job.key), hot_txid(job.txid) is not None
+                    if cold:
+                        if known is None and self.keys.may_be_cold(job.key):
+                            known = await self.find_key(job.key)
+                        if not id_used and self.txids.may_be_cold(job.txid):
+                            id_used = await self.find_txid(job.txid) is not None
+                    event = state.decide_transaction(job, known, id_used)
                 else:
-                    decided = self._decide(job[0])
+                    assert type(job) is Definition
+                    event = state.decide_definition(job)
             except StoreError as e:
                 if state.opening and type(e) is UnknownAccount:
                     # an account that this batch opens can be used by the next one
@@ -238,51 +248,51 @@ class BookWriter:
                     job, StoreIOError(f"Book {self.name!r}: its spilled keys cannot be read ({e}); retry.")
                 )
             else:
-                if type(decided) is Accepted:
-                    repeats = decided.seq <= last_seq
-                    if not repeats:
-                        last_seq = decided.seq
-                        accepted.append(decided)
-                        frames.append(frame_head(decided.payload))
-                        frames.append(decided.payload)
-                        size += len(decided.payload)
-                    waiting.append((job, decided, repeats))
+                if event is job:
+                    payload = job.payload
+                    batch.append(job)
+                    waiting.append(job)
+                    frames.append(frame_head(payload))
+                    frames.append(payload)
+                    size += len(payload)
+                    if size > BATCH_BYTES:
+                        self._queue.extendleft(reversed(jobs[n + 1 :]))
+                        break
+                elif event is None or type(event) is Committed:
+                    self._answer(job, event)
                 else:
-                    self._answer(job, decided)
-            if size > BATCH_BYTES:
-                self._queue.extendleft(reversed(jobs[n + 1 :]))
-                break
+                    job.seq, job.repeats = event.seq, True
+                    waiting.append(job)
             if n % 16 == 15 and pace.due:
                 await pace.rest()
-        if accepted:
-            await self._write(accepted, frames, waiting)
+                cold = self._has_runs
+        if batch:
+            await self._write(batch, frames, waiting)
 
-    async def _write(
-        self, accepted: list[Accepted], frames: list[bytes], waiting: list[tuple[Job, Accepted, bool]]
-    ) -> None:
+    async def _write(self, batch: list[Job], frames: list[bytes], waiting: list[Job]) -> None:
         try:
-            write = self._shop.writes.start(self._append, frames, accepted[0].seq, accepted[-1].seq)
+            write = self._shop.writes.start(self._append, frames, batch[0].seq, batch[-1].seq)
             pace = Pace()
-            for start in range(0, len(accepted), LINK_SLICE):
-                self.state.link(accepted[start : start + LINK_SLICE])
+            for start in range(0, len(batch), LINK_SLICE):
+                self.state.link(batch[start : start + LINK_SLICE])
                 if pace.due:
                     await pace.rest()
             appended, seconds = await write
         except DiskFull as e:
-            self.state.forget_batch(accepted)
-            for job, _, _ in waiting:
+            self.state.forget_batch(batch)
+            for job in waiting:
                 self._answer(job, self._failure("nothing was posted", e.error))
             return
         except OSError as e:
             self._stop(self._failure("its storage failed", e))
-            for job, _, _ in waiting:
+            for job in waiting:
                 self._answer(job, self._failure("whether this was posted shows when the book is reopened", e))
             self._refuse_queue()
             return
-        self._figures.append((len(accepted), seconds))
+        self._figures.append((len(batch), seconds))
         async with self.settled:
             self.log.advance(appended)
-            await self._apply(accepted, waiting, appended.start)
+            await self._apply(batch, waiting, appended.start)
         self._keep_house()
 
     def _append(self, frames: list[bytes], first_seq: int, last_seq: int) -> tuple[Appended, float]:
@@ -292,34 +302,9 @@ class BookWriter:
         self._watermark.publish(last_seq)
         return appended, seconds
 
-    def _decide(self, wanted: Wanted, known: Known | None = None, id_used: bool = False) -> Any:
-        """An Accepted, or an answer to give at once. Raises StoreError."""
-        state = self.state
-        if type(wanted) is Request:
-            if known is None:
-                seq = self.keys.hot(wanted.transaction.idempotency_key)
-                known = state.known(seq) if seq is not None else None
-            id_used = id_used or self.txids.hot(wanted.transaction.id.int) is not None
-            decided = state.decide_transaction(wanted, known, id_used)
-            return state.receipt(decided.seq) if type(decided) is Known else decided
-        if type(wanted) is AssetDef:
-            return state.decide_asset(wanted)
-        assert type(wanted) is AccountOpened
-        return state.decide_account(wanted.definition, wanted.config)
-
-    async def _decide_cold(self, wanted: Wanted) -> Any:
-        """As `_decide`, when some names are only in runs. Raises OSError, DamagedRun too."""
-        if type(wanted) is not Request:
-            return self._decide(wanted)
-        known: Known | None = None
-        key, txid = wanted.transaction.idempotency_key, wanted.transaction.id.int
-        if self.keys.hot(key) is None and self.keys.may_be_cold(key):
-            seq = await self.find_key(key)
-            known = self.state.known(seq) if seq is not None else None
-        id_used = False
-        if self.txids.hot(txid) is None and self.txids.may_be_cold(txid):
-            id_used = await self.find_txid(txid) is not None
-        return self._decide(wanted, known, id_used)
+    @property
+    def _has_runs(self) -> bool:
+        return bool(self.keys.runs or self.txids.runs)
 
     async def find_key(self, key: str) -> int | None:
         """Where an idempotency key was committed. Raises OSError, DamagedRun."""
@@ -335,48 +320,49 @@ class BookWriter:
             raise DamagedRun(f"a run says that a transaction id was used at seq {seq}, which it was not")
         return seq
 
-    async def _apply(
-        self, accepted: list[Accepted], waiting: list[tuple[Job, Accepted, bool]], offset: int
-    ) -> None:
+    async def _apply(self, batch: list[Job], waiting: list[Job], offset: int) -> None:
         """Make a durable batch readable, slice by slice, and answer whoever asked for it."""
         state = self.state
         at = from_micros(state.batch_at)
-        add_key, add_txid = self.keys.add, self.txids.add
         answered = 0
-        for start in range(0, len(accepted), APPLY_SLICE):
+        for start in range(0, len(batch), APPLY_SLICE):
             if start:
                 await asyncio.sleep(0)
-            part = accepted[start : start + APPLY_SLICE]
+            part = batch[start : start + APPLY_SLICE]
             start_offset, offset = offset, state.apply(part, offset)
-            for event in part:
-                if event.event is None:
-                    add_key(event.key, event.seq)
-                    add_txid(event.txid, event.seq)
-            self.ring.add(part[0].seq, [event.payload for event in part], offset - start_offset)
+            self.keys.add([(job.key, job.seq) for job in part if type(job) is Request])
+            self.txids.add([(job.txid, job.seq) for job in part if type(job) is Request])
+            self.ring.add(part[0].seq, [job.payload for job in part], offset - start_offset)
             last_seq = part[-1].seq
-            if last_seq == accepted[-1].seq:
+            if len(waiting) == len(batch):
+                ready = part
+            else:
+                # answers stand in the order of their events; one that repeats an event stands after it
+                ready = list(takewhile(lambda job: job.seq <= last_seq, waiting[answered:]))  # noqa: B023
+                answered += len(ready)
+            if last_seq == batch[-1].seq:
                 state.end_batch()
-            # answers stand in the order of their events; one that repeats an event stands after it
-            while answered < len(waiting) and waiting[answered][1].seq <= last_seq:
-                job, event, repeats = waiting[answered]
-                answered += 1
-                if event.event is not None:
+            for job in ready:
+                if type(job) is not Request:
                     self._answer(job, None)
-                elif repeats:
-                    self._answer(job, state.receipt(event.seq))
-                else:
-                    self._answer(job, Committed(job[0].transaction.id, event.seq, at))  # type: ignore[union-attr]
+                elif job.repeats:
+                    self._answer(job, state.receipt(job.seq))
+                elif job.place >= 0:
+                    job.sink.put(job.place, Committed(job.transaction.id, job.seq, at))
+                elif not job.sink.done():
+                    job.sink.set_result(Committed(job.transaction.id, job.seq, at))
             self.news.fire()
         self._shop.changed(self.name)
 
     @staticmethod
-    def _answer(job: Job, answer: Any) -> None:
-        _, sink, place = job
-        if place >= 0:
-            sink.put(place, answer)
+    def _answer(job: Job, answer: Committed | StoreError | None) -> None:
+        sink = job.sink
+        if job.place >= 0:
+            sink.put(job.place, answer)
         elif not sink.done():
             if isinstance(answer, StoreError):
-                sink.set_exception(answer)
+                # its frames hold the job, which the collector of cycles does not see
+                sink.set_exception(answer.with_traceback(None))
             else:
                 sink.set_result(answer)
 

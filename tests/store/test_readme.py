@@ -17,13 +17,13 @@ import cbor2
 import pytest
 
 from store.codec import (
-    BatchPrefix,
-    amount_item,
     encode_account,
     encode_asset,
     encode_segment_header,
+    pack_seq,
     postings_head,
     to_micros,
+    transaction_prefix,
 )
 from store.frames import frame
 from store.model import AccountCfg, AccountDef, AccountKind, AssetDef, Commodity, Crypto, ExternalRef
@@ -131,7 +131,7 @@ def shop_segment() -> bytes:
     for index, (path, kind, minimum) in enumerate(kinds):
         definition, config = account_facts(path, kind, minimum)
         payloads.append(encode_account(salt, index, index + 1, at, index, definition, config))
-        state.restore_account(index, definition, config, index + 1)
+        state.open(index, definition, config, index + 1)
     tea = posted(
         debit("cash", 1250, book="shop"),
         credit("sales", 1250, book="shop"),
@@ -143,7 +143,8 @@ def shop_segment() -> bytes:
         occurred_at=datetime(2026, 3, 1, 11, 59, tzinfo=UTC),
     )
     request = check_transaction(tea, state.accounts)
-    payloads.append(BatchPrefix(salt, 2, at).payload(3, request.body))
+    before_seq, after_seq = transaction_prefix(salt, 2, at)
+    payloads.append(before_seq + pack_seq(3) + after_seq + request.body)
     return b"".join(map(frame, payloads))
 
 
@@ -186,7 +187,13 @@ async def test_the_example_opens_as_a_ledger(tmp_path: Path) -> None:
     ],
 )
 def test_amounts_are_as_wide_as_the_readme_says(signed: int, encoded: str) -> None:
-    assert amount_item(signed).hex() == encoded
+    state = BookState("shop")
+    for index, path in enumerate(("cash", "sales")):
+        state.open(index, *account_facts(path, AccountKind.ASSET, None), index + 1)
+    postings = debit("cash", abs(signed), book="shop"), credit("sales", abs(signed), book="shop")
+    request = check_transaction(posted(*postings, book="shop"), state.accounts)
+    account = b"\x00" if signed > 0 else b"\x01"
+    assert account + bytes.fromhex(encoded) in request.body
     assert cbor2.loads(bytes.fromhex(encoded)) == signed
 
 
