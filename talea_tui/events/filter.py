@@ -136,14 +136,7 @@ def parse_filter(text: str, precision_of: PrecisionOf) -> Filter:
 
 
 def _posting_test(tests: tuple[_PartTest, ...]) -> Callable[[str, str, int], bool]:
-    def holds(path: str, asset: str, minor: int) -> bool:
-        part = (path, asset, minor)
-        for test in tests:  # all() would cost more than the tests
-            if not test(part):
-                return False
-        return True
-
-    return holds
+    return lambda path, asset, minor: _any_part([(path, asset, minor)], tests)
 
 
 def _literals(body: str) -> list[str]:
