@@ -8,7 +8,7 @@ from store import AccountKind, Direction
 
 from ..formatting import format_amount
 from ..parsing import ParseError, parse_amount
-from .assessment import Assessment, Field, missing_amount, opposite, waits_for_missing
+from .assessment import DESCRIPTION, Assessment, Field, missing_amount, opposite, waits_for_missing
 from .correction import rows_of
 from .draft import Draft
 from .usage import DescriptionUse, UsageIndex
@@ -84,6 +84,8 @@ def expected_side(draft: Draft, assessment: Assessment, number: int, usage: Usag
 
 def next_field(draft: Draft, assessment: Assessment, usage: UsageIndex, after: Field) -> Field | None:
     """Where enter leads from `after`: the next thing still wanted; None when the draft can be posted."""
+    if after.name == "date" and not draft.description.strip():
+        return DESCRIPTION
     wanted: list[Field] = []
     for number, row in draft.used_rows():
         if not row.account.strip() or assessment.rows[number].account is None:

@@ -253,7 +253,7 @@ class AccountsScreen(TaleaScreen):
 
     @on(VirtualTable.Opened, "#tree")
     def enter_register(self) -> None:
-        self.register.focus()
+        self.set_focus(self.register)
 
     @on(VirtualTable.Opened, "#register")
     async def open_row(self) -> None:
@@ -272,7 +272,7 @@ class AccountsScreen(TaleaScreen):
     @on(Input.Submitted, "#filter")
     def leave_filter(self) -> None:
         self.filter_line.display = bool(self.filter_line.value)
-        self.tree_view.focus()
+        self.set_focus(self.tree_view)
 
     def go_back(self) -> bool:
         """From the register to the tree; then the filter goes."""
@@ -281,10 +281,10 @@ class AccountsScreen(TaleaScreen):
         if self.filter_line.has_focus or (self.tree_view.has_focus and self.filter_line.value):
             self.filter_line.value = ""
             self.filter_line.display = False
-            self.tree_view.focus()
+            self.set_focus(self.tree_view)
             return True
         if not self.tree_view.has_focus:
-            self.tree_view.focus()
+            self.set_focus(self.tree_view)
             return True
         return False
 
@@ -296,11 +296,11 @@ class AccountsScreen(TaleaScreen):
             await self.refresh_data(None)
             if self.tree_view.go_to(account.path):
                 await self._show_account()
-                self.register.focus()
+                self.set_focus(self.register)
 
     def action_filter(self) -> None:
         self.filter_line.display = True
-        self.filter_line.focus()
+        self.set_focus(self.filter_line)
 
     def action_leave_filter(self) -> None:
         self.leave_filter()
@@ -321,7 +321,7 @@ class AccountsScreen(TaleaScreen):
         """The register alone, or both panes again."""
         alone = not self.has_class("-alone")
         self.set_class(alone, "-alone")
-        (self.register if alone else self.tree_view).focus()
+        self.set_focus(self.register if alone else self.tree_view)
 
     async def action_open_account(self) -> None:
         path = self.tree_view.path_under_cursor()

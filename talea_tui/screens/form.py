@@ -75,7 +75,7 @@ class FormDialog(Dialog):
         problem = self.query_one(f"#form-{name}-problem", Label)
         problem.update(Content(f"  ✗ {printable(sentence, 500)}"))
         problem.display = True
-        self.field(name).focus()
+        self.set_focus(self.field(name))
 
     def forgive(self) -> None:
         for problem in self.query(".form--problem"):
@@ -102,7 +102,7 @@ class FormDialog(Dialog):
         name = (widget.id or "").removeprefix("form-")
         place = self._names.index(name)
         if place + 1 < len(self._names):
-            self.field(self._names[place + 1]).focus()
+            self.set_focus(self.field(self._names[place + 1]))
         else:
             await self.submit()
 

@@ -163,4 +163,4 @@ class OpenAccountScreen(FormDialog):
         self.query_one("#form-asset", EntryField).put(registered)
         self._asset_touched = True
         self.show_about()
-        self.field("kind").focus()
+        self.set_focus(self.field("kind"))

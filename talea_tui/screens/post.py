@@ -243,7 +243,8 @@ class PostScreen(TaleaScreen):
             del self.refusals[place]
         last = len(self.draft.rows) - 1
         if at.row == last and last + 1 < ROWS_MAX:
-            await self._put_draft()
+            self.draft.ensure_spare_row()
+            await self.form.fit_rows(self.draft)
         self._show()
         self._offer(at)
         self._save_soon()
@@ -343,10 +344,10 @@ class PostScreen(TaleaScreen):
         self._show()
         if at.name == "account" and at.row is not None and assessment.rows[at.row].minor is None:
             side = expected_side(self.draft, assessment, at.row, self.history.usage)
-            self.form.widget_at(Field(side.value, at.row)).focus()
+            self.set_focus(self.form.widget_at(Field(side.value, at.row)))
             return
         following = next_field(self.draft, assessment, self.history.usage, at)
-        self.form.widget_at(following or FORM).focus()
+        self.set_focus(self.form.widget_at(following or FORM))
 
     @on(Input.Submitted)
     async def enter_in_field(self, event: Input.Submitted) -> None:
@@ -388,7 +389,7 @@ class PostScreen(TaleaScreen):
         if fill_missing(self.draft, self.read(), row):
             self.form.put_row(self.draft, row)
             side = expected_side(self.draft, self.read(), row, self.history.usage)
-            self.form.widget_at(Field(side.value, row)).focus()
+            self.set_focus(self.form.widget_at(Field(side.value, row)))
             self._show()
             self._save_soon()
         elif self.read().rows[row].asset is None:
@@ -425,13 +426,13 @@ class PostScreen(TaleaScreen):
             return
         at = self._focused_field()
         if at is None and by < 0 and self.book is not None:
-            self.form.widget_at(Field("account", len(self.draft.rows) - 1)).focus()
+            self.set_focus(self.form.widget_at(Field("account", len(self.draft.rows) - 1)))
         elif at is None or at.row is None:
             (self.focus_next if by > 0 else self.focus_previous)()
         elif at.row + by < 0:
-            self.form.head("comment").focus()
+            self.set_focus(self.form.head("comment"))
         else:
-            self.form.widget_at(Field(at.name, at.row + by)).focus()
+            self.set_focus(self.form.widget_at(Field(at.name, at.row + by)))
 
     def go_back(self) -> bool:
         if self.offers.is_shown:
@@ -452,11 +453,11 @@ class PostScreen(TaleaScreen):
             self._insisted.update(problem.field for problem in assessment.problems)
             self._show()
             following = next_field(self.draft, assessment, self.history.usage, FORM)
-            self.form.widget_at(following or FORM).focus()
+            self.set_focus(self.form.widget_at(following or FORM))
             return
         if self.app.why_read_only(self.book) is not None:
             self._show()
-            self.form.bar.focus()
+            self.set_focus(self.form.bar)
             return
         self.posting = True
         self._show()
@@ -470,7 +471,7 @@ class PostScreen(TaleaScreen):
             problem = refusal_at(error, draft, assessment)
             self.refusals[problem.field] = problem.sentence
             self._show()
-            self.form.widget_at(problem.field).focus()
+            self.set_focus(self.form.widget_at(problem.field))
             return
         self.posting = False
         await self._posted(draft, committed, assessment)
@@ -496,7 +497,7 @@ class PostScreen(TaleaScreen):
         await self._learn_accounts()
         await self._put_draft()
         self._show()
-        self.form.head("description").focus()
+        self.set_focus(self.form.head("description"))
         self._save_now()
 
     async def action_another(self) -> None:
@@ -548,7 +549,7 @@ class PostScreen(TaleaScreen):
         await self._learn_accounts()
         self._show()
         if not isinstance(self.focused, EntryField):
-            self.form.head("description").focus()
+            self.set_focus(self.form.head("description"))
 
     def _open_account(self, row: int) -> None:
         self.run_worker(self._open_account_at(row), group="question", exclusive=True)
@@ -568,7 +569,7 @@ class PostScreen(TaleaScreen):
             await self._put_draft()
             self._go_on(at)
         else:
-            self.form.widget_at(at).focus()
+            self.set_focus(self.form.widget_at(at))
 
     # Keeping drafts
 

@@ -29,7 +29,7 @@ from ..widgets.virtual_table import Cell, Column, VirtualTable
 from .base import Dialog
 
 COLUMNS = (
-    Column("account", "account", min_width=16, max_width=200, flex=1),
+    Column("account", "account", min_width=16, max_width=200, flex=1, path=True),
     Column("change", "change", align="right", min_width=10, max_width=46),
     Column("before", "before", align="right", min_width=10, max_width=46, drop=1),
     Column("after", "after", align="right", min_width=10, max_width=46),

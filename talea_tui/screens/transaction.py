@@ -23,7 +23,7 @@ from ..widgets.virtual_table import Cell, Column, Row, VirtualTable
 from .base import TaleaScreen
 
 COLUMNS = (
-    Column("account", "account", min_width=14, max_width=400, flex=1),
+    Column("account", "account", min_width=14, max_width=400, flex=1, path=True),
     Column("debit", "debit", align="right", min_width=8, max_width=28, number=True),
     Column("credit", "credit", align="right", min_width=8, max_width=28, number=True),
     Column("asset", "", min_width=3, max_width=14),

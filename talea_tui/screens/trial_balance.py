@@ -49,7 +49,7 @@ from .ask import Ask
 from .base import TaleaScreen
 
 VIEWS = ("trial balance", "balance sheet", "income statement")
-ACCOUNT = Column("account", "account", min_width=16, max_width=200, flex=1)
+ACCOUNT = Column("account", "account", min_width=16, max_width=200, flex=1, path=True)
 ASSET = Column("asset", "", min_width=3, max_width=14)
 KIND = Column("kind", "kind", min_width=6, max_width=9)
 TRIAL_AMOUNTS = (
@@ -71,12 +71,12 @@ NARROW_PERIOD_AMOUNTS = (
 READING_WIDTH, WIDE_WIDTH = 92, 140
 """An amount should not stand too far from its account on a wide screen."""
 
-TITLE_WIDTH = 76
+TITLE_WIDTH, PERIOD_TITLE_WIDTH = 76, 112
 KIND_WIDTH = 100
 """Narrower than this, the room of the kind is better given to the account's name."""
 
 STATEMENT_COLUMNS = (
-    Column("account", "account", min_width=20, max_width=200, flex=1),
+    Column("account", "account", min_width=20, max_width=200, flex=1, path=True),
     Column("amount", "amount", align="right", min_width=12, max_width=60),
     ASSET,
 )
@@ -357,7 +357,7 @@ class TrialBalanceScreen(TaleaScreen):
 
     def _title(self) -> str:
         period = f" · {self.period.label}" if self.period != ALL else ""
-        if self.size.width < TITLE_WIDTH:
+        if self.size.width < (PERIOD_TITLE_WIDTH if period else TITLE_WIDTH):
             return self.view.capitalize() + period
         told = self.app.instant is not None and self.size.width >= KIND_WIDTH
         instant = f" as of {self.app.instant.label}" if told and self.app.instant is not None else ""

@@ -71,9 +71,13 @@ class AccountTree(VirtualTable):
         self._show_again(here)
 
     def look(self, view: View) -> None:
-        """Look at the same chart in another way."""
+        """Look at the same chart in another way; with a filter, at an account that meets it."""
         here = self.path_under_cursor()
         self.view = view
+        wanted = view.wanted.casefold()
+        if wanted and wanted not in (here or "").casefold():
+            found = (node for node in visible_nodes(self.chart, view) if wanted in node.path.casefold())
+            here = next((node.path for node in found if node.info is not None), here)
         self._show_again(here)
 
     def show_signs(self, natural: bool) -> None:

@@ -37,7 +37,8 @@ class Column:
 
     `flex` is the share of the room that is left over; `drop` says which column gives way first where there is
     too little room (the highest first, 0 never). Of a `number` decimals are cut, never a whole digit.
-    A flexible column gets up to `want` cells, as far as its rows need them, before others are kept.
+    A flexible column gets up to `want` cells, as far as its rows need them, before others are kept. Of a `path`
+    the segments before the last give way first.
     """
 
     id: str
@@ -49,6 +50,7 @@ class Column:
     drop: int = 0
     number: bool = False
     want: int = 0
+    path: bool = False
 
 
 def value_of(cell: Cell | str) -> str:
@@ -64,6 +66,24 @@ def fit(text: str, width: int, align: str) -> str:
     if align == "right":
         return " " * (width - length) + text
     return text + " " * (width - length)
+
+
+def fit_path(path: str, width: int) -> str:
+    """`Ex:Ad:AmazonWebServices`: leading segments cut to two letters, the first ones first, as far as needed.
+
+    May still be too long.
+    """
+    length = cell_len(path)
+    if length <= width:
+        return path
+    segments = path.split(":")
+    for at, segment in enumerate(segments[:-1]):
+        margin = len(segment) - len(segment.lstrip())
+        segments[at] = segment[: margin + 2]
+        length -= cell_len(segment) - cell_len(segments[at])
+        if length <= width:
+            break
+    return ":".join(segments)
 
 
 def lay_out(columns: Sequence[Column], seen: Sequence[int], room: int) -> list[tuple[int, int]]:

@@ -144,16 +144,20 @@ class EntryForm(Vertical):
 
     async def put(self, draft: Draft) -> None:
         """Show the draft's text, in as many rows as it has."""
+        await self.fit_rows(draft)
         for name in HEAD_FIELDS:
             self.head(name).put(getattr(draft, name))
+        for number in range(len(draft.rows)):
+            self.put_row(draft, number)
+
+    async def fit_rows(self, draft: Draft) -> None:
+        """Have as many rows as the draft, and leave alone what is being typed."""
         rows = self.rows
         if len(rows) < len(draft.rows):
             added = [EntryRow(number) for number in range(len(rows), len(draft.rows))]
             await self.query_one("#post-rows").mount_all(added)
         elif len(rows) > len(draft.rows):
             await self.query_one("#post-rows").remove_children(rows[len(draft.rows) :])
-        for number in range(len(draft.rows)):
-            self.put_row(draft, number)
 
     def put_row(self, draft: Draft, number: int) -> None:
         shown, row = self.rows[number], draft.rows[number]

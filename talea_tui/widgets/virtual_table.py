@@ -31,7 +31,7 @@ from textual.strip import Strip
 from store import StoreClosed, StoreError
 
 from ..formatting import fit_amount, printable
-from .columns import GAP, Cell, Column, Row, fit, lay_out, value_of
+from .columns import GAP, Cell, Column, Row, fit, fit_path, lay_out, value_of
 from .keys import bindings_for
 from .shell import Shell
 
@@ -469,11 +469,13 @@ class VirtualTable(ScrollView, can_focus=True):
             text, tone = (cell, "") if isinstance(cell, str) else (cell.text, cell.tone)
             # Dim text would drown in the cursor's colour.
             style = base + self._tone(tone) if tone and not (is_cursor and tone == "dim") else base
-            if self.columns[at].number and len(text) > size:
+            column = self.columns[at]
+            if column.number and len(text) > size:
                 text = fit_amount(text, size)
-            segments.append(
-                Segment(fit(printable(text, _CELL_CHARACTERS), size, self.columns[at].align), style)
-            )
+            text = printable(text, _CELL_CHARACTERS)
+            if column.path:
+                text = fit_path(text, size)
+            segments.append(Segment(fit(text, size, column.align), style))
         return Strip(segments).adjust_cell_length(width, base)
 
     # Mouse

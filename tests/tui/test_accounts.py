@@ -236,3 +236,10 @@ async def test_a_large_chart_opens_folded_and_its_rows_are_made_as_they_are_seen
         await pilot.press("asterisk", "end")
         await settle(pilot)
         assert tree_of(pilot).count > 2_000
+
+
+async def test_a_filter_leads_to_the_first_account_that_meets_it(store, open_app: OpenApp):
+    async with open_app(store) as pilot:
+        await pilot.press("2", "home", "slash", *"food")
+        await settle(pilot)
+        assert tree_of(pilot).path_under_cursor() == "expenses:food"

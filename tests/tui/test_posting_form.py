@@ -356,3 +356,31 @@ async def test_an_entry_changed_after_it_was_posted_unseen_can_become_a_new_one(
         assert "This entry was posted before, at seq 13, with other content" in screen_text(pilot.app)
         await keys(pilot, "ctrl+n", "ctrl+s")
         assert (await last_transaction(store)).seq == 14
+
+
+async def test_what_is_typed_while_a_row_is_added_is_not_taken_back(store, settings, open_app, monkeypatch):
+    """The first letter in the last row adds a row below, which takes a moment; the next letter comes in it."""
+    async with open_app(store, settings=settings) as pilot:
+        await keys(pilot, "p")
+        form = form_of(pilot).form
+        fit_rows, letters = form.fit_rows, ["p"]
+
+        async def slowly(draft):
+            await fit_rows(draft)
+            if letters:
+                form.rows[1].account.insert_text_at_cursor(letters.pop())
+
+        monkeypatch.setattr(form, "fit_rows", slowly)
+        pilot.app.screen.set_focus(form.rows[1].account)
+        await typed(pilot, "Exenses")
+        assert form.rows[1].account.value == "Epxenses"
+        assert form_of(pilot).draft.rows[1].account == "Epxenses"
+
+
+async def test_a_date_leads_to_the_description(store, settings, open_app: OpenApp):
+    async with open_app(store, settings=settings) as pilot:
+        await keys(pilot, "p", "shift+tab")
+        await typed(pilot, "17")
+        await keys(pilot, "enter")
+        await typed(pilot, "Rent")
+        assert (form_of(pilot).draft.date, form_of(pilot).draft.description) == ("17", "Rent")
