@@ -403,11 +403,11 @@ TRIAL_BALANCE: tuple[Action, ...] = (
         footer=True,
     ),
     Action(
-        "trial_balance.empty",
-        ("z",),
-        "Empty",
-        "Show or hide accounts without a balance.",
-        "toggle_empty",
+        "trial_balance.period",
+        ("d",),
+        "Period",
+        "Name a period: a year, a quarter, a month or two dates.",
+        "choose_period",
         footer=True,
     ),
     Action(
@@ -443,11 +443,11 @@ TRIAL_BALANCE: tuple[Action, ...] = (
         footer=True,
     ),
     Action(
-        "trial_balance.period",
-        ("d",),
-        "Period",
-        "Name a period: a year, a quarter, a month or two dates.",
-        "choose_period",
+        "trial_balance.empty",
+        ("z",),
+        "Empty",
+        "Show or hide accounts without a balance.",
+        "toggle_empty",
         footer=True,
     ),
 )
