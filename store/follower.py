@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import os
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from pathlib import Path
@@ -18,11 +19,13 @@ from .backup import BackupProgress, copy_ledger
 from .codec import (
     FORMAT_VERSION,
     KIND_ACCOUNT,
+    SegmentHeader,
     decode_segment_header,
     read_prefix,
 )
 from .errors import CorruptLog, InvalidBook, StoreError, StoreIOError, StoreReadOnly, UnsupportedFormat
 from .files import Files, read_all
+from .followed_keys import FollowedKeys, find_txid
 from .frames import FRAME_HEAD_BYTES, read_frame
 from .model import (
     AccountCfg,
@@ -36,12 +39,15 @@ from .names import SYSTEM_BOOK, check_book_name
 from .offload import Offload, Pace
 from .protocol import Progress
 from .reading import LedgerReads
-from .segments import Segment, SegmentLog, frame_groups, segment_name
+from .segments import Segment, SegmentLog, checksum_of, frame_groups, segment_name
+from .snapshots import Snapshot, Unusable, load_snapshot, snapshot_name, snapshots_among
 from .state import BookState, NoEvent
 from .subscriptions import Signal, Watchers
 from .verification import Extent
 from .watermark import read_watermark
 from .writer import BOOKS_NAME, LOCK_NAME
+
+logger = logging.getLogger("store")
 
 POLL_SECONDS = 0.1
 LOOK_CLOSELY_EVERY = 10
@@ -68,8 +74,8 @@ class FollowedBook:
         self.news = Signal()
         self.error: StoreIOError | None = None
         self.closed = False
-        self._keys: dict[str, int] = {}
-        self._txids: dict[int, int] = {}
+        self._keys = FollowedKeys(files, offload, directory, name, self.payloads)
+        self._begun = False
         self._segment: Segment | None = None
         self._durable = 0
         self._lacking: CorruptLog | None = None
@@ -89,6 +95,9 @@ class FollowedBook:
         """Take in what has become durable; whether anything is new. Raises StoreIOError, OSError."""
         if self.error is not None:
             return False
+        if not self._begun:
+            await self._begin()
+            self._begun = True
         before, lacked = self.state.last_seq, self._lacking is not None
         noted = await self._offload.run(read_watermark, self._files, self._directory)
         self._durable = max(self._durable, noted)
@@ -99,6 +108,45 @@ class FollowedBook:
             self.news.fire()
             return True
         return lacked != (self._lacking is not None)
+
+    async def _begin(self) -> None:
+        """Begin after the newest snapshot that fits the log, if there is one; what it says had been synced."""
+        entries = await self._offload.run(self._files.entries, self._directory)
+        for snapshot_file in reversed(snapshots_among(entries)):
+            name = snapshot_name(snapshot_file.last_seq)
+            try:
+                snapshot = await load_snapshot(self._files, self._offload, self._directory, name, self.name)
+                segments = await self._offload.run(self._segments_of, snapshot)
+            except (OSError, Unusable) as e:
+                logger.info("Book %r: %s; the log is read instead", self.name, e)
+                continue
+            if self._learn_assets is not None:
+                await self._learn_assets()
+            for segment in segments:
+                self.log.replace_last(segment)
+            self.state, self._segment = snapshot.state, segments[-1]
+            self._durable = self.state.last_seq
+            self.news.fire()
+            return
+
+    def _segments_of(self, snapshot: Snapshot) -> list[Segment]:
+        """The segments that a snapshot speaks of, as far as it does. Blocks; raises OSError, Unusable."""
+        segments: list[Segment] = []
+        for base_seq, size, checksum in snapshot.segments:
+            name = segment_name(base_seq)
+            fd = self._files.open(self._directory / name)
+            try:
+                header, _ = self._header_in(read_all(self._files, fd, 4096, 0), base_seq)
+                if base_seq == snapshot.segments[-1][0]:
+                    fits = checksum_of(self._files, fd, 0, size) == checksum  # it may have grown since
+                else:
+                    fits = self._files.size(fd) == size
+                if header is None or not fits:
+                    raise Unusable(f"{name} is not what the snapshot knows")
+            finally:
+                self._files.close(fd)
+            segments.append(Segment(base_seq, size, header.salt))
+        return segments
 
     def _shortfall(self) -> CorruptLog:
         segment, seq = self._segment, self.state.last_seq + 1
@@ -140,17 +188,24 @@ class FollowedBook:
             data = await self._offload.run(read_all, self._files, fd, 4096, 0)
         finally:
             self._files.close(fd)
+        header, size = self._header_in(data, base_seq)
+        if header is None:
+            return None
+        self._segment = Segment(base_seq, size, header.salt)
+        self.log.replace_last(self._segment)
+        return self._segment
+
+    def _header_in(self, data: bytes, base_seq: int) -> tuple[SegmentHeader | None, int]:
+        """The header of the segment that begins at this seq, and its bytes. Raises UnsupportedFormat, CorruptLog."""
         payload = read_frame(data, 0)
         header = decode_segment_header(payload) if payload is not None else None
         if payload is None or header is None:
-            return None
+            return None, 0
         if header.version != FORMAT_VERSION:
             raise UnsupportedFormat(self._directory.parent.parent, header.version)
         if (header.book, header.base_seq) != (self.name, base_seq):
-            raise CorruptLog(self.name, name, 0, "its header is about something else")
-        self._segment = Segment(base_seq, FRAME_HEAD_BYTES + len(payload), header.salt)
-        self.log.replace_last(self._segment)
-        return self._segment
+            raise CorruptLog(self.name, segment_name(base_seq), 0, "its header is about something else")
+        return header, FRAME_HEAD_BYTES + len(payload)
 
     async def _read(self, fd: int, segment: Segment, size: int, progress: Progress | None) -> None:
         """Fold the frames that are durable; those that are not yet are read again the next time."""
@@ -187,8 +242,7 @@ class FollowedBook:
         except NoEvent as e:
             name, segment.bytes = segment_name(segment.base_seq), e.offset
             raise CorruptLog(self.name, name, e.offset, f"a frame is no event: {e.reason}") from e
-        for transaction in found:
-            self._keys[transaction.key] = self._txids[transaction.txid] = transaction.seq
+        self._keys.add([(transaction.key, transaction.seq) for transaction in found])
         offset, payload = frames[-1]
         segment.bytes = offset + FRAME_HEAD_BYTES + len(payload)
 
@@ -207,10 +261,10 @@ class FollowedBook:
             raise StoreIOError(f"Book {self.name!r} cannot be read: {e.strerror or e}.") from e
 
     async def find_key(self, key: str) -> int | None:
-        return self._keys.get(key)
+        return await self._keys.find(key, self.state.last_seq)
 
     async def find_txid(self, txid: int) -> int | None:
-        return self._txids.get(txid)
+        return await find_txid(self.state, txid)
 
     @property
     def ended(self) -> bool:

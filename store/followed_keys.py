@@ -1,0 +1,137 @@
+"""Where a key or a transaction id of a followed book is: what its writer left is used, the log is what counts.
+
+The newest keys are kept in memory, a bounded number of them. Older ones are looked for in the writer's runs, which
+may be merged away or lost at any time, and what no run covers is looked for in the log itself.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from array import array
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from pathlib import Path
+
+from .codec import KIND_TRANSACTION, decode_items, text_item
+from .columns import MASK64
+from .files import Files
+from .idempotency import KEY_RUNS
+from .offload import Offload, Pace
+from .runs import DamagedRun, Run, bloom_number, digest_of, load_run, run_name_pattern
+from .state import BookState
+
+HOT_KEYS = 100_000
+"""This many of the newest keys are at hand, and up to twice as many."""
+
+_PAGE_EVENTS = 1024
+_RUN_NAME = run_name_pattern(KEY_RUNS)
+
+Payloads = Callable[[int, int], Awaitable[Sequence[bytes]]]
+"""Up to so many payloads from a seq on."""
+
+
+class FollowedKeys:
+    """The keys of one book, up to what has been added."""
+
+    def __init__(
+        self, files: Files, offload: Offload, directory: Path, book: str, payloads: Payloads
+    ) -> None:
+        self._files, self._offload, self._directory, self._book = files, offload, directory, book
+        self._payloads = payloads
+        self._newer: dict[str, int] = {}
+        self._older: dict[str, int] = {}
+        self._first_hot: int | None = None
+        """Keys of events before this one are not in memory."""
+        self._first_newer = 0
+        self._runs: list[Run] = []
+        self._names: list[str] = []
+        self._looking = asyncio.Lock()
+
+    def add(self, named: Iterable[tuple[str, int]]) -> None:
+        """Keys with their seqs, which rise and are above all that were added before."""
+        for key, seq in named:
+            if self._first_hot is None:
+                self._first_hot = self._first_newer = seq
+            elif len(self._newer) >= HOT_KEYS:
+                self._first_hot, self._first_newer = self._first_newer, seq
+                self._older, self._newer = self._newer, {}
+            self._newer[key] = seq
+
+    async def find(self, key: str, last_seq: int) -> int | None:
+        """The seq up to `last_seq` of a key. Raises what reading the log raises."""
+        seq = self._newer.get(key) or self._older.get(key)
+        if seq is not None:
+            return seq
+        before = last_seq + 1 if self._first_hot is None else self._first_hot
+        async with self._looking:
+            covered, seq = await self._in_runs(key)
+        if seq is not None:
+            return seq if seq <= last_seq else None
+        return await self._in_log(key, covered + 1, before)
+
+    async def _in_runs(self, key: str) -> tuple[int, int | None]:
+        """How far the runs reach, and the key's seq if it is in one."""
+        digest = digest_of(key.encode(errors="surrogatepass"))
+        number = bloom_number(digest)
+        for _ in range(2):
+            try:
+                await self._load_runs()
+                for run in self._runs:
+                    if run.may_hold(number):
+                        seq = await self._offload.run(run.find, self._files, digest)
+                        if seq is not None:
+                            return 0, seq
+            except (OSError, DamagedRun):
+                self._runs, self._names = [], []  # merged away meanwhile, most likely: looked for once more
+            else:
+                return (self._runs[-1].last_seq if self._runs else 0), None
+        return 0, None
+
+    async def _load_runs(self) -> None:
+        """Take the runs there are now. Raises OSError, DamagedRun."""
+        entries = await self._offload.run(self._files.entries, self._directory)
+        names = [entry.name for entry in entries if _RUN_NAME.fullmatch(entry.name)]
+        if names == self._names:
+            return
+        known = {run.path.name: run for run in self._runs}
+        found = [
+            known.get(name) or await load_run(self._files, self._offload, self._directory / name, self._book)
+            for name in names
+        ]
+        self._runs, self._names = [], names
+        for run in sorted(found, key=lambda run: (run.first_seq, -run.last_seq)):
+            if run.first_seq == (self._runs[-1].last_seq if self._runs else 0) + 1:
+                self._runs.append(run)
+
+    async def _in_log(self, key: str, first_seq: int, before: int) -> int | None:
+        item = text_item(key)
+        pace = Pace()
+        while first_seq < before:
+            payloads = await self._payloads(first_seq, min(_PAGE_EVENTS, before - first_seq))
+            if not payloads:
+                break
+            for seq, payload in enumerate(payloads, first_seq):
+                if item in payload:
+                    items = decode_items(payload)
+                    if items is not None and items[4] == KIND_TRANSACTION and items[8] == key:
+                        return seq
+            first_seq += len(payloads)
+            if pace.due:
+                await pace.rest()
+        return None
+
+
+async def find_txid(state: BookState, txid: int) -> int | None:
+    """The seq of a transaction, newest first: a search through bytes, which takes a millisecond a chunk."""
+    wanted = array("Q", [txid >> 64, txid & MASK64]).tobytes()
+    pace = Pace()
+    for chunk in reversed(state.chunks):
+        data = chunk.txid.tobytes()
+        at = data.find(wanted)
+        while at >= 0:
+            place, beside = divmod(at, len(wanted))
+            if not beside and state.is_transaction(chunk.base_seq + place):
+                return chunk.base_seq + place
+            at = data.find(wanted, at + 1)
+        if pace.due:
+            await pace.rest()
+    return None
