@@ -7,6 +7,7 @@ Modules are imported where they are needed, so that `--version` and every plain 
 from __future__ import annotations
 
 import argparse
+import gc
 import importlib
 import os
 import sys
@@ -67,6 +68,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     except OSError as error:
         where = f" ({error.filename})" if error.filename else ""
         return _refuse(f"{error.strerror or error}{where}.")
+    finally:
+        gc.freeze()  # a ledger in memory is large: the process leaves it behind instead of taking it apart
     return code
 
 

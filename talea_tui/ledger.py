@@ -27,7 +27,7 @@ Progress: TypeAlias = Callable[[str, int, int], None]
 StoreFactory: TypeAlias = Callable[[Progress], "Awaitable[Store]"]
 
 PAUSE_BETWEEN_REFRESHES_SECONDS = 0.1
-CLOSING_SECONDS = 0.8
+CLOSING_SECONDS = 0.6
 LOOK_FOR_WRITER_SECONDS = 1.0
 GARBAGE_THRESHOLDS = (5_000, 20, 50)
 
@@ -170,8 +170,7 @@ class LedgerApp(Shell):
         writer = await store.writer_pid()
         if writer != self.writer:
             self.writer = writer
-            if isinstance(self.screen, TaleaScreen):
-                self.screen.refresh_chrome()
+            self.refresh_chrome()
 
     async def _open(self) -> None:
         from .screens.opening import OpeningScreen
@@ -249,16 +248,26 @@ class LedgerApp(Shell):
                 if isinstance(screen, TaleaScreen):
                     screen.set_class(self.instant is not None, "-past")
                     screen.note_changes(names)
-        if isinstance(self.screen, TaleaScreen):
-            self.screen.refresh_chrome()
+        self.refresh_chrome()
+
+    def refresh_chrome(self) -> None:
+        """Draw header and footer of the screen in front again; an application that leaves has none."""
+        for screen in self.screen_stack[-1:]:
+            if isinstance(screen, TaleaScreen):
+                screen.refresh_chrome()
 
     async def close_ledger(self) -> None:
         """Shut the store down, for as long as a user waits gladly."""
         store, self._store = self._store, None
-        if store is not None:
-            try:
-                await asyncio.wait_for(store.shutdown(), CLOSING_SECONDS)
-            except TimeoutError:
-                logger.warning("The ledger was still busy when the application left.")
-            except StoreError as error:
-                logger.warning("The ledger was not closed well: %s", error)
+        if store is None:
+            return
+        try:
+            async with asyncio.timeout(CLOSING_SECONDS):
+                await store.shutdown()
+                ending = [worker.wait() for worker in self.workers if worker.is_running]
+                await asyncio.gather(*ending, return_exceptions=True)
+        except TimeoutError:
+            # as a rule a snapshot that is given up: what was confirmed is in the log
+            logger.info("The ledger was still busy when the application left.")
+        except StoreError as error:
+            logger.warning("The ledger was not closed well: %s", error)

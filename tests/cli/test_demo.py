@@ -233,6 +233,25 @@ async def test_the_demo_opens_with_its_books_and_its_traffic_obeys_the_keyboard(
         assert not traffic.paused
 
 
+async def test_leaving_amid_heavy_traffic_loses_nothing_that_was_confirmed(made: Path) -> None:
+    before = sum(len(events) for events in (await everything(made)).values())
+    app = DemoApp(made, seed=7, rate=10_000, store_options=LogStoreOptions(snapshot_every=500))
+    async with app.run_test(size=(120, 30)) as pilot:
+        await until(pilot, lambda: app.traffic is not None and app.traffic.posted > 2_000)
+        await pilot.press("5", "q")
+    assert app.return_value == 0
+    for task in asyncio.all_tasks():
+        if task.get_name() == "talea-shutdown":
+            await task  # a busy machine may take longer than a user is kept waiting
+    assert app.traffic is not None
+    assert app.traffic.stopped is None
+    after = sum(len(events) for events in (await everything(made)).values())
+    assert after - before >= app.traffic.posted
+    async with await LogTaleaStore.open(made) as store:
+        for book in BOOKS:
+            await store.verify(book.NAME)
+
+
 async def test_another_ledger_is_refused_where_the_demo_opens(tmp_path: Path) -> None:
     async with await LogTaleaStore.open(tmp_path):
         pass

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
+import threading
 from pathlib import Path
 
 import pytest
 
-from store import LogTaleaStore
+from store import LogStoreOptions, LogTaleaStore
+from store.files import Files
 from talea_tui.app import TaleaApp
 from talea_tui.screens.opening import OpeningScreen
 from talea_tui.settings import Settings
@@ -93,6 +96,37 @@ async def test_leaving_while_opening_frees_the_directory(directory: Path):
         await pilot.press("ctrl+q")
     async with await LogTaleaStore.open(directory):
         pass
+
+
+class HangingFiles(Files):
+    """A disk on which a sync takes as long as `goes_on` is clear."""
+
+    def __init__(self) -> None:
+        self.goes_on, self.hangs = threading.Event(), threading.Event()
+        self.goes_on.set()
+
+    def sync(self, fd: int) -> None:
+        if not self.goes_on.is_set():
+            self.hangs.set()
+            self.goes_on.wait()
+        super().sync(fd)
+
+
+async def test_a_disk_that_hangs_keeps_nobody_and_what_it_got_is_there_later(directory: Path):
+    disk = HangingFiles()
+    store = await LogTaleaStore.open_with(directory, LogStoreOptions(), files=disk)
+    app = TaleaApp(store=store)
+    async with app.run_test(size=(100, 24)) as pilot:
+        disk.goes_on.clear()
+        posting = asyncio.ensure_future(store.commit(transfer("expenses:food", "assets:bank", 1_999)))
+        await until(pilot, disk.hangs.is_set)
+        await pilot.press("q")
+    assert app.return_value == 0
+    assert not posting.done()
+    disk.goes_on.set()
+    await store.shutdown()
+    async with await LogTaleaStore.open(directory) as again:
+        assert (await again.book(BOOK)).last_seq == (await posting).seq
 
 
 async def test_the_last_book_and_screen_come_back(directory: Path, tmp_path: Path):
