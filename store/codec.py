@@ -17,11 +17,11 @@ minor units, positive for debit, negative for credit.
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from hashlib import blake2b
 from struct import Struct
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 from uuid import UUID
 
 import cbor2
@@ -50,6 +50,8 @@ from .model import (
     TransactionPosted,
 )
 
+T = TypeVar("T")
+
 FORMAT_VERSION = 1
 SALT_BYTES = 8
 SEGMENT_MAGIC = "talea segment"
@@ -61,7 +63,8 @@ METADATA_DEPTH_MAX = 64
 # array head, salt, synced, seq, at, kind
 _PREFIX = Struct(">BB8sBQBQBQB")
 PREFIX_BYTES = _PREFIX.size
-_SALT_AT, _SYNCED_AT, _SEQ_AT, _AT_AT, _KIND_AT = 2, 11, 20, 29, 37
+_IDENTITY = Struct(">8sxQxQ")
+_SALT_AT, _SEQ_AT, _AT_AT = 2, 20, 29
 _ARRAY, _BYTES, _UINT64, _NINT64 = 0x80, 0x40, 0x1B, 0x3B
 _ITEMS = {KIND_TRANSACTION: 12, KIND_ASSET: 11, KIND_ACCOUNT: 11}
 _U64 = Struct(">Q")
@@ -150,15 +153,15 @@ def read_prefix(payload: bytes | memoryview) -> Prefix | None:
 
 def is_event(payload: bytes, salt: bytes, seq: int) -> bool:
     """Whether this is the event of a seq in the segment of that salt; quicker than `read_prefix`."""
-    return payload[_SALT_AT : _SALT_AT + SALT_BYTES] == salt and payload[_SEQ_AT : _SEQ_AT + 8] == _U64.pack(
+    return payload[_SALT_AT : _SALT_AT + SALT_BYTES] == salt and payload[_SEQ_AT : _SEQ_AT + 8] == pack_seq(
         seq
     )
 
 
-def synced_in(payload: bytes) -> int:
-    """The last seq that was durable when this event was written."""
-    synced: int = _U64.unpack_from(payload, _SYNCED_AT)[0]
-    return synced
+def read_identity(payload: bytes) -> tuple[bytes, int, int]:
+    """(salt, synced, seq) of what is long enough for an event; quicker than `read_prefix`. Raises struct.error."""
+    identity: tuple[bytes, int, int] = _IDENTITY.unpack_from(payload, _SALT_AT)
+    return identity
 
 
 def salt_marks(salt: bytes) -> tuple[bytes, ...]:
@@ -379,18 +382,19 @@ def transaction_fields_fault(items: list[Any]) -> str | None:
     return None
 
 
-def checked_postings(items: list[Any], accounts: int) -> list[tuple[int, int]]:
-    """(account's index, signed amount) of each posting in the items of a kind 1 payload. Raises Malformed."""
+def checked_postings(items: list[Any], accounts: Sequence[T]) -> list[tuple[T, int]]:
+    """(account, signed amount) of each posting in the items of a kind 1 payload. Raises Malformed."""
     fault = transaction_fields_fault(items)
     if fault is not None:
         raise Malformed(fault)
-    flat = items[9]
-    postings = list(zip(flat[::2], flat[1::2], strict=True))
-    for index, amount in postings:
-        if type(index) is not int or not 0 <= index < accounts:
+    postings = []
+    numbers = iter(items[9])
+    for index, amount in zip(numbers, numbers, strict=True):
+        if type(index) is not int or not 0 <= index < len(accounts):
             raise Malformed("a posting to an account that was not opened")
         if type(amount) is not int or not amount or not -AMOUNT_LIMIT < amount < AMOUNT_LIMIT:
             raise Malformed("a posting without an amount")
+        postings.append((accounts[index], amount))
     return postings
 
 

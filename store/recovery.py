@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import re
 from pathlib import Path
+from struct import error as StructError
 from typing import NamedTuple
 from zlib import crc32
 
@@ -17,10 +18,9 @@ from .codec import (
     SegmentHeader,
     decode_segment_header,
     encode_segment_header,
-    is_event,
+    read_identity,
     read_prefix,
     salt_marks,
-    synced_in,
 )
 from .columns import CHUNK_EVENTS
 from .errors import CorruptLog, UnsupportedFormat
@@ -357,7 +357,12 @@ class _Opening:
             new: list[bytes] = []
             new_at = start
             for payload in payloads:
-                if not is_event(payload, salt, next_seq):
+                try:
+                    found_salt, synced, seq = read_identity(payload)
+                except StructError:
+                    sound = False
+                    break
+                if found_salt != salt or seq != next_seq:
                     prefix = read_prefix(payload)
                     if prefix is None or prefix.salt != salt:
                         sound = False
@@ -366,7 +371,6 @@ class _Opening:
                     raise CorruptLog(
                         book.name, name, offset, f"seq {prefix.seq} stands where seq {next_seq} belongs"
                     )
-                synced = synced_in(payload)
                 if synced > self._proven:
                     self._proven = synced
                 offset += FRAME_HEAD_BYTES + len(payload)
@@ -404,8 +408,9 @@ class _Opening:
             found = book.state.fold(payloads, offset)
         except NoEvent as e:
             raise CorruptLog(book.name, segment, e.offset, f"a frame is no event: {e.reason}") from e
-        book.keys.add([(t.key, t.seq) for t in found if t.seq > book.keys.persisted])
-        book.txids.add([(t.txid, t.seq) for t in found if t.seq > book.txids.persisted])
+        keys_from, txids_from = book.keys.persisted, book.txids.persisted
+        book.keys.add([(t.key, t.seq) for t in found if t.seq > keys_from])
+        book.txids.add([(t.txid, t.seq) for t in found if t.seq > txids_from])
 
     async def _refuse_if_synced(self, segment: Segment, offset: int, size: int, seq: int) -> None:
         """A bad frame is a tear unless something later shows that its seq had been synced."""
@@ -447,6 +452,7 @@ class _Opening:
             # derived, and about another history: made anew from the columns
             book.txids.discard()
             await self._add_txids(1, state.last_seq)
+        state.settle()
         self._tell(state.last_seq, self._all_bytes)
 
     async def _add_txids(self, first_seq: int, last_seq: int) -> None:

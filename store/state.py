@@ -277,6 +277,8 @@ class BookState:
         self._end_batch()
 
     def _apply(self, batch: Sequence[Event], times: list[int], offset: int) -> int:
+        if not batch:
+            return offset
         room = CHUNK_EVENTS - self.last_seq % CHUNK_EVENTS
         if len(batch) > room:
             offset = self._apply(batch[:room], times[:room], offset)
@@ -363,55 +365,53 @@ class BookState:
     def fold(self, payloads: Sequence[bytes], offset: int) -> list[Replayed]:
         """Apply events read back from the log, the first frame at byte `offset` of its segment; the transactions.
 
-        Raises NoEvent; what stands before that is applied then.
+        `settle` ends it. Raises NoEvent; what stands before that is applied then.
         """
         found: list[Replayed] = []
         waiting: list[Replayed] = []
         times: list[int] = []
+        by_index = self.by_index
         head, seq, at = self.head, self.last_seq, self.last_at
-        fault: NoEvent | None = None
-        end = offset
+        end, fault = offset, None
         for payload in payloads:
             try:
                 items = decode_items_checked(payload)
-                if not at <= items[3] < MICROS_END:
+                time = items[3]
+                if not at <= time < MICROS_END:
                     raise Malformed("its time runs backwards")
-                if items[4] != KIND_TRANSACTION and waiting:
+                at = time
+                if items[4] == KIND_TRANSACTION:
+                    legs, txid = checked_postings(items, by_index), items[5]
+                    number = int.from_bytes(txid, "big")
+                    event = Replayed(seq + 1, payload, legs, None, items[8], number, txid, items[7])
+                    waiting.append(event)
+                    times.append(time)
+                else:
                     # what follows may be about the account that is opened here
                     offset = self._apply(waiting, times, offset)
+                    found += waiting
                     waiting, times = [], []
-                event = self._replayed(seq + 1, payload, items)
+                    offset = self._apply([self._read_definition(seq + 1, payload, items)], [time], offset)
             except (ValueError, TypeError, IndexError, KeyError, OverflowError) as e:
                 fault = NoEvent(end, str(e))
                 break
-            seq, at = seq + 1, items[3]
             head = sha256(head + payload).digest()
+            seq += 1
             end += FRAME_HEAD_BYTES + len(payload)
-            if event.legs is None:
-                offset = self._apply([event], [at], offset)
-            else:
-                waiting.append(event)
-                times.append(at)
-                found.append(event)
-        if waiting:
-            self._apply(waiting, times, offset)
-            for event in waiting:
-                for account, _ in event.legs or ():
-                    account.tip = account.net
+        self._apply(waiting, times, offset)
         self.head, self.head_seq = head, seq
         if fault is not None:
             raise fault
-        return found
+        return found + waiting
 
-    def _replayed(self, seq: int, payload: bytes, items: list[Any]) -> Replayed:
+    def settle(self) -> None:
+        """All has been read back; the next may be decided."""
+        for account in self.by_index:
+            account.tip = account.net
+
+    def _read_definition(self, seq: int, payload: bytes, items: list[Any]) -> Replayed:
         """Raises Malformed."""
-        kind = items[4]
-        if kind == KIND_TRANSACTION:
-            by_index = self.by_index
-            legs = [(by_index[index], signed) for index, signed in checked_postings(items, len(by_index))]
-            txid = items[5]
-            return Replayed(seq, payload, legs, None, items[8], int.from_bytes(txid, "big"), txid, items[7])
-        if kind == KIND_ASSET:
+        if items[4] == KIND_ASSET:
             return Replayed(seq, payload, None, decode_asset(items))
         index, definition, config = decode_account(self.name, items)
         if index != len(self.by_index) or definition.id.path in self.accounts:

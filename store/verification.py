@@ -89,7 +89,7 @@ class _Sums:
             items = decode_items_checked(payload)
             if items[4] == KIND_TRANSACTION:
                 net, debits, rows = self.net, self.debits, self.rows
-                for index, signed in checked_postings(items, len(net)):
+                for index, signed in checked_postings(items, range(len(net))):
                     net[index] += signed
                     rows[index] += 1
                     if signed > 0:
