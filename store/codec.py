@@ -252,9 +252,8 @@ def credit_head(index: int) -> bytes:
     return _dumps(index) + bytes((_NINT64,))
 
 
-AMOUNT_NARROW = 2**64
-"""Amounts below this are written with 8 bytes."""
 narrow_amount = _U64.pack
+"""Raises struct.error for what needs more than 8 bytes."""
 
 
 def wide_posting(index: int, signed: int) -> bytes:

@@ -31,8 +31,11 @@ logger = logging.getLogger("store")
 
 KEY_RUNS, TXID_RUNS = "idem-", "index-txid-"
 RUNS_MAX = 8
-_SHARDS = 64
-"""Many small dicts: the growth of one large dict would hold the loop for tens of milliseconds."""
+_SHARDS = 48
+"""Many small dicts: the growth of one large dict would hold the loop for tens of milliseconds.
+
+So many that a generation of half a million names, the default, ends just before its dicts would grow once more.
+"""
 
 Name = TypeVar("Name", str, int)
 

@@ -6,6 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from functools import lru_cache
+from struct import error as StructError
 from typing import Any, ClassVar, TypeAlias
 from uuid import UUID
 
@@ -14,7 +15,6 @@ import msgspec
 
 from .account import Account
 from .codec import (
-    AMOUNT_NARROW,
     EMPTY_ARRAY,
     EMPTY_MAP,
     ENVELOPE_MAX_BYTES,
@@ -38,7 +38,6 @@ from .model import (
     NAME_MAX_BYTES,
     AccountId,
     AccountOpened,
-    Amount,
     AssetDef,
     Direction,
     ExternalRef,
@@ -239,12 +238,11 @@ def check_transaction(
     legs: list[tuple[Account, int]] | None = []
     item = bytearray(postings_head(len(postings)))
     for posting in postings:
-        if type(posting) is not Posting:
-            raise InvalidTransaction(f"a posting is a {type(posting).__name__}")
-        account_id, amount, direction = posting.account, posting.amount, posting.direction
-        if type(amount) is not Amount:
-            raise InvalidTransaction(f"a posting's amount is a {type(amount).__name__}")
-        signed, asset = amount.minor, amount.asset
+        try:
+            account_id, amount, direction = posting.account, posting.amount, posting.direction
+            signed, asset = amount.minor, amount.asset
+        except AttributeError:
+            raise InvalidTransaction(_posting_fault(posting)) from None
         if type(signed) is not int or not 0 < signed < AMOUNT_LIMIT:
             raise InvalidTransaction(_minor_fault(signed))
         if direction is _CREDIT:
@@ -262,12 +260,13 @@ def check_transaction(
             legs = None
         elif legs is not None:
             legs.append((account, signed))
-            if not -AMOUNT_NARROW < signed < AMOUNT_NARROW:
+            try:
+                if signed > 0:
+                    item += account.debit_head + narrow_amount(signed)
+                else:
+                    item += account.credit_head + narrow_amount(-1 - signed)
+            except StructError:
                 item += wide_posting(account.index, signed)
-            elif signed > 0:
-                item += account.debit_head + narrow_amount(signed)
-            else:
-                item += account.credit_head + narrow_amount(-1 - signed)
         if asset != first_asset:
             mixed = mixed or first_asset is not None
             first_asset = first_asset or asset
@@ -296,6 +295,12 @@ def check_transaction(
     print8 = fingerprint(content if canonical is details else start + canonical)
     body = transaction_body(txid_bytes, occurred, print8, text_item(key), content)
     return Request(t, key, txid, txid_bytes, metadata, legs, print8, body)
+
+
+def _posting_fault(posting: object) -> str:
+    if type(posting) is not Posting:
+        return f"a posting is a {type(posting).__name__}"
+    return f"a posting's amount is a {type(posting.amount).__name__}"
 
 
 def _minor_fault(minor: object) -> str:
