@@ -77,6 +77,13 @@ APP: tuple[Action, ...] = (
         palette=False,
     ),
     Action("app.back", ("left",), "Back", "Come back to where you were.", "back"),
+    Action(
+        "app.reopen",
+        (),
+        "Reopen the book",
+        "Bring back a book that stopped or is damaged; the storage screen shows how it goes.",
+        "reopen_book",
+    ),
     Action("app.theme", ("T",), "Theme", "Next theme: dark, light, ansi.", "next_theme"),
     Action(
         "app.signs",
@@ -466,6 +473,14 @@ STORAGE: tuple[Action, ...] = (
     ),
     Action(
         "storage.verify_all", ("V",), "Verify all", "Prove every book, one after the other.", "verify_all"
+    ),
+    Action(
+        "storage.reopen",
+        ("r",),
+        "Reopen",
+        "Bring back a book that stopped or is damaged, once its disk or its files are mended.",
+        "reopen",
+        footer=True,
     ),
     Action("storage.backup", ("B",), "Backup", "Copy the ledger to a new directory.", "backup", footer=True),
     Action("storage.cancel", ("x",), "Cancel", "Stop the work under way.", "cancel_work"),

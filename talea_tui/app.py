@@ -235,6 +235,14 @@ class TaleaApp(LedgerApp):
     def action_live(self) -> None:
         self.show_instant(None)
 
+    async def action_reopen_book(self) -> None:
+        """Reopen the current book if it stopped, else the first that did."""
+        stopped = [name for name, info in self.books.items() if info.writer != "running"]
+        if stopped:
+            await self.go("storage", reopen=self.book if self.book in stopped else stopped[0])
+        else:
+            self.tell("Every book takes postings; there is nothing to reopen.")
+
     # Everything else that is global
 
     async def action_help(self) -> None:
@@ -270,7 +278,7 @@ class TaleaApp(LedgerApp):
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         if action == "live":
             return self.instant is not None
-        if action in ("go", "as_of", "find_transaction", "palette", "toggle_signs"):
+        if action in ("go", "as_of", "find_transaction", "palette", "toggle_signs", "reopen_book"):
             return self.is_open
         return True
 

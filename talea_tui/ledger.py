@@ -97,8 +97,9 @@ class LedgerApp(Shell):
             return f"This ledger is only followed here, {writer}; post where it is open."
         info = self.books.get(book or self.book or "")
         if info is not None and info.writer != "running":
+            why = printable(info.error or info.writer, 300)
             return (
-                f"Book {printable(info.name, 60)} is read only: {printable(info.error or info.writer, 300)}"
+                f"Book {printable(info.name, 60)} is read only: {why} Reopen it on the storage screen (7, r)."
             )
         return None
 

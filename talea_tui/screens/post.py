@@ -71,6 +71,7 @@ class PostScreen(TaleaScreen):
         self.receipt = ""
         self.posting = False
         self._insisted: set[Field] = set()
+        self._was_closed = False
         self._offered_for: Field | None = None
         self._uses: list[DescriptionUse] = []
         self._saving: Timer | None = None
@@ -207,13 +208,16 @@ class PostScreen(TaleaScreen):
     def _show_bar(self, assessment: Assessment) -> None:
         lines = [(difference.sentence, tone_of(difference)) for difference in assessment.differences]
         why = self.app.why_read_only(self.book)
+        if self._was_closed and why is None:
+            self.refusals.pop(FORM, None)  # it can be tried again
+        self._was_closed = why is not None
         if FORM in self.refusals:
             lines.append((f"✗ {printable(self.refusals[FORM], 500)}", "$error"))
-        elif why is not None:
+        if why is not None:
             lines.append((f"■ {printable(why, 500)}", "$warning"))
         elif self.posting:
             lines.append(("posting…", "$accent"))
-        elif assessment.ready:
+        elif assessment.ready and FORM not in self.refusals:
             lines.append(("enter posts this entry   esc keeps it as a draft", "bold $accent"))
         elif self.receipt and self.draft.blank:
             lines.append((f"✓ {self.receipt}", "$success"))

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol, cast
+from typing import Any, Protocol, TypeAlias, cast
 
 from textual import events, on
 from textual.app import ComposeResult
@@ -23,7 +23,6 @@ from ..formatting import (
     format_age,
     format_bytes,
     format_count,
-    format_duration,
     format_micros,
     format_rate,
     printable,
@@ -32,13 +31,17 @@ from ..formatting import (
 from ..widgets.keys import bindings_for
 from ..widgets.pane_title import PaneTitle
 from ..widgets.virtual_table import Cell, Column, Row, VirtualTable
+from ..widgets.work import Work
 from .ask import Ask
 from .base import TaleaScreen
+
+Doing: TypeAlias = Callable[[Work], Awaitable[str]]
+"""Long work: told where to note how far it is; what it came to, in a sentence."""
+Progress: TypeAlias = Callable[[str, int, int], None]
 
 SAMPLE_SECONDS = 0.5
 PROGRESS_SECONDS = 0.1
 SAMPLES_KEPT = 240
-_BAR_CELLS = 24
 _SPARK_CELLS = 72
 _LABEL_CELLS = 10
 
@@ -60,13 +63,10 @@ COLUMNS = (
 class OnDisk(Protocol):
     """What a store that keeps files offers beyond `Store`."""
 
-    async def snapshot_now(self, book: str) -> None: ...
+    async def snapshot_now(self, book: str, progress: Progress | None = None) -> None: ...
 
     async def verify(
-        self,
-        book: str,
-        against: tuple[int, str] | None = None,
-        progress: Callable[[str, int, int], None] | None = None,
+        self, book: str, against: tuple[int, str] | None = None, progress: Progress | None = None
     ) -> None: ...
 
 
@@ -76,6 +76,10 @@ class Copyable(Protocol):
     async def backup(
         self, target: str | Path, progress: Callable[[int, int], None] | None = None
     ) -> dict[str, Any]: ...
+
+
+class GivenUp(Exception):
+    """The user cancelled; raised where the work tells how far it is."""
 
 
 @dataclass
@@ -94,53 +98,6 @@ class History:
         self.queued.append(info.queued)
 
 
-@dataclass
-class Verification:
-    """One book being read again; `seq` of `last_seq` are done."""
-
-    book: str
-    began: float
-    seq: int = 0
-    last_seq: int = 0
-
-    def told(self, book: str, seq: int, last_seq: int) -> None:
-        self.seq, self.last_seq = seq, last_seq
-
-    def text(self, now: float) -> str:
-        """`verifying payments ███░░ 60 %  600,000 of 1,000,000  812,000/s  1 s left  x cancels`."""
-        took = max(0.001, now - self.began)
-        done = f"{format_count(self.seq)} of {format_count(self.last_seq)}  {format_rate(self.seq / took)}"
-        return _progress_text(f"verifying {printable(self.book, 40)}", self.seq, self.last_seq, done, took)
-
-
-@dataclass
-class Copying:
-    """The ledger being copied to `target`; `done` of `total` bytes are there."""
-
-    target: Path
-    began: float
-    done: int = 0
-    total: int = 0
-
-    def told(self, done: int, total: int) -> None:
-        self.done, self.total = done, total
-
-    def text(self, now: float) -> str:
-        """`copying ███░░ 60 %  1.2 GB of 2.0 GB  210 MB/s  4 s left  x cancels`."""
-        took = max(0.001, now - self.began)
-        rate = format_bytes(int(self.done / took))
-        done = f"{format_bytes(self.done)} of {format_bytes(self.total)}  {rate}/s"
-        return _progress_text("copying", self.done, self.total, done, took)
-
-
-def _progress_text(what: str, done: int, total: int, told: str, took: float) -> str:
-    share = done / total if total else 0.0
-    filled = int(share * _BAR_CELLS)
-    bar = "█" * filled + "░" * (_BAR_CELLS - filled)
-    left = f"  {format_duration(took / share - took)} left" if share else ""
-    return f"{what}  {bar} {int(share * 100):3d} %  {told}{left}  x cancels"
-
-
 class StorageScreen(TaleaScreen):
     SCOPE = "storage"
     BINDINGS = bindings_for("storage")
@@ -154,11 +111,10 @@ class StorageScreen(TaleaScreen):
         self.detail = Static(id="store-detail", markup=False)
         self.work = Static(id="store-work", markup=False)
         self.infos: list[BookInfo] = []
-        self.verification: Verification | None = None
-        self.copying: Copying | None = None
+        self.under_way: Work | None = None
         self._histories: dict[str, History] = {}
         self._results: dict[str, str] = {}
-        self._work = ""
+        self._said = ""
 
     def compose_body(self) -> ComposeResult:
         with Container(id="storage"):
@@ -180,8 +136,18 @@ class StorageScreen(TaleaScreen):
     def on_screen_resume(self, event: events.ScreenResume) -> None:
         super().on_screen_resume(event)
         self._sampling.resume()
-        if self._under_way is not None:
+        if self.under_way is not None:
             self._painting.resume()
+
+    async def arrive(self, reopen: str | None = None, **arrival: Any) -> None:
+        """Show the books; `reopen` names one that is to be brought back."""
+        if reopen is None:
+            return
+        await self.sample()
+        names = [info.name for info in self.infos]
+        if reopen in names:
+            self.table.move_to(names.index(reopen))
+            self.action_reopen()
 
     @property
     def current(self) -> BookInfo | None:
@@ -284,15 +250,17 @@ class StorageScreen(TaleaScreen):
             writer = elsewhere if info.error is None else writer
         else:
             files += [_counted(info.snapshots, "snapshot"), _counted(info.runs, "key run")]
+        facts = [("writer", writer)]
         if info.error is not None:
-            writer = f"{writer}: {printable(info.error, 1_000)}"
-        facts = [
-            ("writer", writer),
+            again = "" if self.app.is_followed else "; r reopens it"
+            facts = [("writer", f"■ {writer}{again}"), ("why", printable(info.error, 1_000))]
+        facts += [
             ("head", f"seq {format_count(info.head[0])}  {info.head[1]}"),
             ("on disk", f"{format_bytes(info.bytes_on_disk)} in {', '.join(files)}"),
         ]
         if info.last_at is not None:
             facts.append(("last", format_age(info.last_at, self.app.now())))
+        facts += self._snapshot_facts(info)
         if result := self._results.get(info.name):
             facts.append(("checked", result))
         facts += [
@@ -303,30 +271,72 @@ class StorageScreen(TaleaScreen):
             facts.append(("repaired", "nothing; the log was whole when it was opened"))
         return facts
 
+    def _snapshot_facts(self, info: BookInfo) -> list[tuple[str, str]]:
+        """A line a snapshot, the newest first."""
+        lines = []
+        for file in reversed(info.snapshot_files):
+            since = info.last_seq - file.last_seq
+            lines.append(
+                f"seq {format_count(file.last_seq)}  {format_age(file.written_at, self.app.now())}  "
+                f"{format_bytes(file.bytes)}  "
+                + (f"{_counted(since, 'event')} since" if since else "nothing since")
+            )
+        return [("snapshots" if not number else "", line) for number, line in enumerate(lines)]
+
     # Work
 
     def _say(self, text: str) -> None:
-        self._work = text
+        self._said = text
         self._show_work()
 
     def _show_work(self) -> None:
-        text = self._work
-        if self._under_way is not None:
-            text = self._under_way.text(asyncio.get_running_loop().time())
+        text = self._said
+        if self.under_way is not None:
+            text = self.under_way.text(asyncio.get_running_loop().time())
         self.work.display = bool(text)
         self.work.update(Content(printable(text, 1_000)))
 
-    @property
-    def _under_way(self) -> Verification | Copying | None:
-        return self.verification or self.copying
-
     def _is_busy(self) -> bool:
         """Whether something is under way already; the user has been told then."""
-        if self.verification is not None:
-            self.app.tell(f"{self.verification.book} is being verified; x cancels that.")
-        elif self.copying is not None:
-            self.app.tell(f"A backup to {self.copying.target} is under way; x cancels that.")
-        return self._under_way is not None
+        if self.under_way is not None:
+            what = self.under_way.what
+            self.app.tell(f"{what[0].upper()}{what[1:]} is under way; x cancels that.")
+        return self.under_way is not None
+
+    def _begin(self, work: Work, doing: Doing, given_up: Callable[[Work], str]) -> None:
+        """Do something long; its outcome, or what is said when it was cancelled, stays in the bottom line."""
+        self.under_way = work
+        self._painting.resume()
+        self._show_work()
+        self.run_worker(self._do(work, doing, given_up), group="work")
+
+    async def _do(self, work: Work, doing: Doing, given_up: Callable[[Work], str]) -> None:
+        said = ""
+        try:
+            said = await doing(work)
+        except StoreError as error:
+            if not self.is_seen:  # else it is told, and stays, in the bottom line
+                self.app.refuse(error)
+            said = f"✗ {error}"
+        except GivenUp:
+            said = given_up(work)
+        except asyncio.CancelledError:
+            said = given_up(work)
+            raise
+        finally:
+            self.under_way = None
+            if self.is_mounted:
+                self._painting.pause()
+                self._say(said)
+                self._show_detail()
+        await self.sample()
+
+    @staticmethod
+    def _work(what: str, total: int = 0, **traits: bool) -> Work:
+        return Work(what, asyncio.get_running_loop().time(), total, **traits)
+
+    def _took(self, work: Work) -> str:
+        return format_micros((asyncio.get_running_loop().time() - work.began) * 1e6)
 
     def _on_disk(self) -> OnDisk | None:
         if self.app.is_followed:
@@ -341,24 +351,56 @@ class StorageScreen(TaleaScreen):
 
     def action_snapshot(self) -> None:
         info, store = self.current, self._on_disk()
-        if info is not None and store is not None:
-            self.run_worker(self._snapshot(store, info), group="snapshot")
-
-    async def _snapshot(self, store: OnDisk, info: BookInfo) -> None:
-        self._say(f"Writing a snapshot of {info.name}…")
-        began = asyncio.get_running_loop().time()
-        try:
-            await store.snapshot_now(info.name)
-        except StoreError as error:
-            self.app.refuse(error)
-            self._say(f"✗ No snapshot of {info.name}: {error}")
+        if info is None or store is None or self._is_busy():
             return
-        took = asyncio.get_running_loop().time() - began
-        self._say(
-            f"✓ Snapshot of {info.name} covers at least seq {format_count(info.last_seq)}, "
-            f"written in {format_micros(took * 1e6)}"
+        name, last_seq = info.name, info.last_seq
+
+        async def doing(work: Work) -> str:
+            def told(book: str, seq: int, last: int) -> None:
+                work.told(seq, last)
+                if work.cancelled:
+                    raise GivenUp
+
+            await store.snapshot_now(name, told)
+            return (
+                f"✓ Snapshot of {name} covers at least seq {format_count(last_seq)}, "
+                f"written in {self._took(work)}"
+            )
+
+        self._begin(
+            self._work(f"snapshot of {printable(name, 40)}", last_seq, heeds=True),
+            doing,
+            lambda work: f"The snapshot of {name} was cancelled; nothing of it stays",
         )
-        await self.sample()
+
+    def action_reopen(self) -> None:
+        info = self.current
+        if info is None or self._is_busy():
+            return
+        if self.app.is_followed:
+            self.app.refuse("This ledger is only followed here; reopen the book where it is open.")
+            return
+        if info.writer == "running":
+            self.app.tell(f"{printable(info.name, 40)} takes postings; there is nothing to reopen.")
+            return
+        name = info.name
+
+        async def doing(work: Work) -> str:
+            await self.app.store.reopen(name, lambda book, seq, last: work.told(seq, last))
+            found = await self.app.store.book(name)
+            if found is None:
+                return f"✓ {name} is open again; it is empty"
+            mended = f"; {'; '.join(found.repairs)}" if found.repairs else ""
+            return (
+                f"✓ {name} takes postings again; everything up to seq {format_count(found.last_seq)} "
+                f"was there{mended}"
+            )
+
+        self._begin(
+            self._work(f"reopening {printable(name, 40)}", info.last_seq),
+            doing,
+            lambda work: f"{name} was not reopened; it stays read only",
+        )
 
     def action_verify(self) -> None:
         info = self.current
@@ -370,80 +412,58 @@ class StorageScreen(TaleaScreen):
 
     def _verify_books(self, infos: list[BookInfo]) -> None:
         store = self._on_disk()
-        if store is None:
+        if not infos or store is None or self._is_busy():
             return
-        if self._is_busy():
-            return
-        self.run_worker(self._verify(store, infos), group="verify")
-
-    async def _verify(self, store: OnDisk, infos: list[BookInfo]) -> None:
-        loop = asyncio.get_running_loop()
         said: list[str] = []
-        self._painting.resume()
-        try:
+
+        async def doing(work: Work) -> str:
             for info in infos:
-                began = loop.time()
-                running = self.verification = Verification(info.name, began, last_seq=info.last_seq)
-                self._show_work()
+                work.what, work.began = self._verifying(info), asyncio.get_running_loop().time()
+                work.told(0, info.last_seq)
                 try:
-                    await store.verify(info.name, progress=running.told)
+                    await store.verify(info.name, progress=lambda book, seq, last: work.told(seq, last))
                 except StoreError as error:
                     self.app.refuse(error)
                     self._results[info.name] = f"✗ {printable(str(error), 500)}"
                 else:
-                    self._results[info.name] = (
-                        f"✓ {_counted(max(running.seq, info.last_seq), 'event')} read again and proven "
-                        f"in {format_micros((loop.time() - began) * 1e6)}"
-                    )
+                    events = _counted(max(work.done, info.last_seq), "event")
+                    self._results[info.name] = f"✓ {events} read again and proven in {self._took(work)}"
                 said.append(f"{info.name}: {self._results[info.name]}")
-        except asyncio.CancelledError:
-            stopped = self.verification
-            if stopped is not None:
-                said.append(
-                    f"{stopped.book}: cancelled at seq {format_count(stopped.seq)}, nothing was changed"
-                )
-            raise
-        finally:
-            self.verification = None
-            if self.is_mounted:
-                self._painting.pause()
-                self._say("   ".join(said[-3:]))
-                self._show_detail()
-        await self.sample()
+            return "   ".join(said[-3:])
+
+        def given_up(work: Work) -> str:
+            told = f"{work.what}: cancelled at seq {format_count(work.done)}, nothing was changed"
+            return "   ".join([*said, told][-3:])
+
+        self._begin(self._work(self._verifying(infos[0]), infos[0].last_seq), doing, given_up)
+
+    @staticmethod
+    def _verifying(info: BookInfo) -> str:
+        return f"verifying {printable(info.name, 40)}"
 
     def action_backup(self) -> None:
         if not hasattr(self.app.store, "backup"):
             self.app.refuse("This ledger is not kept in files, so there is nothing to copy.")
         elif not self._is_busy():
-            self.run_worker(self._backup(cast(Copyable, self.app.store)), group="backup")
+            self.run_worker(self._backup(cast(Copyable, self.app.store)), group="question")
 
     async def _backup(self, store: Copyable) -> None:
         target = await self._ask_target()
         if target is None or self._is_busy():
             return
-        loop = asyncio.get_running_loop()
-        began = loop.time()
-        running = self.copying = Copying(target, began)
-        self._painting.resume()
-        said = ""
-        try:
-            manifest = await store.backup(target, running.told)
-        except StoreError as error:
-            self.app.refuse(error)
-            said = f"✗ No backup: {error}"
-        except asyncio.CancelledError:
-            said = f"The backup was cancelled; {target} is not whole, and has no manifest"
-            raise
-        else:
-            said = (
+
+        async def doing(work: Work) -> str:
+            manifest = await store.backup(target, work.told)
+            return (
                 f"✓ {_counted(len(manifest['books']), 'book')}, {format_bytes(manifest['bytes'])} "
-                f"copied to {target} in {format_micros((loop.time() - began) * 1e6)}"
+                f"copied to {target} in {self._took(work)}"
             )
-        finally:
-            self.copying = None
-            if self.is_mounted:
-                self._painting.pause()
-                self._say(said)
+
+        self._begin(
+            self._work("copying", in_bytes=True),
+            doing,
+            lambda work: f"The backup was cancelled; {target} is not whole, and has no manifest",
+        )
 
     async def _ask_target(self) -> Path | None:
         """A directory that is not there or empty; None when there is to be no backup."""
@@ -469,10 +489,12 @@ class StorageScreen(TaleaScreen):
         return None if answer is None else Path(answer).expanduser().absolute()  # noqa: ASYNC240
 
     def action_cancel_work(self) -> None:
-        if self._under_way is None:
+        if self.under_way is None:
             self.app.tell("Nothing is under way.")
-        else:
-            self.workers.cancel_group(self, "verify" if self.verification is not None else "backup")
+            return
+        self.under_way.cancelled = True
+        if not self.under_way.heeds:
+            self.workers.cancel_group(self, "work")
 
     def action_copy_head(self) -> None:
         info = self.current

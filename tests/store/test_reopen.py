@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import errno
-import os
 from collections.abc import AsyncIterator
 from contextlib import aclosing, asynccontextmanager
 from pathlib import Path
@@ -26,29 +24,17 @@ from store import (
 from store.protocol import Store
 from tests.support.build import BOOK, asset, definition, household, transfer
 from tests.support.disk import append, book_directory, cut, flip, frames, segments
-from tests.support.faulty_files import FaultyFiles
+from tests.support.faulty_files import FailingDisk
 from tests.support.ledgers import opened, pay, written
 from tests.support.observe import differences, events_of, observe
 
 OTHER = "studio"
 
 
-class Disk(FaultyFiles):
-    """Fails the calls of these names for as long as they are named."""
-
-    def __init__(self, root: Path) -> None:
-        super().__init__(root)
-        self.failing: set[str] = set()
-        self.code = errno.EIO
-        self.fails = lambda call, n: (
-            OSError(self.code, os.strerror(self.code)) if call in self.failing else None
-        )
-
-
 @asynccontextmanager
-async def ledger(directory: Path, **options: object) -> AsyncIterator[tuple[LogTaleaStore, Disk]]:
+async def ledger(directory: Path, **options: object) -> AsyncIterator[tuple[LogTaleaStore, FailingDisk]]:
     """Two books at seq 13, and the disk under them."""
-    disk = Disk(directory)
+    disk = FailingDisk(directory)
     async with await LogTaleaStore.open_with(directory, LogStoreOptions(**options), files=disk) as store:  # type: ignore[arg-type]
         for book in (BOOK, OTHER):
             await household(store, book)
@@ -57,7 +43,7 @@ async def ledger(directory: Path, **options: object) -> AsyncIterator[tuple[LogT
         disk.failing.clear()
 
 
-async def failing_sync(store: LogTaleaStore, disk: Disk) -> None:
+async def failing_sync(store: LogTaleaStore, disk: FailingDisk) -> None:
     """Stop the writer of `BOOK`; the entry with the key "lost" is refused."""
     disk.failing.add("sync")
     with pytest.raises(StoreIOError):

@@ -238,3 +238,15 @@ class FaultyFiles(Files):
                 self._walk(path, random, left)
             else:
                 left[name] = node.synced if random is None else node.mixed(random)
+
+
+class FailingDisk(FaultyFiles):
+    """Fails the calls of these names, with this code, for as long as they are named."""
+
+    def __init__(self, root: Path) -> None:
+        super().__init__(root)
+        self.failing: set[str] = set()
+        self.code = errno.EIO
+        self.fails = lambda call, n: (
+            OSError(self.code, os.strerror(self.code)) if call in self.failing else None
+        )

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, cast
 
@@ -12,12 +14,16 @@ from textual.pilot import Pilot
 
 from store import CorruptLog, LogStoreOptions, LogTaleaStore
 from talea_tui.app import TaleaApp
+from talea_tui.formatting import format_bytes
 from talea_tui.screens.storage import StorageScreen
 from talea_tui.screens.tail import TailScreen
 from talea_tui.settings import Settings
 from tests.support.build import BOOK, household, transfer
 from tests.support.memory_store import MemoryStore
 from tests.tui.conftest import OpenApp, screen_text, settle
+
+NOW = datetime(2026, 11, 22, 14, 2, 11, tzinfo=UTC).timestamp()
+"""What the application's clock shows."""
 
 
 async def opened(directory: Path, payments: int = 40) -> LogTaleaStore:
@@ -93,6 +99,46 @@ async def test_snapshot_now_writes_one_and_says_what_it_covers(open_app: OpenApp
         assert list((tmp_path / "books" / BOOK).glob("snapshot-*.snap"))
 
 
+async def test_each_snapshot_is_listed_with_its_seq_age_and_size(open_app: OpenApp, tmp_path: Path) -> None:
+    store = await opened(tmp_path)
+    await store.snapshot_now(BOOK)
+    await store.commit(transfer("assets:cash", "income:salary", 5))
+    for path in (tmp_path / "books" / BOOK).glob("snapshot-*.snap"):
+        os.utime(path, (NOW - 7200, NOW - 7200))
+    await store.snapshot_now(BOOK)
+    await store.commit_batch([transfer("assets:cash", "income:salary", n) for n in (6, 7)])
+    async with open_app(store, size=(120, 30), settings=on_storage()) as pilot:
+        older, newer = (info for info in (await store.book(BOOK)).snapshot_files)  # type: ignore[union-attr]
+        lines = [line.split() for line in text(pilot).splitlines() if " since" in line]
+        assert lines[0][:3] == ["snapshots", "seq", "48"]
+        assert lines[0][-3:] == ["2", "events", "since"]
+        assert " ".join(lines[1]).startswith("seq 47 2 h ago")
+        assert format_bytes(older.bytes) in " ".join(lines[1])
+        assert lines[1][-3:] == ["3", "events", "since"]
+        assert newer.last_seq == 48
+
+
+class Stuck(MemoryStore):
+    """Its snapshot tells a quarter again and again until it is given up."""
+
+    async def snapshot_now(self, book: str, progress: Any = None) -> None:
+        while True:
+            await asyncio.sleep(0)
+            progress(book, 250_000, 1_000_000)
+
+
+async def test_a_long_snapshot_shows_how_far_it_is_and_can_be_cancelled(open_app: OpenApp) -> None:
+    store = Stuck()
+    await household(store)
+    async with open_app(store, size=(120, 30), settings=on_storage()) as pilot:
+        await pilot.press("s")
+        await until(pilot, lambda: "250,000 of 1,000,000" in text(pilot))
+        for said in ("snapshot of household", "25 %", "█", "/s", "left", "x cancels"):
+            assert said in text(pilot)
+        await pilot.press("x")
+        await until(pilot, lambda: "was cancelled; nothing of it stays" in text(pilot))
+
+
 async def test_verify_proves_a_whole_log_and_says_so(open_app: OpenApp, tmp_path: Path) -> None:
     store = await opened(tmp_path)
     async with open_app(store, size=(120, 30), settings=on_storage()) as pilot:
@@ -151,7 +197,7 @@ async def test_a_long_verification_shows_how_far_it_is_and_can_be_cancelled(open
             assert said in text(pilot)
         await pilot.press("v")
         await settle(pilot)
-        assert "is being verified" in text(pilot)
+        assert "Verifying household is under way" in text(pilot)
         await pilot.press("x")
         await until(pilot, lambda: "cancelled at seq 500,000" in text(pilot))
         assert store.was_cancelled

@@ -1,0 +1,38 @@
+"""Long work under way, told in one line: how far it is, how fast, how long it will take, and how to stop it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ..formatting import format_bytes, format_count, format_duration, format_rate
+
+_BAR_CELLS = 24
+
+
+@dataclass
+class Work:
+    """`what` is printable text; `done` of `total` are events, or bytes with `in_bytes`."""
+
+    what: str
+    began: float
+    total: int = 0
+    done: int = 0
+    in_bytes: bool = False
+    heeds: bool = False
+    """Whether it looks at `cancelled` where it tells how far it is; else its task is cancelled."""
+    cancelled: bool = False
+
+    def told(self, done: int, total: int) -> None:
+        self.done, self.total = done, total
+
+    def text(self, now: float) -> str:
+        """`verifying payments  ███░░  60 %  600,000 of 1,000,000  812,000/s  1 s left  x cancels`."""
+        took = max(0.001, now - self.began)
+        count = format_bytes if self.in_bytes else format_count
+        rate = f"{format_bytes(int(self.done / took))}/s" if self.in_bytes else format_rate(self.done / took)
+        share = min(1.0, self.done / self.total) if self.total else 0.0
+        filled = int(share * _BAR_CELLS)
+        bar = "█" * filled + "░" * (_BAR_CELLS - filled)
+        left = f"  {format_duration(took / share - took)} left" if share else ""
+        told = f"{count(self.done)} of {count(self.total)}  {rate}"
+        return f"{self.what}  {bar} {int(share * 100):3d} %  {told}{left}  x cancels"
