@@ -305,7 +305,9 @@ class LogTaleaStore(LedgerReads):
         request = check_transaction(transaction, writer.state.accounts)
         if writer.full:
             await writer.wait_for_room()
-        return await writer.submit(request)  # type: ignore[no-any-return]
+        answer = writer.submit(request)
+        del request  # else a refusal's frames would hold it, out of sight of the collector of cycles
+        return await answer  # type: ignore[no-any-return]
 
     async def commit_batch(self, transactions: Sequence[Transaction]) -> list[Committed | StoreError]:
         self._refuse_if_closed()

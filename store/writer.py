@@ -357,18 +357,20 @@ class BookWriter:
     @staticmethod
     def _answer(job: Job, answer: Committed | StoreError | None) -> None:
         sink = job.sink
+        if isinstance(answer, StoreError):
+            # its frames hold the job, which the collector of cycles does not see
+            answer.__traceback__ = None
         if job.place >= 0:
             sink.put(job.place, answer)
         elif not sink.done():
             if isinstance(answer, StoreError):
-                # its frames hold the job, which the collector of cycles does not see
-                sink.set_exception(answer.with_traceback(None))
+                sink.set_exception(answer)
             else:
                 sink.set_result(answer)
 
     def _failure(self, outcome: str, e: OSError) -> StoreIOError:
         error = StoreIOError(f"Book {self.name!r}: {e.strerror or e}; {outcome}.")
-        error.__cause__ = e
+        error.__cause__ = e.with_traceback(None)
         return error
 
     # ------------------------------------------------------------ stopping

@@ -1,0 +1,54 @@
+"""What was refused is let go of: no cycle holds it that the collector, which looks away, would have to break."""
+
+from __future__ import annotations
+
+import errno
+import gc
+import weakref
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from store import LogStoreOptions, LogTaleaStore, StoreError, Transaction
+from tests.support.build import household, transfer
+from tests.support.faulty_files import FaultyFiles, every, never
+from tests.support.ledgers import opened, pay
+
+TO, SOURCE = "assets:cash", "income:salary"
+
+
+async def refused(store: Any, transaction: Transaction, batched: bool) -> weakref.ref[Any]:
+    """Post what is refused; a witness of whether something still holds it."""
+    if batched:
+        (answer,) = await store.commit_batch([transaction])
+        assert isinstance(answer, StoreError)
+    else:
+        with pytest.raises(StoreError):
+            await store.commit(transaction)
+    return weakref.ref(transaction.id)
+
+
+@pytest.mark.parametrize("batched", [False, True])
+async def test_what_the_ledgers_rules_refused_is_let_go_of(tmp_path: Path, batched: bool) -> None:
+    async with opened(tmp_path / "ledger") as store:
+        await household(store)
+        await pay(store, 1)
+        witness = await refused(store, transfer(TO, SOURCE, 7, key="key 0"), batched)
+        await pay(store, 1, start=1)
+        gc.collect()
+        assert witness() is None
+
+
+@pytest.mark.parametrize("batched", [False, True])
+async def test_what_a_full_disk_refused_is_let_go_of(tmp_path: Path, batched: bool) -> None:
+    files = FaultyFiles(tmp_path / "ledger")
+    async with await LogTaleaStore.open_with(files.root, LogStoreOptions(), files=files) as store:
+        await household(store)
+        files.fails = every("write", errno.ENOSPC)
+        witness = await refused(store, transfer(TO, SOURCE, 7), batched)
+        files.fails = never
+        await pay(store, 1)
+        gc.collect()  # what the writer's frames held
+        gc.collect()  # and then what that held
+        assert witness() is None
