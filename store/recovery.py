@@ -29,7 +29,7 @@ from .frames import FRAME_HEAD_BYTES, frame, read_frame
 from .idempotency import KEY_RUNS, TXID_RUNS, KeyIndex
 from .offload import Offload, Pace
 from .protocol import Progress
-from .runs import run_name_pattern
+from .runs import DamagedRun, digest_of, run_name_pattern
 from .segments import (
     SEGMENT_NAME,
     WINDOW_BYTES,
@@ -448,12 +448,34 @@ class _Opening:
             )
         if book.header_wanted is None and found < book.segments[-1].base_seq:
             book.unproven_from = 0  # a header alone: neither it nor its name need have been synced
-        if book.txids.persisted > state.last_seq:
+        if not await self._txid_runs_fit():
             # derived, and about another history: made anew from the columns
             book.txids.discard()
             await self._add_txids(1, state.last_seq)
         state.settle()
         self._tell(state.last_seq, self._all_bytes)
+
+    async def _txid_runs_fit(self) -> bool:
+        """Whether each run ends with the transaction that the log has there: then both tell one history."""
+        book, state = self._book, self._book.state
+        for run in book.txids.runs:
+            if run.last_seq > state.last_seq:
+                return False
+            seq = run.last_seq
+            while seq >= run.first_seq and not state.is_transaction(seq):
+                seq -= 1
+            if seq < run.first_seq:
+                if run.count:
+                    return False
+                continue
+            digest = digest_of(_txid_bytes(state.txid_of(seq)))
+            try:
+                if await self._offload.run(run.find, self._files, digest) != seq:
+                    return False
+            except (OSError, DamagedRun) as e:
+                logger.warning("Book %r: %s; its ids are indexed anew", book.name, e)
+                return False
+        return True
 
     async def _add_txids(self, first_seq: int, last_seq: int) -> None:
         """Index transaction ids from the columns."""

@@ -7,6 +7,7 @@ import os
 import re
 from bisect import bisect_right
 from collections.abc import AsyncGenerator
+from errno import EEXIST
 from pathlib import Path
 from typing import NamedTuple
 from zlib import crc32
@@ -34,8 +35,8 @@ WINDOW_BYTES = 2**20
 GROUP_FRAMES = 64
 
 
-class DiskFull(Exception):
-    """Nothing of a batch was kept; once there is room the same writer goes on."""
+class NothingWritten(Exception):
+    """Nothing of a batch was kept; once its cause is gone, as a full disk is, the same writer goes on."""
 
     def __init__(self, error: OSError) -> None:
         self.error = error
@@ -85,7 +86,7 @@ class SegmentLog:
     def append(self, data: bytes, first_seq: int) -> Appended:
         """Write and sync whole frames; `advance` makes them part of the log. Blocks.
 
-        Raises DiskFull when nothing was kept; any other OSError is fatal.
+        Raises NothingWritten when nothing was kept; any other OSError is fatal.
         """
         if self._new_salt is not None:
             return self._append_to_new(data, first_seq, self._new_salt)
@@ -97,7 +98,7 @@ class SegmentLog:
         except OSError as e:
             self._files.truncate(self._fd, segment.bytes)
             if e.errno in FULL:
-                raise DiskFull(e) from e
+                raise NothingWritten(e) from e
             raise
         self._sync(self._fd, segment.bytes)
         return Appended(segment, segment.bytes, segment.bytes + len(data), crc32(data, segment.checksum))
@@ -106,6 +107,10 @@ class SegmentLog:
         header = frame(encode_segment_header(self._book, first_seq, salt))
         path = self.directory / segment_name(first_seq)
         first_of_book = not self.segments
+        if first_of_book and os.path.lexists(self.directory) and not self.directory.is_dir():
+            raise NothingWritten(
+                FileExistsError(EEXIST, f"{self.directory} is in the way of its directory; move it elsewhere")
+            )
         fd: int | None = None
         try:
             if first_of_book:
@@ -115,7 +120,7 @@ class SegmentLog:
         except OSError as e:
             self._remove_new(path, fd, first_of_book)
             if e.errno in FULL and not isinstance(e, SyncError):
-                raise DiskFull(e) from e
+                raise NothingWritten(e) from e
             raise
         try:
             self._sync(fd, 0)

@@ -27,7 +27,7 @@ from .protocol import Progress
 from .recovery import Examined
 from .requests import Definition, Request
 from .runs import DamagedRun
-from .segments import Appended, DiskFull, Segment, SegmentLog
+from .segments import Appended, NothingWritten, Segment, SegmentLog
 from .snapshots import KEPT, Image, snapshot_name, snapshots_among, write_snapshot
 from .state import BookState
 from .subscriptions import Ring, Signal
@@ -278,7 +278,7 @@ class BookWriter:
                 if pace.due:
                     await pace.rest()
             appended, seconds = await write
-        except DiskFull as e:
+        except NothingWritten as e:
             self.state.forget_batch(batch)
             for job in waiting:
                 self._answer(job, self._failure("nothing was posted", e.error))

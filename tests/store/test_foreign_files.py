@@ -1,0 +1,107 @@
+"""Files that stand where the ledger's own belong, or are another ledger's, and disks that answer in little pieces."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from store import AccountCfg, AlreadyExists, CorruptLog, LogTaleaStore, StoreIOError
+from store.files import Files
+from tests.support.build import BOOK, asset, definition, household, transfer, txid
+from tests.support.disk import book_directory, cut, frames, runs, segments
+from tests.support.ledgers import opened, pay, refused, seen, spilled, written
+
+
+async def test_a_file_named_like_a_book_is_named_and_stops_nobody(tmp_path: Path) -> None:
+    directory = await written(tmp_path / "ledger")
+    in_the_way = directory / "books" / "shop"
+    in_the_way.write_text("shopping list")
+    async with opened(directory) as store:
+        for _ in range(2):
+            with pytest.raises(StoreIOError, match=r"books/shop is in the way .*; nothing was posted"):
+                await store.open_account(definition("a", book="shop"), AccountCfg())
+        assert in_the_way.read_text() == "shopping list"
+        assert await store.book("shop") is None
+        in_the_way.rename(tmp_path / "list")
+        await store.open_account(definition("a", book="shop"), AccountCfg())
+        assert (await store.book("shop")).writer == "running"
+
+
+async def test_a_file_in_place_of_the_registry_is_named_and_stops_nobody(tmp_path: Path) -> None:
+    (tmp_path / "books").mkdir()
+    (tmp_path / "books" / "_system").write_text("")
+    async with await LogTaleaStore.open(tmp_path) as store:
+        with pytest.raises(StoreIOError, match="_system is in the way"):
+            await store.register_asset(asset("EUR"))
+        (tmp_path / "books" / "_system").unlink()
+        await store.register_asset(asset("EUR"))
+
+
+async def with_ids(directory: Path, first: int, same: int = 0) -> Path:
+    """A ledger whose 40 transactions have ids counted from `first`, after `same` that any such ledger has."""
+    async with opened(directory, idem_hot_cap=4, snapshot_every=0) as store:
+        await household(store)
+        for n in range(40):
+            id = txid(1 + n if n < same else first + n)
+            await store.commit(transfer("assets:cash", "income:salary", 1, key=f"key {n}", id=id))
+        await store.snapshot_now(BOOK)
+    return directory
+
+
+@pytest.mark.parametrize("same", [0, 30])
+async def test_ids_indexed_from_another_history_are_indexed_anew(tmp_path: Path, same: int) -> None:
+    ours = await with_ids(tmp_path / "ours", 1_000, same)
+    theirs = await with_ids(tmp_path / "theirs", 2_000, same)
+    for run in book_directory(ours, BOOK).glob("index-txid-*.run"):
+        run.unlink()
+    for run in book_directory(theirs, BOOK).glob("index-txid-*.run"):
+        shutil.copy(run, book_directory(ours, BOOK))
+    async with opened(ours) as store:
+        for n in range(same, 40):
+            found = await store.transaction(txid(1_000 + n))
+            assert (found.transaction.id, found.transaction.idempotency_key) == (txid(1_000 + n), f"key {n}")
+            assert await store.transaction(txid(2_000 + n)) is None
+        with pytest.raises(AlreadyExists):
+            await store.commit(transfer("assets:cash", "income:salary", 1, id=txid(1_039)))
+        await store.commit(transfer("assets:cash", "income:salary", 1, id=txid(2_039)))
+
+
+async def test_a_run_beyond_a_gap_still_tells_that_the_log_was_longer(tmp_path: Path) -> None:
+    directory = await written(tmp_path / "ledger", 40)
+    for start, count in ((40, 0), (40, 12)):
+        async with opened(directory) as store:
+            await pay(store, count, start)
+            await store.snapshot_now(BOOK)
+    first, _ = runs(directory, BOOK)
+    for file in [*book_directory(directory, BOOK).glob("snapshot-*"), first]:
+        file.unlink()
+    (log,) = segments(directory, BOOK)
+    cut(log, frames(log.read_bytes())[20].end)
+    error = await refused(directory)
+    assert "had been durable" in str(error)
+
+
+class PiecemealFiles(Files):
+    """Reads as little at a time as a disk may."""
+
+    def read(self, fd: int, count: int, offset: int) -> bytes:
+        return super().read(fd, min(count, 7), offset)
+
+
+async def test_a_disk_that_reads_in_little_pieces_shows_the_same(tmp_path: Path) -> None:
+    directory, _ = await spilled(tmp_path / "ledger")
+    whole = await seen(directory)
+    assert await seen(directory, files=PiecemealFiles()) == whole
+    async with opened(directory, files=PiecemealFiles()) as store:
+        await store.verify(BOOK)
+
+
+async def test_damage_is_not_taken_for_a_short_read(tmp_path: Path) -> None:
+    directory = await written(tmp_path / "ledger", segment_max=1)
+    first = segments(directory, BOOK)[0]
+    cut(first, 10)
+    for files in (Files(), PiecemealFiles()):
+        with pytest.raises(CorruptLog, match="header"):
+            await seen(directory, files=files)
