@@ -64,7 +64,7 @@ METADATA_DEPTH_MAX = 64
 _PREFIX = Struct(">BB8sBQBQBQB")
 PREFIX_BYTES = _PREFIX.size
 _IDENTITY = Struct(">8sxQxQ")
-_SALT_AT, _SEQ_AT, _AT_AT = 2, 20, 29
+_SALT_AT, _SEQ_AT, _AT_AT, _KIND_AT = 2, 20, 29, 37
 _ARRAY, _BYTES, _UINT64, _NINT64 = 0x80, 0x40, 0x1B, 0x3B
 _ITEMS = {KIND_TRANSACTION: 12, KIND_ASSET: 11, KIND_ACCOUNT: 11}
 _U64 = Struct(">Q")
@@ -162,6 +162,11 @@ def read_identity(payload: bytes) -> tuple[bytes, int, int]:
     """(salt, synced, seq) of what is long enough for an event; quicker than `read_prefix`. Raises struct.error."""
     identity: tuple[bytes, int, int] = _IDENTITY.unpack_from(payload, _SALT_AT)
     return identity
+
+
+def kind_in(payload: bytes) -> int:
+    """The kind of an event."""
+    return payload[_KIND_AT]
 
 
 def salt_marks(salt: bytes) -> tuple[bytes, ...]:

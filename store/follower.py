@@ -19,9 +19,11 @@ from .backup import BackupProgress, copy_ledger
 from .codec import (
     FORMAT_VERSION,
     KIND_ACCOUNT,
+    PREFIX_BYTES,
     SegmentHeader,
     decode_segment_header,
-    read_prefix,
+    kind_in,
+    read_identity,
 )
 from .errors import CorruptLog, InvalidBook, StoreError, StoreIOError, StoreReadOnly, UnsupportedFormat
 from .files import Files, read_all
@@ -216,18 +218,21 @@ class FollowedBook:
         async for start, payloads in frame_groups(self._files, self._offload, fd, segment.bytes, size):
             offset = start
             for payload in payloads:
-                prefix = read_prefix(payload)
-                wanted = state.last_seq + len(waiting) + 1
-                if prefix is None or prefix.salt != segment.salt or prefix.seq != wanted:
+                if len(payload) < PREFIX_BYTES:
+                    return
+                salt, synced, seq = read_identity(payload)
+                if salt != segment.salt or seq != state.last_seq + len(waiting) + 1:
                     return
                 waiting.append((offset, payload))
                 offset += FRAME_HEAD_BYTES + len(payload)
-                if prefix.synced > self._durable:
-                    self._durable = prefix.synced
+                if synced > self._durable:
+                    self._durable = synced
             durable = self._durable - state.last_seq
             if durable > 0 and waiting:
                 known = waiting[:durable]
-                if self._learn_assets is not None and any(_opens_account(payload) for _, payload in known):
+                if self._learn_assets is not None and any(
+                    kind_in(payload) == KIND_ACCOUNT for _, payload in known
+                ):
                     await self._learn_assets()
                 self._fold(segment, known)
                 waiting = waiting[durable:]
@@ -292,11 +297,6 @@ def _size(path: Path) -> int:
 
 def _glances(books: Sequence[FollowedBook]) -> list[tuple[int, int, int] | None]:
     return [book.glance() for book in books]
-
-
-def _opens_account(payload: bytes) -> bool:
-    prefix = read_prefix(payload)
-    return prefix is not None and prefix.kind == KIND_ACCOUNT
 
 
 class FollowedLedger(LedgerReads):

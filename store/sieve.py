@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
-from .codec import KIND_ACCOUNT, KIND_ASSET, KIND_TRANSACTION, AccountTable, decode_items_checked, read_prefix
+from .codec import KIND_ACCOUNT, KIND_ASSET, KIND_TRANSACTION, AccountTable, decode_items_checked, kind_in
 from .model import AccountOpened, AssetRegistered, TransactionPosted
 from .protocol import Sieve
 
@@ -36,11 +36,8 @@ class Strainer:
 
     def lets_pass(self, payload: bytes) -> bool:
         """Whether an event may be looked for. Raises Malformed and its kin for what may be no event."""
-        kinds = self._kinds
-        if kinds is not None:
-            prefix = read_prefix(payload)
-            if prefix is not None and prefix.kind not in kinds:
-                return False
+        if self._kinds is not None and kind_in(payload) not in self._kinds:
+            return False
         if self._posting is None and not self._plain and not self._special:
             return True
         items = decode_items_checked(payload)
