@@ -41,9 +41,10 @@ from .names import SYSTEM_BOOK, check_book_name
 from .offload import Offload, Pace
 from .protocol import Progress
 from .reading import LedgerReads
+from .replay import NoEvent, replay
 from .segments import Segment, SegmentLog, checksum_of, frame_groups, segment_name
 from .snapshots import Snapshot, Unusable, load_snapshot, snapshot_name, snapshots_among
-from .state import BookState, NoEvent
+from .state import BookState
 from .subscriptions import Signal, Watchers
 from .verification import Extent
 from .watermark import read_watermark
@@ -243,7 +244,7 @@ class FollowedBook:
 
     def _fold(self, segment: Segment, frames: list[tuple[int, bytes]]) -> None:
         try:
-            found = self.state.fold([payload for _, payload in frames], frames[0][0])
+            found = replay(self.state, [payload for _, payload in frames], frames[0][0])
         except NoEvent as e:
             name, segment.bytes = segment_name(segment.base_seq), e.offset
             raise CorruptLog(self.name, name, e.offset, f"a frame is no event: {e.reason}") from e

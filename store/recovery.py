@@ -29,6 +29,7 @@ from .frames import FRAME_HEAD_BYTES, frame, read_frame
 from .idempotency import KEY_RUNS, TXID_RUNS, KeyIndex
 from .offload import Offload, Pace
 from .protocol import Progress
+from .replay import NoEvent, replay
 from .runs import DamagedRun, digest_of, run_name_pattern
 from .segments import (
     SEGMENT_NAME,
@@ -40,7 +41,7 @@ from .segments import (
     segment_name,
 )
 from .snapshots import CHUNK_NAME, SNAPSHOT_NAME, Snapshot, Unusable, load_snapshot
-from .state import BookState, NoEvent
+from .state import BookState
 from .watermark import WATERMARK_NAME
 
 logger = logging.getLogger("store")
@@ -405,7 +406,7 @@ class _Opening:
         """Apply events that no snapshot covers, and index what no run holds."""
         book = self._book
         try:
-            found = book.state.fold(payloads, offset)
+            found = replay(book.state, payloads, offset)
         except NoEvent as e:
             raise CorruptLog(book.name, segment, e.offset, f"a frame is no event: {e.reason}") from e
         keys_from, txids_from = book.keys.persisted, book.txids.persisted

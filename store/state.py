@@ -19,15 +19,7 @@ import msgspec
 
 from .account import Account
 from .codec import (
-    KIND_ASSET,
-    KIND_TRANSACTION,
-    MICROS_END,
     AccountTable,
-    Malformed,
-    checked_postings,
-    decode_account,
-    decode_asset,
-    decode_items_checked,
     encode_account,
     encode_asset,
     from_micros,
@@ -78,14 +70,6 @@ class Replayed(msgspec.Struct, gc=False, eq=False):
 
 
 Event: TypeAlias = Request | Definition | Replayed
-
-
-class NoEvent(Exception):
-    """The frame at byte `offset` is sound but holds no event that could stand there; `reason` says why."""
-
-    def __init__(self, offset: int, reason: str) -> None:
-        super().__init__(reason)
-        self.offset, self.reason = offset, reason
 
 
 class BookState:
@@ -269,20 +253,21 @@ class BookState:
 
     def apply(self, batch: Sequence[Event], offset: int) -> int:
         """The next of a batch are durable, the first frame at byte `offset` of its segment; where the last ends."""
-        return self._apply(batch, [self._at] * len(batch), offset)
+        return self.apply_at(batch, [self._at] * len(batch), offset)
 
     def end_batch(self) -> None:
         """All of a batch has been applied."""
         self.head, self.head_seq = self._tip_head, self._tip_seq
         self._end_batch()
 
-    def _apply(self, batch: Sequence[Event], times: list[int], offset: int) -> int:
+    def apply_at(self, batch: Sequence[Event], times: list[int], offset: int) -> int:
+        """As `apply`, for events with commit times of their own; the chain of digests is left to the caller."""
         if not batch:
             return offset
         room = CHUNK_EVENTS - self.last_seq % CHUNK_EVENTS
         if len(batch) > room:
-            offset = self._apply(batch[:room], times[:room], offset)
-            return self._apply(batch[room:], times[room:], offset)
+            offset = self.apply_at(batch[:room], times[:room], offset)
+            return self.apply_at(batch[room:], times[room:], offset)
         if room == CHUNK_EVENTS:
             self.chunks.append(Chunk(self.last_seq + 1, self.rows))
             self.chunk_rows.append(self.rows)
@@ -360,63 +345,10 @@ class BookState:
         self.table.assets.append(definition.asset)
         return account
 
-    # ------------------------------------------------------------ replay
-
-    def fold(self, payloads: Sequence[bytes], offset: int) -> list[Replayed]:
-        """Apply events read back from the log, the first frame at byte `offset` of its segment; the transactions.
-
-        `settle` ends it. Raises NoEvent; what stands before that is applied then.
-        """
-        found: list[Replayed] = []
-        waiting: list[Replayed] = []
-        times: list[int] = []
-        by_index = self.by_index
-        head, seq, at = self.head, self.last_seq, self.last_at
-        end, fault = offset, None
-        for payload in payloads:
-            try:
-                items = decode_items_checked(payload)
-                time = items[3]
-                if not at <= time < MICROS_END:
-                    raise Malformed("its time runs backwards")
-                at = time
-                if items[4] == KIND_TRANSACTION:
-                    legs, txid = checked_postings(items, by_index), items[5]
-                    number = int.from_bytes(txid, "big")
-                    event = Replayed(seq + 1, payload, legs, None, items[8], number, txid, items[7])
-                    waiting.append(event)
-                    times.append(time)
-                else:
-                    # what follows may be about the account that is opened here
-                    offset = self._apply(waiting, times, offset)
-                    found += waiting
-                    waiting, times = [], []
-                    offset = self._apply([self._read_definition(seq + 1, payload, items)], [time], offset)
-            except (ValueError, TypeError, IndexError, KeyError, OverflowError) as e:
-                fault = NoEvent(end, str(e))
-                break
-            head = sha256(head + payload).digest()
-            seq += 1
-            end += FRAME_HEAD_BYTES + len(payload)
-        self._apply(waiting, times, offset)
-        self.head, self.head_seq = head, seq
-        if fault is not None:
-            raise fault
-        return found + waiting
-
     def settle(self) -> None:
         """All has been read back; the next may be decided."""
         for account in self.by_index:
             account.tip = account.net
-
-    def _read_definition(self, seq: int, payload: bytes, items: list[Any]) -> Replayed:
-        """Raises Malformed."""
-        if items[4] == KIND_ASSET:
-            return Replayed(seq, payload, None, decode_asset(items))
-        index, definition, config = decode_account(self.name, items)
-        if index != len(self.by_index) or definition.id.path in self.accounts:
-            raise Malformed("an account opened twice or out of order")
-        return Replayed(seq, payload, None, (index, definition, config))
 
     # ------------------------------------------------------------ reads by seq
 
