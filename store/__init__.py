@@ -8,9 +8,9 @@ Nothing is acknowledged before its bytes are synced; idempotency keys never forg
 for at any past instant. README.md beside this file tells the guarantees and the bytes on disk.
 
 Reading order: `model` (the nouns), `errors`, `protocol` (the operations); `codec` and `frames` (bytes), `requests`
-(what callers pass), `columns`, `account` and `state` (one book in memory), `replay`; `segments`, `recovery`, `snapshots`,
-`runs` and `idempotency` (its files); `writer`, `subscriptions`, `sieve`, `reading`, `log_store`; `verification`, `backup`,
-`follower` and `followed_keys` (a ledger that another process writes).
+(what callers pass), `columns`, `account` and `state` (one book in memory), `replay`; `segments`, `recovery`,
+`snapshots`, `runs` and `idempotency` (its files); `writer`, `subscriptions`, `sieve`, `reading`, `log_store`;
+`verification`, `backup`, `follower` and `followed_keys` (a ledger that another process writes).
 """
 
 from .errors import (
