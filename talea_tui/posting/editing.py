@@ -22,6 +22,9 @@ _KIND_WORDS = {
     AccountKind.CLEARING: ("clearing", "suspense", "transfer", "transfers", "transit"),
 }
 
+_ONE_SIDED = (AccountKind.EXPENSE, AccountKind.INCOME)
+"""Kinds seldom posted against their usual side: several purchases and one payment are more common."""
+
 
 def prefill(draft: Draft, use: DescriptionUse, precisions: Mapping[str, int]) -> bool:
     """Take accounts, sides and, as hints, amounts of the last use; False when rows were typed already."""
@@ -73,6 +76,9 @@ def expected_side(draft: Draft, assessment: Assessment, number: int, usage: Usag
     row = draft.rows[number]
     if row.debit.strip() or row.credit.strip():
         return Direction.DEBIT if row.debit.strip() else Direction.CREDIT
+    account = assessment.rows[number].account
+    if account is not None and row.hint_side is None and account.definition.kind in _ONE_SIDED:
+        return account.config.normal_side or Direction.DEBIT
     missing = missing_amount(assessment, number)
     if missing is not None:
         return missing[0]

@@ -21,6 +21,7 @@ from store import (
 )
 
 from ..formatting import format_amount, printable
+from ..interop.currencies import known
 from ..widgets.choice import Choice
 from ..widgets.entry_field import EntryField
 from ..widgets.keys import bindings_for
@@ -39,10 +40,8 @@ COLUMNS = (
 )
 CLASSES = ("fiat", "crypto", "commodity")
 EMPTY = "No asset is registered yet. Press n to register one, such as USD with 2 decimals."
-_USUAL_PRECISION = {
-    "JPY": 0, "KRW": 0, "CLP": 0, "VND": 0, "KWD": 3, "BHD": 3, "TND": 3, "BTC": 8, "ETH": 18, "SOL": 9,
-}  # fmt: skip
-_CRYPTO = {"BTC": ("bitcoin", "Bitcoin"), "ETH": ("ethereum", "Ether"), "SOL": ("solana", "Solana")}
+COMMODITY_DECIMALS = 2
+"""Of what nobody knows; shares and hours come in fractions."""
 
 
 def class_words(asset_class: AssetClass) -> tuple[str, str]:
@@ -119,47 +118,39 @@ class RegisterAssetScreen(FormDialog):
     def __init__(self, id: str = "") -> None:
         super().__init__()
         self.asset_id = id
-        self._precision_touched = False
+        self._guessed = _guess(id)
 
     def fields(self) -> Iterator[tuple[str, str, Widget]]:
-        known = self.asset_id.upper()
+        guess = self._guessed
         yield "id", "asset", EntryField(self.asset_id, name="id", placeholder="USD")
-        yield "class", "class", Choice(CLASSES, "crypto" if known in _CRYPTO else "fiat")
-        yield "precision", "decimals", EntryField(self._usual(known), name="precision", placeholder="0 to 30")
-        yield (
-            "name",
-            "name",
-            EntryField(_CRYPTO.get(known, ("", ""))[1], name="name", placeholder="US dollar"),
-        )
-        network = _CRYPTO.get(known, ("", ""))[0]
-        yield "network", "network", EntryField(network, name="network", placeholder="for crypto: ethereum")
+        yield "class", "class", Choice(CLASSES, guess["class"])
+        yield "precision", "decimals", EntryField(guess["precision"], name="precision", placeholder="0 to 30")
+        yield "name", "name", EntryField(guess["name"], name="name", placeholder="empty: its id")
+        network = EntryField(guess["network"], name="network", placeholder="for crypto: ethereum")
+        yield "network", "network", network
         yield (
             "native",
             "token id",
             EntryField("", name="native", placeholder="for a token: its address there"),
         )
 
-    def _usual(self, id: str) -> str:
-        return str(_USUAL_PRECISION.get(id.upper(), 2))
+    def on_mount(self) -> None:
+        if self.asset_id:
+            self.set_focus(self.field("class"))
 
     @on(Input.Changed)
     def follow_id(self, event: Input.Changed) -> None:
-        precision = self.query_one("#form-precision", EntryField)
-        if event.input.name == "id" and not self._precision_touched:
-            precision.put(self._usual(self.text("id")))
-            self._guess_network()
-        elif event.input.name == "precision" and precision.value != self._usual(self.text("id")):
-            self._precision_touched = True
-
-    def _guess_network(self) -> None:
-        """Fill in what everyone knows of a coin, and take it back when the id becomes another."""
-        network, name = _CRYPTO.get(self.text("id").upper(), ("", ""))
-        for field, guessed, others in (("network", network, 0), ("name", name, 1)):
-            widget = self.query_one(f"#form-{field}", EntryField)
-            if not widget.value or widget.value in {known[others] for known in _CRYPTO.values()}:
+        """Fill in what everyone knows of an asset, where the user has not said otherwise."""
+        if event.input.name != "id":
+            return
+        guess = _guess(self.text("id"))
+        for name, guessed in guess.items():
+            widget = self.field(name)
+            if isinstance(widget, EntryField) and widget.value == self._guessed[name]:
                 widget.put(guessed)
-        if network:
-            self.query_one("#form-class", Choice).value = "crypto"
+            elif isinstance(widget, Choice) and widget.value == self._guessed[name]:
+                widget.value = guessed
+        self._guessed = guess
 
     def about(self) -> str:
         precision = self.text("precision")
@@ -198,3 +189,15 @@ class RegisterAssetScreen(FormDialog):
             self.app.assets[id] = asset
             self.app.tell(f"Registered {printable(id, 40)} with {precision} decimals.")
             self.dismiss(id)
+
+
+def _guess(id: str) -> dict[str, str]:
+    """What the fields of the form are to be for an id, by their names."""
+    of = known(id.upper())
+    word, network = class_words(of.asset_class)
+    if isinstance(of.asset_class, Crypto):
+        network = of.asset_class.network
+    if not id or isinstance(of.asset_class, Commodity):
+        word = "commodity" if len(id) > 3 else "fiat"
+        return {"class": word, "precision": str(COMMODITY_DECIMALS), "name": "", "network": ""}
+    return {"class": word, "precision": str(of.precision), "name": of.name, "network": network}

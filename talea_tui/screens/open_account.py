@@ -50,13 +50,17 @@ class OpenAccountScreen(FormDialog):
         book = "" if self.new_book else (self.app.book or "")
         if self.new_book or not book:
             yield "book", "book", EntryField(book, name="book", placeholder="household")
-        yield "path", "account", EntryField(self.path, name="path", placeholder="Assets:Checking")
+        path = EntryField(self.path, name="path", placeholder="Assets:Checking")
+        path.select_on_focus = False  # what is there is the beginning of what is typed
+        yield "path", "account", path
         yield "asset", "asset", EntryField(self._likely_asset(self.path), name="asset", placeholder="USD")
         yield "kind", "kind", Choice(KINDS, guess_kind(self.path).value)
         yield "side", "normal side", Choice(SIDES, SIDES[0])
         yield "minimum", "minimum", EntryField("", name="minimum", placeholder="none (0: never overdrawn)")
 
     def on_mount(self) -> None:
+        if self.path and not self.path.endswith(":") and not self.new_book:
+            self.set_focus(self.field("asset"))
         self.call_later(self._learn_kin)
 
     async def _learn_kin(self) -> None:
@@ -104,8 +108,8 @@ class OpenAccountScreen(FormDialog):
         if asset is None:
             known = ", ".join(sorted(self.app.assets)[:8])
             if not known:
-                return "No asset is registered yet: enter on an unknown asset registers it."
-            return f"Registered assets: {known}. Enter on another one registers it."
+                return "No asset is registered yet: the one you name is registered when this is done."
+            return f"Registered assets: {known}. Another one is registered when this is done."
         kind = AccountKind(self.text("kind"))
         usual = kind.normal_side.value if kind.normal_side is not None else "none"
         unit = format_amount(1, asset.precision) if asset.precision else "1"
@@ -162,5 +166,4 @@ class OpenAccountScreen(FormDialog):
             return
         self.query_one("#form-asset", EntryField).put(registered)
         self._asset_touched = True
-        self.show_about()
-        self.set_focus(self.field("kind"))
+        await self.submit()

@@ -21,11 +21,7 @@ from textual.widgets import Input, Label
 
 from store import AccountId, Committed, StoredTransaction, StoreError
 
-from ..formatting import (
-    format_amount,
-    format_days_ago,
-    printable,
-)
+from ..formatting import format_amount, format_days_ago, printable
 from ..posting.assessment import (
     DESCRIPTION,
     FORM,
@@ -44,17 +40,15 @@ from ..posting.editing import expected_side, fill_missing, next_field, prefill, 
 from ..posting.history import BookHistory
 from ..posting.usage import DescriptionUse
 from ..widgets.entry_field import AmountField, EntryField
-from ..widgets.entry_form import EntryForm, EntryView, signed, tone_of
+from ..widgets.entry_form import EntryForm, EntryView, PostBar, signed, tone_of
 from ..widgets.keys import bindings_for
 from ..widgets.offers import OFFERS_MAX, Offer, Offers
 from .base import TaleaScreen
 
 logger = logging.getLogger(__name__)
 
-ROWS_MAX = 100
+ROWS_MAX, SAVE_SECONDS = 100, 0.4
 """More rows than this are for a program to post."""
-
-SAVE_SECONDS = 0.4
 
 
 class PostScreen(TaleaScreen):
@@ -382,6 +376,14 @@ class PostScreen(TaleaScreen):
         self._show()
         if not self._problem_at(at, self.read()):
             self._go_on(at)
+
+    @on(PostBar.Typed)
+    def begin_row(self, event: PostBar.Typed) -> None:
+        """Type on in the account of the row that is still blank."""
+        if self.book is not None and self.form.rows:
+            field = self.form.rows[-1].account
+            self.set_focus(field)
+            field.call_later(field.insert_text_at_cursor, event.letter)
 
     @on(AmountField.FillAsked)
     def fill(self, event: AmountField.FillAsked) -> None:

@@ -5,15 +5,19 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date
+from typing import cast
 
+from textual import events
 from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.content import Content
+from textual.message import Message
 from textual.widget import Widget
 from textual.widgets import Label
 
 from store import AccountInfo, Direction
 
+from ..actions import POST
 from ..formatting import (
     fit_amount,
     format_amount,
@@ -36,6 +40,7 @@ from ..posting.draft import Draft
 from .entry_field import EntryField
 from .entry_row import EntryRow
 from .pane_title import PaneTitle
+from .shell import Shell
 
 AMOUNT_WIDTH = 13
 BALANCE_WIDTH = 20
@@ -77,12 +82,28 @@ class PostBar(Widget, can_focus=True):
 
     DEFAULT_CSS = "PostBar { height: auto; }"
 
+    class Typed(Message):
+        """A letter that is no key of the form: the beginning of another row."""
+
+        def __init__(self, letter: str) -> None:
+            super().__init__()
+            self.letter = letter
+
     def __init__(self) -> None:
         super().__init__(id="post-bar")
         self.text = Content("")
 
     def render(self) -> Content:
         return self.text
+
+    def on_key(self, event: events.Key) -> None:
+        """Keep the letters of an account that one goes on typing from being keys of the application."""
+        shell = cast(Shell, self.app)
+        letter = event.character or ""
+        if letter.isalpha() and all(event.key not in shell.keys_of(action) for action in POST):
+            event.stop()
+            event.prevent_default()
+            self.post_message(self.Typed(letter))
 
     def say(self, lines: list[tuple[str, str]]) -> None:
         """Lines of (plain text, style)."""

@@ -111,9 +111,7 @@ async def test_the_first_account_begins_a_book_and_its_asset_is_registered_on_th
         await typed(pilot, "EUR")
         await keys(pilot, "enter", "enter", "enter", "enter")
         assert isinstance(pilot.app.screen, RegisterAssetScreen)
-        await keys(pilot, "enter", "enter", "enter", "enter", "enter", "enter")
-        assert isinstance(pilot.app.screen, OpenAccountScreen)
-        await keys(pilot, "enter", "enter", "enter")
+        await keys(pilot, "enter", "enter", "enter", "enter", "enter")
         await calm(pilot)
         assert (await store.asset("EUR")).asset_class == Fiat()
         assert await store.account(AccountId(book="household", path="Assets:Cash")) is not None
@@ -134,3 +132,26 @@ async def test_unsafe_book_names_and_taken_accounts_are_refused_at_their_field(s
         await calm(pilot)
         await keys(pilot, "enter", "enter", "right", "enter", "enter", "enter")
         assert "open already" in screen_text(pilot.app)
+
+
+async def test_what_everyone_knows_of_an_asset_is_filled_in_where_the_user_has_not_said_otherwise(
+    open_app: OpenApp,
+):
+    store = MemoryStore()
+    async with open_app(store) as pilot:
+        await keys(pilot, "8", "n")
+        form = pilot.app.screen
+        assert isinstance(form, RegisterAssetScreen)
+        for id, guessed in (
+            ("AAPL", ("commodity", "2", "", "")),
+            ("JPY", ("fiat", "0", "Yen", "")),
+            ("ETH", ("crypto", "18", "Ether", "ethereum")),
+        ):
+            await keys(pilot, "ctrl+u")
+            await typed(pilot, id)
+            assert tuple(form.text(name) for name in ("class", "precision", "name", "network")) == guessed
+        await keys(pilot, "tab", "tab")
+        await typed(pilot, "9")
+        await keys(pilot, "shift+tab", "shift+tab", "ctrl+u")
+        await typed(pilot, "BTC")
+        assert tuple(form.text(name) for name in ("class", "precision", "name")) == ("crypto", "9", "Bitcoin")

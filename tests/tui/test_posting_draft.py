@@ -263,3 +263,9 @@ def test_the_asset_of_a_new_account_is_guessed_from_name_form_and_kin() -> None:
     assert guess_asset("new", kin, assets, []) == "USD"
     assert guess_asset("new", {}, assets, []) == "ETH"
     assert guess_asset("new", {}, [], []) is None
+
+
+def test_a_second_expense_is_expected_on_its_own_side_and_the_payment_on_the_other() -> None:
+    made = draft(("Expenses:Rent", "14.66", ""), ("Expenses:Supplies", "", ""), ("Assets:Checking", "", ""))
+    assert expected_side(made, read(made), 1, UsageIndex()) is Direction.DEBIT
+    assert expected_side(made, read(made), 2, UsageIndex()) is Direction.CREDIT

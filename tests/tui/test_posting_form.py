@@ -384,3 +384,42 @@ async def test_a_date_leads_to_the_description(store, settings, open_app: OpenAp
         await keys(pilot, "enter")
         await typed(pilot, "Rent")
         assert (form_of(pilot).draft.date, form_of(pilot).draft.description) == ("17", "Rent")
+
+
+async def test_a_new_account_is_named_already_and_asks_for_its_asset(store, settings, open_app: OpenApp):
+    async with open_app(store, settings=settings) as pilot:
+        await keys(pilot, "p", "tab", "tab")
+        await typed(pilot, "Expenses:Propane")
+        await keys(pilot, "enter")
+        dialog = pilot.app.screen
+        assert isinstance(dialog, OpenAccountScreen)
+        assert dialog.focused is dialog.field("asset")
+        await keys(pilot, "ctrl+s")
+        assert (await store.account(AccountId(BOOK, "Expenses:Propane"))) is not None
+        assert form_of(pilot).draft.rows[0].account == "Expenses:Propane"
+
+
+async def test_an_account_below_another_goes_on_from_its_path(store, settings, open_app: OpenApp):
+    async with open_app(store, settings=settings) as pilot:
+        await keys(pilot, "2", "slash")
+        await typed(pilot, "Rent")
+        await keys(pilot, "enter", "o")
+        await typed(pilot, "Late fees")
+        await keys(pilot, "ctrl+s")
+        assert (await store.account(AccountId(BOOK, "Expenses:Rent:Late fees"))) is not None
+
+
+async def test_letters_at_a_balanced_entry_go_into_another_row(store, settings, open_app: OpenApp):
+    """With two accounts named the form offers to post; whoever goes on typing must not leave with a q."""
+    async with open_app(store, settings=settings) as pilot:
+        await keys(pilot, "p", "tab", "tab")
+        await typed(pilot, "Rent")
+        await keys(pilot, "tab")
+        await typed(pilot, "5")
+        await keys(pilot, "enter")
+        await typed(pilot, "Checking")
+        await keys(pilot, "tab", "enter")
+        assert pilot.app.focused is form_of(pilot).form.bar
+        await typed(pilot, "Equity")
+        assert form_of(pilot).draft.rows[2].account == "Equity"
+        assert pilot.app.is_running
