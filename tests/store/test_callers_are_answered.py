@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import threading
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -12,14 +14,17 @@ from store import (
     AccountCfg,
     AccountKind,
     Committed,
+    CorruptLog,
     InvalidTransaction,
     LogStoreOptions,
     LogTaleaStore,
     StoreClosed,
     StoreIOError,
+    WriterStopped,
 )
 from store.files import Files
 from tests.support.build import asset, definition, transfer
+from tests.support.disk import flip, segments, snapshots
 
 K = AccountKind
 
@@ -81,3 +86,77 @@ async def test_a_fault_of_the_program_leaves_no_caller_waiting(tmp_path: Path) -
         with pytest.raises(StoreIOError):
             await store.commit(transfer("a", "b", 1, book="shop", key="k"))
         await store.shutdown()
+
+
+class HeldFiles(Files):
+    """Real files, some of whose calls wait while `gate` is clear."""
+
+    def __init__(self) -> None:
+        self.gate, self.waits = threading.Event(), threading.Event()
+        self.gate.set()
+
+    def _pass(self) -> None:
+        if not self.gate.is_set():
+            self.waits.set()
+            self.gate.wait()
+
+
+class HeldSyncs(HeldFiles):
+    def sync(self, fd: int) -> None:
+        self._pass()
+        super().sync(fd)
+
+
+class HeldRuns(HeldFiles):
+    def rename(self, source: Path, target: Path) -> None:
+        if target.suffix == ".run":
+            self._pass()
+        super().rename(source, target)
+
+
+async def until(holds: Callable[[], bool]) -> None:
+    async with asyncio.timeout(30):
+        while not holds():  # noqa: ASYNC110 - what is waited for happens in a thread or in files
+            await asyncio.sleep(0.01)
+
+
+async def test_a_subscriber_gets_what_was_being_written_when_its_book_was_stopped(tmp_path: Path) -> None:
+    files = HeldSyncs()
+    store = await ready(tmp_path / "ledger", files)
+    seqs: list[int] = []
+
+    async def follow() -> None:
+        async for sequenced in store.subscribe("shop"):
+            seqs.append(sequenced.seq)  # noqa: PERF401 - it ends by an error
+
+    following = asyncio.create_task(follow())
+    await until(lambda: seqs == [1, 2])
+    files.gate.clear()
+    committing = asyncio.create_task(store.commit(transfer("a", "b", 1, book="shop", key="k")))
+    await until(files.waits.is_set)
+    flip(segments(tmp_path / "ledger", "shop")[0], 60)
+    with pytest.raises(CorruptLog):
+        await store.verify("shop")
+    for _ in range(5):
+        await asyncio.sleep(0)
+    assert not following.done()
+    files.gate.set()
+    assert (await committing).seq == 3
+    with pytest.raises(WriterStopped):
+        await following
+    assert seqs == [1, 2, 3]
+    await store.shutdown()
+
+
+async def test_snapshots_are_taken_though_keys_are_always_being_spilled(tmp_path: Path) -> None:
+    files = HeldRuns()
+    options = LogStoreOptions(idem_hot_cap=4, snapshot_every=30)
+    await (await ready(tmp_path / "ledger")).shutdown()
+    async with await LogTaleaStore.open_with(tmp_path / "ledger", options, files=files) as store:
+        files.gate.clear()
+        for n in range(60):
+            await store.commit(transfer("a", "b", 1, book="shop", key=f"k{n}"))
+        await until(files.waits.is_set)
+        assert not snapshots(tmp_path / "ledger", "shop")
+        files.gate.set()
+        await until(lambda: bool(snapshots(tmp_path / "ledger", "shop")))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import os
 import random
 import shutil
@@ -26,6 +27,7 @@ from store import (
     StoreReadOnly,
     TransactionPosted,
 )
+from store.files import Files
 from tests.support.build import BOOK, account, asset, definition, household, transfer
 from tests.support.disk import append, book_directory, cut, flip, frames, segments
 from tests.support.killed_writer import BOOKS, OPTIONS
@@ -337,6 +339,40 @@ async def test_damage_to_what_was_durable_is_told_and_what_comes_before_it_stays
 
 
 @pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="there is no SIGKILL here")
+class UnreadableBook(Files):
+    """One book's log cannot be opened."""
+
+    def __init__(self, book: str) -> None:
+        self.book = book
+
+    def open(self, path: Path, write: bool = False) -> int:
+        if path.parent.name == self.book and path.suffix == ".log":
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+        return super().open(path, write)
+
+
+async def test_a_book_that_cannot_be_read_keeps_no_other_from_being_followed(tmp_path: Path) -> None:
+    books = ("alpha", "beta", "gamma")
+    async with opened(tmp_path) as store:
+        for book in books:
+            await household(store, book)
+        files = UnreadableBook("")
+        async with await FollowedLedger.open(tmp_path, files=files) as ledger:
+            watched = {book: Watched(ledger, book) for book in books}
+            for book in books:
+                await watched[book].reached(7)
+            files.book = "alpha"
+            for book in books:
+                await pay(store, 3, book=book)
+            for book in books[1:]:
+                await watched[book].reached(10)
+            await until(lambda: ledger.trouble is not None)
+            assert watched["alpha"].seqs == list(range(1, 8))
+            files.book = ""
+            await watched["alpha"].reached(10)
+            await until(lambda: ledger.trouble is None)
+
+
 async def test_a_follower_lives_through_the_writers_deaths_and_shows_what_is_kept(tmp_path: Path) -> None:
     directory, chance = tmp_path / "ledger", random.Random(5)
     directory.mkdir()
