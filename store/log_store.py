@@ -332,7 +332,8 @@ class LogTaleaStore(LedgerReads):
                 if writer is None:
                     raise UnknownAccount(transaction.postings[0].account)
             except StoreError as e:
-                batch.put(place, e)
+                # its frames hold the requests made so far, which the collector of cycles does not see
+                batch.put(place, e.with_traceback(None))
                 continue
             request.sink, request.place = batch, place
             jobs.setdefault(writer.name, (writer, []))[1].append(request)

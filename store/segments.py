@@ -203,7 +203,8 @@ class SegmentLog:
         try:
             at, size, wanted = offset, 0, READ_BYTES
             while len(payloads) < count and size < READ_BYTES_MAX:
-                data = read_all(self._files, fd, min(wanted, segment.bytes - at), at)
+                wanted = min(wanted, segment.bytes - at)
+                data = read_all(self._files, fd, wanted, at)
                 end = 0
                 for payload in frames_in(data, count - len(payloads)):
                     if not is_event(payload, segment.salt, seq + len(payloads)):
@@ -213,7 +214,7 @@ class SegmentLog:
                 at, size = at + end, size + end
                 # a frame that does not fit is read whole the next time; one that then is still bad, is bad
                 claimed = min(frame_bytes_wanted(data, end), segment.bytes - at)
-                if end == 0 and claimed <= len(data):
+                if end == 0 and (claimed <= len(data) or len(data) < wanted):
                     name = segment_name(segment.base_seq)
                     raise CorruptLog(self._book, name, at, "a frame is not what was written")
                 wanted = max(READ_BYTES, claimed)

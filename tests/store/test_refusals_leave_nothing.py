@@ -40,6 +40,19 @@ async def test_what_the_ledgers_rules_refused_is_let_go_of(tmp_path: Path, batch
         assert witness() is None
 
 
+async def test_what_stands_in_a_batch_with_a_malformed_transaction_is_let_go_of(tmp_path: Path) -> None:
+    async with opened(tmp_path / "ledger") as store:
+        await household(store)
+        good = transfer(TO, SOURCE, 7, key="good")
+        witness = weakref.ref(good.id)
+        receipt, refusal = await store.commit_batch([good, transfer(TO, SOURCE, 0)])
+        assert isinstance(refusal, StoreError)
+        del good, receipt, refusal
+        await pay(store, 1)
+        gc.collect()
+        assert witness() is None
+
+
 @pytest.mark.parametrize("batched", [False, True])
 async def test_what_a_full_disk_refused_is_let_go_of(tmp_path: Path, batched: bool) -> None:
     files = FaultyFiles(tmp_path / "ledger")
