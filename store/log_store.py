@@ -375,6 +375,7 @@ class LogTaleaStore(LedgerReads):
         if writer is None or (not writer.state.last_seq and book != SYSTEM_BOOK):
             raise StoreIOError(f"Book {book!r} does not exist, so there is nothing to take a snapshot of.")
         async with self._reopening[book]:
+            self._refuse_if_closed()
             writer = self._books[book]
         await writer.snapshot_now(progress)
 
@@ -384,6 +385,7 @@ class LogTaleaStore(LedgerReads):
             check_book_name(book)
             raise StoreIOError(f"Book {book!r} does not exist, so there is nothing to reopen.")
         async with self._reopening[book]:
+            self._refuse_if_closed()
             stopped = self._books.get(book)
             if stopped is not None and stopped.error is None:
                 return

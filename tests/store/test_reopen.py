@@ -213,6 +213,23 @@ async def test_shutdown_ends_a_reopening(tmp_path: Path) -> None:
         assert (await after.book(BOOK)).last_seq == 13
 
 
+@pytest.mark.parametrize("then", ["reopen", "snapshot_now"])
+async def test_what_waits_for_a_reopening_ends_with_the_ledger(tmp_path: Path, then: str) -> None:
+    async with ledger(tmp_path) as (store, disk):
+        await failing_sync(store, disk)
+        reopening = asyncio.ensure_future(store.reopen(BOOK))
+        await asyncio.sleep(0)
+        waiting = asyncio.ensure_future(getattr(store, then)(BOOK))
+        await asyncio.sleep(0)
+        await store.shutdown()
+        outcomes = await asyncio.gather(reopening, waiting, return_exceptions=True)
+        assert [type(outcome) for outcome in outcomes] == [StoreClosed, StoreClosed]
+        assert [task.get_name() for task in asyncio.all_tasks() - {asyncio.current_task()}] == []
+    async with opened(tmp_path) as after:
+        info = await after.book(BOOK)
+        assert (info.last_seq, info.snapshots) == (13, 0)
+
+
 async def test_reopening_shows_to_whoever_watches(tmp_path: Path) -> None:
     async with ledger(tmp_path) as (store, disk):
         await failing_sync(store, disk)
