@@ -502,6 +502,8 @@ class LogTaleaStore(LedgerReads):
 
 def _prepare(files: Files, directory: Path) -> IO[str]:
     """Make the directory if need be and take its lock. Blocks; raises StoreLocked, OSError."""
+    if directory.exists() and not directory.is_dir():
+        raise OSError(None, "it is a file, not a directory")
     make_directories(files, directory)
     path = directory / LOCK_NAME
     new = not path.exists()

@@ -34,7 +34,7 @@ DEMO_HELP = "a throw-away ledger: four books, a year of history, live traffic"
 COMMANDS = {
     "import": (
         "import_journal",
-        "post an hledger or ledger journal, or an export, to a book; again, only what is new",
+        "post a journal of hledger or ledger, or an export, to a book; repeated, only what is new",
     ),
     "export": ("export", "print a book as an hledger journal or as JSON lines"),
     "verify": ("verify", "re-read the whole log and compare it with the ledger"),
@@ -86,7 +86,7 @@ def _run_plain(command: str, words: list[str]) -> int:
     if command == "completion":
         arguments.parsers = {"demo": demo_parser()} | {name: command_parser(name) for name in COMMANDS}
     with refusals.as_sentences() as refused:
-        if command != "paths" and arguments.dir is None:
+        if getattr(arguments, "dir", command) is None and command != "paths":
             arguments.dir = _config().ledger_directory()
         code: int = importlib.import_module(f".commands.{module_name}", __package__).run(arguments)
         return code
@@ -95,6 +95,11 @@ def _run_plain(command: str, words: list[str]) -> int:
 
 def _run_application(words: list[str]) -> int:
     arguments = _application_parser().parse_args(words)
+    meant = _nearest_command(words[-1]) if arguments.dir is not None else None
+    if meant is not None:
+        return _refuse(
+            f"there is no command {words[-1]!r}; the nearest is {meant!r}. A ledger there is ./{words[-1]}."
+        )
     if not _has_terminal():
         return _refuse("the application needs a terminal; for pipes use import, export, tail or stats.")
     from .app import TaleaApp
@@ -133,6 +138,15 @@ def _run_demo(words: list[str]) -> int:
         if error.name is None or error.name.partition(".")[0] not in ("textual_serve", "aiohttp"):
             raise
         return _refuse("--serve needs textual-serve; install it with: pip install 'talea-tui[serve]'")
+
+
+def _nearest_command(word: str) -> str | None:
+    """The command that a word was meant for, if it is nearly one and no directory."""
+    import difflib
+
+    if not word.isalpha() or Path(word).exists():
+        return None
+    return next(iter(difflib.get_close_matches(word, ("demo", *COMMANDS), 1, 0.75)), None)
 
 
 def _has_terminal() -> bool:
@@ -214,12 +228,13 @@ def demo_parser() -> argparse.ArgumentParser:
 def command_parser(command: str) -> argparse.ArgumentParser:
     """The options of a plain command."""
     parser = argparse.ArgumentParser(prog=f"talea-tui {command}", description=_sentence(COMMANDS[command][1]))
-    parser.add_argument(
-        "--dir",
-        metavar="DIR",
-        type=_directory,
-        help=f"the ledger; default: ${DIRECTORY_VARIABLE}, else the configured one (see paths)",
-    )
+    if command not in ("keys", "completion"):
+        parser.add_argument(
+            "--dir",
+            metavar="DIR",
+            type=_directory,
+            help=f"the ledger; default: ${DIRECTORY_VARIABLE}, else the configured one (see paths)",
+        )
     if command == "import":
         _add_import_arguments(parser)
     elif command == "export":

@@ -8,18 +8,20 @@ from collections.abc import Mapping
 BASH = """\
 # talea-tui: `eval "$(talea-tui completion bash)"` in ~/.bashrc
 _talea_tui() {{
-    local word=${{COMP_WORDS[COMP_CWORD]}} before=${{COMP_WORDS[COMP_CWORD-1]}} words=""
+    local word=${{COMP_WORDS[COMP_CWORD]}} before=${{COMP_WORDS[COMP_CWORD-1]}} words="" files=-f
     if [ "$COMP_CWORD" -eq 1 ]; then
-        words="{commands} --help --version"
+        words="{commands}" files=-d
+        case "$word" in -*) words="{options_of_all}" ;; esac
     else
         case "${{COMP_WORDS[1]}} $before" in
 {choices}
         esac
-        [ -n "$words" ] || case "${{COMP_WORDS[1]}}" in
+        case "$files $word" in "-f -"*) case "${{COMP_WORDS[1]}}" in
 {options}
-        esac
+        esac ;; esac
     fi
-    COMPREPLY=($(compgen -W "$words" -- "$word") $(compgen -f -- "$word"))
+    COMPREPLY=($(compgen -W "$words" -- "$word"))
+    [ -z "$files" ] || COMPREPLY+=($(compgen $files -- "$word"))
 }}
 complete -o filenames -F _talea_tui talea-tui
 """
@@ -42,14 +44,19 @@ def run(arguments: argparse.Namespace) -> int:
 def _bash(parsers: Mapping[str, argparse.ArgumentParser]) -> str:
     choices, options = [], []
     for name, parser in parsers.items():
-        words: list[str] = []
         for action in parser._actions:
-            words += action.option_strings or [str(choice) for choice in action.choices or ()]
-            if action.choices and action.option_strings:
+            if action.choices:
                 said = " ".join(str(choice) for choice in action.choices)
-                choices.append(f'            "{name} {action.option_strings[-1]}") words="{said}" ;;')
-        options.append(f'            {name}) words="{" ".join(words)}" ;;')
-    return BASH.format(commands=" ".join(parsers), choices="\n".join(choices), options="\n".join(options))
+                before = action.option_strings[-1] if action.option_strings else name
+                choices.append(f'            "{name} {before}") words="{said}" files="" ;;')
+        words = " ".join(option for action in parser._actions for option in action.option_strings)
+        options.append(f'            {name}) words="{words}" ;;')
+    return BASH.format(
+        commands=" ".join(parsers),
+        options_of_all="--follow --help --version",
+        choices="\n".join(choices),
+        options="\n".join(options),
+    )
 
 
 def _fish(parsers: Mapping[str, argparse.ArgumentParser]) -> str:

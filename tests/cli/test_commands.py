@@ -258,6 +258,20 @@ def test_what_is_not_there_is_refused_by_name(ledger: Path, tmp_path: Path) -> N
     refused(talea("import", HACKERSPACE / "fy2024.jsonl", "--book", "b", "--dir", file))
 
 
+def test_a_misspelt_command_is_no_new_ledger(tmp_path: Path) -> None:
+    sentence = refused(talea("verfy"))
+    assert "the nearest is 'verify'" in sentence
+    assert "./verfy" in sentence
+    assert "terminal" in refused(talea("./verfy"))
+    assert "terminal" in refused(talea("household"))
+
+
+def test_a_file_in_place_of_the_ledger_is_called_a_file(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    done = talea("import", HACKERSPACE / "fy2024.jsonl", "--book", "b", "--dir", tmp_path / "file")
+    assert "it is a file, not a directory" in refused(done)
+
+
 def test_without_a_terminal_the_application_is_refused(ledger: Path) -> None:
     assert "needs a terminal" in refused(talea(ledger))
 

@@ -150,6 +150,7 @@ def test_a_broken_file_stops_commands_with_a_sentence_but_paths_still_says_where
     assert done.returncode == 1
     assert "nonsense" in done.stderr
     assert len(done.stderr.splitlines()) == 1
+    assert talea("completion", "bash", home=tmp_path).returncode == 0
     shown = talea("paths", home=tmp_path)
     assert str(path) in shown.stdout
     assert "nonsense" in shown.stderr

@@ -334,6 +334,28 @@ def test_completion_knows_every_command_and_the_options_of_each(shell: str) -> N
         assert word in script
 
 
+@pytest.mark.skipif(shutil.which("bash") is None, reason="there is no bash")
+@pytest.mark.parametrize(
+    ("line", "offered"),
+    [
+        ("talea-tui im", "import"),
+        ("talea-tui --f", "--follow"),
+        ("talea-tui import --with ", "hledger ledger json"),
+        ("talea-tui export --format j", "json"),
+        ("talea-tui completion ", "bash zsh fish"),
+        ("talea-tui keys --", "--help --ids"),
+        ("talea-tui import jour", "journal"),
+    ],
+)
+def test_bash_offers_what_fits_and_files_only_where_they_do(line: str, offered: str, tmp_path: Path) -> None:
+    (tmp_path / "journal").write_text("")
+    ask = 'read -ra COMP_WORDS <<<"$2"; [ "$2" = "${2% }" ] || COMP_WORDS+=(""); COMP_CWORD=$((${#COMP_WORDS[@]}-1))'
+    script = f'eval "$1"; {ask}; _talea_tui; echo "${{COMPREPLY[*]}}"'
+    words = ["bash", "--norc", "-c", script, "bash", talea("completion", "bash").stdout, line]
+    done = subprocess.run(words, capture_output=True, text=True, check=True, cwd=tmp_path)
+    assert set(done.stdout.split()) - {"-h"} == set(offered.split())
+
+
 def test_the_demo_is_served_on_this_machine_alone() -> None:
     pytest.importorskip("textual_serve")
     with socket.socket() as probe:
