@@ -75,7 +75,7 @@ PICTURES = (
     Picture(
         "balance-sheet", ("at", *typed("2026-06-30"), "enter", "6", "v"), "studio", "talea-light", (104, 34)
     ),
-    Picture("income-statement", ("6", "v", "v"), "studio", "talea-light", (104, 34)),
+    Picture("income-statement", ("6", "v", "v", "plus", "plus", "comma"), "studio", "talea-light", (104, 34)),
     Picture("storage", ("7",), book="payments", size=(104, 22)),
     Picture("assets", ("8",), "crypto-desk", "talea-light", (104, 20)),
     Picture("palette", ("2", "colon", *typed("rec")), book="studio"),
@@ -166,7 +166,7 @@ async def _draw(picture: Picture, store: LogTaleaStore) -> str:
             for field in app.screen.query(Input):
                 field.cursor_blink = False
         await _settle(pilot)
-        return _plain(app.export_screenshot(title="talea"), picture.name)
+        return plain_svg(app.export_screenshot(title="talea"), picture.name)
 
 
 async def _settle(pilot: Pilot[int]) -> None:
@@ -174,7 +174,7 @@ async def _settle(pilot: Pilot[int]) -> None:
     for _ in range(4):
         await pilot.pause()
         for worker in list(pilot.app.workers):
-            if worker.group in ("refresh", "rows") and worker.is_running:
+            if worker.group in ("refresh", "rows", "fold") and worker.is_running:
                 await worker.wait()
     await pilot.pause()
 
@@ -220,7 +220,7 @@ _TEXT = re.compile(
 _SPACE = "&#160;"
 
 
-def _plain(svg: str, name: str) -> str:
+def plain_svg(svg: str, name: str) -> str:
     """Without what differs from one time to the next: ids made from the content, and keys of new entries."""
     svg = re.sub(r"<!-- Generated with Rich[^>]*-->", f"<!-- {drawn_with()} -->", svg)
     svg = re.sub(r"terminal-\d+", f"talea-{name}", svg)

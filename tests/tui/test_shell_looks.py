@@ -1,4 +1,4 @@
-"""How the screens look: as text at three sizes, and readable in every theme.
+"""How the screens look: as text at three sizes, some as pictures in light and dark, and readable in every theme.
 
 `pytest --snapshot-update tests/tui/test_shell_looks.py` writes the pictures anew; look at the difference.
 """
@@ -7,11 +7,17 @@ from __future__ import annotations
 
 import random
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 from syrupy.assertion import SnapshotAssertion
+from syrupy.extensions.single_file import SingleFileSnapshotExtension, WriteMode
+from textual.pilot import Pilot
 
 from store import AccountKind
+from talea_tui.posting.draft import Draft, Row
+from talea_tui.screens.storage import StorageScreen
+from talea_tui.screenshots import drawn_with, plain_svg
 from tests.support.build import account, asset, credit, debit, open_accounts, posted, txid
 from tests.support.clock import FakeClock
 from tests.support.memory_store import MemoryStore
@@ -39,6 +45,7 @@ ENTRIES = (
     ("Expenses:電気代", "Liabilities:Credit card", "ComEd [bold]August[/]", 8_812),
     ("Expenses:Supplies:Wood shop", "Assets:Checking", "Bits & blades", 2_899),
 )
+SCREENSHOTS = Path(__file__).parents[2] / "screenshots"
 SIZES = ((60, 20), (80, 24), (160, 48))
 SCREENS = {
     "books": ["1"],
@@ -97,6 +104,58 @@ async def test_a_screen_looks_as_it_did(store, open_app: OpenApp, snapshot: Snap
             await pilot.press(key)
             await settle(pilot)
         assert screen_text(pilot.app) == snapshot
+
+
+class Picture(SingleFileSnapshotExtension):
+    """One SVG a snapshot, to be looked at."""
+
+    _write_mode = WriteMode.TEXT
+    _file_extension = "svg"
+
+
+async def begin_entry(pilot: Pilot[int]) -> None:
+    """Half an entry, under a key that stays the same."""
+    rows = [Row("Expenses:Supplies", "12.5*3+4", ""), Row("Expenses:電気代", "", ""), Row()]
+    entry = Draft(book=BOOK, key="5f0c2a91", date="2024-07-01", description="Bits [/] & blades", rows=rows)
+    await pilot.app.go("post", draft=entry)
+    await settle(pilot)
+    await pilot.press("down", "down", "tab")
+
+
+async def stop_following(pilot: Pilot[int]) -> None:
+    await pilot.press("5", "a")
+    await settle(pilot)
+    await pilot.press("up", "up")
+
+
+async def look_at_storage(pilot: Pilot[int]) -> None:
+    await pilot.press("7")
+    await settle(pilot)
+    screen = pilot.app.screen
+    assert isinstance(screen, StorageScreen)
+    for _ in range(5):
+        await screen.sample()
+
+
+PICTURES = {"post": begin_entry, "tail": stop_following, "storage": look_at_storage}
+
+
+@pytest.mark.skipif(
+    not any(drawn_with() in path.read_text("utf-8") for path in SCREENSHOTS.glob("*.svg")),
+    reason="the pictures were drawn with other versions",
+)
+@pytest.mark.parametrize("theme", ["talea-dark", "talea-light"])
+@pytest.mark.parametrize("screen", PICTURES)
+@pytest.mark.parametrize("size", SIZES, ids=lambda size: "x".join(map(str, size)))
+async def test_a_picture_is_as_it_was(store, open_app: OpenApp, snapshot, monkeypatch, screen, size, theme):
+    monkeypatch.setattr("talea_tui.screens.storage.SAMPLE_SECONDS", 3_600.0)
+    async with open_app(store, size=size) as pilot:
+        pilot.app.theme = theme
+        pilot.app.choose_book(BOOK)
+        await PICTURES[screen](pilot)
+        await settle(pilot)
+        picture = plain_svg(pilot.app.export_screenshot(title="talea"), screen)
+        assert picture == snapshot(extension_class=Picture)
 
 
 def _luminance(red: float, green: float, blue: float) -> float:
