@@ -33,7 +33,7 @@ class Settings:
             stored = json.loads(path.read_text("utf-8"))
         except (OSError, ValueError, RecursionError) as error:
             if not isinstance(error, FileNotFoundError):
-                logger.warning("The settings in %s cannot be read: %s", path, error)
+                logger.warning("The settings in %s cannot be read: %s", path, _reason(error))
             return settings
         if isinstance(stored, dict):
             for known in fields(cls):
@@ -56,10 +56,14 @@ class Settings:
             os.replace(temporary, self.path)
             temporary = None
         except (OSError, ValueError, TypeError) as error:
-            logger.warning("The settings in %s cannot be written: %s", self.path, error)
+            logger.warning("The settings in %s cannot be written: %s", self.path, _reason(error))
         finally:
             if temporary is not None:
                 try:
                     os.unlink(temporary)
                 except OSError:
                     pass
+
+
+def _reason(error: Exception) -> str:
+    return getattr(error, "strerror", None) or str(error)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+import socket
 import sys
 import tempfile
 from contextlib import ExitStack
@@ -56,8 +57,17 @@ def run(wish: Wish, config: Config, settings: Settings) -> int:
 
 
 def serve(wish: Wish, port: int) -> int:
-    """Serve the demo on this machine alone, a throw-away ledger for each visitor, until ctrl-c."""
+    """Serve the demo on this machine alone, a throw-away ledger for each visitor, until ctrl-c. Raises OSError."""
     from textual_serve.server import Server
+
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((HOST, port))
+        except OSError as error:
+            raise OSError(
+                None, f"port {port} cannot be had ({error.strerror}); name another with --port"
+            ) from error
 
     words = [sys.executable, "-m", "talea_tui", "demo", "--seed", str(wish.seed), "--rate", str(wish.rate)]
     if wish.tour:

@@ -356,6 +356,19 @@ def test_bash_offers_what_fits_and_files_only_where_they_do(line: str, offered: 
     assert set(done.stdout.split()) - {"-h"} == set(offered.split())
 
 
+def test_a_port_that_is_taken_is_named() -> None:
+    pytest.importorskip("textual_serve")
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = str(taken.getsockname()[1])
+        done = talea("demo", "--serve", "--port", port)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert port in done.stderr
+    assert "--port" in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+
+
 def test_the_demo_is_served_on_this_machine_alone() -> None:
     pytest.importorskip("textual_serve")
     with socket.socket() as probe:
