@@ -373,17 +373,41 @@ TAIL: tuple[Action, ...] = (
         "toggle_all",
         footer=True,
     ),
-    Action(
-        "tail.details",
-        ("d",),
-        "Details",
-        "Show the event under the cursor beside the stream.",
-        "toggle_details",
-    ),
+    Action("tail.book", ("o",), "Other book", "Show another book in this tail, or all.", "choose_book"),
     Action("tail.highlight", ("h",), "Highlight", "Make events that match a filter stand out.", "highlight"),
     Action("tail.copy_line", ("y",), "Copy line", "Copy the event under the cursor as a line.", "copy_line"),
     Action("tail.copy_json", ("Y",), "Copy JSON", "Copy the event under the cursor as JSON.", "copy_json"),
     Action("tail.export", ("e",), "Export", "Write the events shown to a file, as JSON lines.", "export"),
+)
+
+TAILS: tuple[Action, ...] = (
+    Action(
+        "tails.add",
+        ("vertical_line", "v"),
+        "Add a tail",
+        "One more tail beside or below, with a book, filter and place of its own.",
+        "add_tail",
+        footer=True,
+    ),
+    Action("tails.close", ("w",), "Close this tail", "Close the tail the keys go to.", "close_tail"),
+    Action(
+        "tails.next", ("t",), "Next tail", "Let the keys go to the next tail; tab does so too.", "next_tail"
+    ),
+    Action(
+        "tails.details",
+        ("d",),
+        "Details",
+        "Show the event under the cursor, and where it stands on disk, beside the stream.",
+        "toggle_details",
+    ),
+    Action(
+        "tails.rules", ("H",), "Highlights", "List the rules by which events stand out; remove some.", "rules"
+    ),
+)
+
+RULES: tuple[Action, ...] = (
+    Action("rules.remove", ("x",), "Remove", "Remove the rule under the cursor.", "remove", palette=False),
+    Action("rules.cancel", ("escape",), "Close", "Close the list.", "cancel", palette=False),
 )
 
 EVENT: tuple[Action, ...] = (
@@ -577,6 +601,8 @@ REGISTRY: tuple[tuple[Action, ...], ...] = (
     CHOICE,
     EVENTS,
     TAIL,
+    TAILS,
+    RULES,
     EVENT,
     TRIAL_BALANCE,
     STORAGE,
@@ -602,6 +628,8 @@ SCOPE_NAMES = {
     "choice": "In a choice",
     "events": "In the stream of events",
     "tail": "Tail",
+    "tails": "Several tails",
+    "rules": "In the list of highlights",
     "event": "Event",
     "trial_balance": "Trial balance",
     "storage": "Storage",

@@ -182,10 +182,12 @@ async def _settle(pilot: Pilot[int]) -> None:
 async def _stand_still(app: TaleaApp) -> None:
     """Show rates as they would be had the screen been looked at over the last minutes."""
     screen = app.screen
-    if isinstance(screen, TailScreen) and not isinstance(screen._meter, StillMeter):
-        names = list(app.books) if screen.all_books else [app.book or ""]
-        screen._meter = await _meter_of(app.store, names)
-        screen._show_state()
+    if isinstance(screen, TailScreen):
+        for pane in screen.panes:
+            if not isinstance(pane._meter, StillMeter):
+                names = list(app.books) if pane.all_books else [pane.book or ""]
+                pane._meter = await _meter_of(app.store, names)
+                pane._show_state()
     elif isinstance(screen, StorageScreen) and screen.infos:
         screen._sampling.pause()
         for info in screen.infos:

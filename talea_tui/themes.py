@@ -25,6 +25,8 @@ DARK = Theme(
         "border-blurred": "#2a2f39",
         "dim": "#858c9a",
         "past": "#e6c384",
+        "violet": "#c099e6",
+        "teal": "#6fd0b8",
     },
 )
 
@@ -49,6 +51,8 @@ LIGHT = Theme(
         "border-blurred": "#dcdcd6",
         "dim": "#5d626a",
         "past": "#8a5a00",
+        "violet": "#6b3fa0",
+        "teal": "#00665c",
     },
 )
 
@@ -57,5 +61,10 @@ ANSI = "ansi-dark"
 
 THEMES = (DARK.name, LIGHT.name, "ansi-dark", "ansi-light")
 
-VARIABLE_DEFAULTS = {"dim": "ansi_bright_black", "past": "ansi_yellow"}
+VARIABLE_DEFAULTS = {
+    "dim": "ansi_bright_black",
+    "past": "ansi_yellow",
+    "violet": "ansi_magenta",
+    "teal": "ansi_cyan",
+}
 """For themes that do not know our variables."""

@@ -6,7 +6,7 @@ import json
 from datetime import tzinfo
 from typing import NamedTuple
 
-from store import AccountOpened, Direction, TransactionPosted
+from store import AccountOpened, Direction, StoredFrame, TransactionPosted
 
 from ..formatting import align_amounts, format_amount, format_count, format_datetime, printable
 from .filter import PrecisionOf
@@ -23,8 +23,10 @@ class DetailLine(NamedTuple):
     text: str
 
 
-def detail_of(event: BookEvent, precision_of: PrecisionOf, zone: tzinfo) -> list[DetailLine]:
-    """Everything that the event says, users' text made printable."""
+def detail_of(
+    event: BookEvent, precision_of: PrecisionOf, zone: tzinfo, frame: StoredFrame | None = None
+) -> list[DetailLine]:
+    """Everything that the event says, users' text made printable; last where it stands on disk."""
     sequenced = event.sequenced
     lines = [
         DetailLine("event", f"{_KINDS[kind_of(sequenced.event)]} · seq {format_count(sequenced.seq)}"),
@@ -71,6 +73,15 @@ def detail_of(event: BookEvent, precision_of: PrecisionOf, zone: tzinfo) -> list
             DetailLine("name", _shown(asset.name)),
             DetailLine("class", _shown(asset_class_text(body))),
             DetailLine("decimals", str(asset.precision)),
+        ]
+    if frame is not None:
+        where = (
+            f"byte {format_count(frame.offset)} · {format_count(frame.payload_bytes)} bytes after a head of 8"
+        )
+        lines += [
+            DetailLine("frame", frame.segment),
+            DetailLine("", where),
+            DetailLine("crc32", f"{frame.crc32:08x}"),
         ]
     return lines
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta, tzinfo
 from typing import Literal, TypeAlias
@@ -59,3 +60,13 @@ def parse_target(text: str, now: datetime, zone: tzinfo = UTC) -> Target:
         return moment.astimezone(UTC)
     except OverflowError:
         raise ParseError("That is outside the calendar.") from None
+
+
+def books_named(text: str, names: Iterable[str]) -> list[str]:
+    """The book of this very name, else those whose names begin with the text, else those that hold it."""
+    wanted, folded = text.casefold(), [(name.casefold(), name) for name in names]
+    return (
+        [name for low, name in folded if low == wanted]
+        or [name for low, name in folded if low.startswith(wanted)]
+        or [name for low, name in folded if wanted in low]
+    )

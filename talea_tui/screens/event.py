@@ -61,7 +61,8 @@ class EventScreen(TaleaScreen):
         if not found:
             return
         self.event = BookEvent(self.book, found[0])
-        lines = detail_of(self.event, self.app.precision, self.app.zone)
+        frame = await self.app.store.frame_of(self.book, self.seq)
+        lines = detail_of(self.event, self.app.precision, self.app.zone, frame)
         self._links = self._accounts_on(lines, self.event)
         table = self.query_one("#event", VirtualTable)
         table.export_name = f"{self.book}-event-{self.seq}"

@@ -1,556 +1,234 @@
-"""The live stream of events, of one book or of all: follow it, read it, filter it, search it."""
+"""The tail: one or several streams of events, side by side or one above the other, and the event one is at."""
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import AsyncIterator, Iterator
-from contextlib import contextmanager
-from datetime import datetime, timedelta
+from typing import Any
 
 from textual import events, on
 from textual.app import ComposeResult
-from textual.containers import Horizontal, VerticalScroll
+from textual.containers import Container, Horizontal, VerticalScroll
 from textual.widgets import Static
 
 from store import StoreError
 
 from ..events.detail import detail_of
-from ..events.feed import EventFeed, Rows
-from ..events.filter import EVERYTHING, Filter, FilterError, parse_filter
-from ..events.jsonl import event_json
-from ..events.jump import SeqTarget, parse_target
-from ..events.lines import line_of, time_cell
-from ..events.matched import MatchedFeed
-from ..events.rate import RateMeter
-from ..events.search import Search, SearchError, find_row
+from ..events.filter import FilterError
+from ..events.rules import Rules
 from ..events.text import BookEvent
-from ..formatting import format_age, format_count
-from ..parsing import ParseError
-from ..widgets.event_view import EventView
 from ..widgets.keys import bindings_for
-from ..widgets.prompt import Prompt
-from ..widgets.rate import StreamBar, StreamState
 from .base import TaleaScreen
-from .event import EventScreen, detail_content
-from .export import ask_lines_export
+from .event import detail_content
+from .rules import RulesDialog
+from .tail_pane import TailPane
 
-REPAINT_SECONDS = 0.1
-EXPORTED_AT_A_TIME = 256
-BUSY_PER_SECOND = 100
-NOTHING_YET = "Nothing yet: what is posted appears here."
+PANES_MAX = 4
+LEAST_PANE_WIDTH, LEAST_PANE_HEIGHT = 58, 5
 
 
 class TailScreen(TaleaScreen):
-    SCOPE = "tail"
-    BINDINGS = bindings_for("tail")
+    SCOPE = "tails"
+    BINDINGS = bindings_for("tails")
     TITLE = "Tail"
     AUTO_FOCUS = "#events"
 
     def __init__(self) -> None:
         super().__init__()
-        self.bar = StreamBar(id="stream")
-        self.view = EventView(id="events", empty=NOTHING_YET)
+        self.rules = Rules(self.app.precision)
+        self.tails = Container(id="tails")
         self.details = VerticalScroll(id="tail-details", can_focus=False)
         self.detail = Static(id="tail-detail", markup=False)
-        self.prompt = Prompt(id="prompt")
-        self.all_books = False
-        self.filter: Filter = EVERYTHING
-        self.search: Search | None = None
-        self.highlight: Filter = EVERYTHING
-        self._feed: EventFeed | None = None
-        self._matched: MatchedFeed | None = None
-        self._shown: tuple[object, ...] = ()
-        self._meter = RateMeter()
-        self._pending: BookEvent | datetime | None = None
-        self._anchor: BookEvent | None = None
-        self._note = ""
-        self._filter_error = ""
-        self._searching = ""
+        self._current: TailPane | None = None
+        self._to_tell: BookEvent | None = None
+        self._telling = False
 
     def compose_body(self) -> ComposeResult:
-        yield self.bar
+        layout = self.app.settings.layout
         with Horizontal(id="tail"):
-            yield self.view
+            with self.tails:
+                yield TailPane(self.rules, all_books=bool(layout.get("tail_all")))
+                for kept in _panes_kept(layout.get("tails"))[: PANES_MAX - 1]:
+                    yield self._restored(*kept)
             with self.details:
                 yield self.detail
-        yield self.prompt
 
     def on_mount(self) -> None:
         layout = self.app.settings.layout
-        self.all_books = bool(layout.get("tail_all"))
         self.details.display = bool(layout.get("tail_details"))
-        self._set_highlight(str(layout.get("tail_highlight", "")))
-        self._clock = self.set_interval(1.0, self._show_state)
+        self.rules.restore(layout.get("tail_rules"))
+        self._arrange()
 
     def on_screen_suspend(self, event: events.ScreenSuspend) -> None:
-        self._clock.pause()
+        for pane in self.panes:
+            pane.clock.pause()
 
     def on_screen_resume(self, event: events.ScreenResume) -> None:
         super().on_screen_resume(event)
-        self._clock.resume()
+        for pane in self.panes:
+            pane.clock.resume()
+
+    def on_resize(self, event: events.Resize) -> None:
+        super().on_resize(event)
+        self._arrange()
 
     def crumbs(self) -> list[str]:
-        return [self._what(), "Tail"]
+        others = len(self.panes) - 1
+        more = f" +{others}" if others > 0 else ""
+        return [self.pane.what + more, "Tail"] if self.panes else ["Tail"]
 
-    def _what(self) -> str:
-        return "all books" if self.all_books else self.app.book or "no book yet"
+    @property
+    def panes(self) -> list[TailPane]:
+        return list(self.tails.query_children(TailPane))
 
-    # Data
+    @property
+    def pane(self) -> TailPane:
+        """The tail that the keys go to, or went to last."""
+        panes = self.panes
+        for pane in panes:
+            if pane.is_current:
+                self._current = pane
+        return self._current if self._current in panes else panes[0]
 
     async def refresh_data(self, changed: frozenset[str] | None) -> None:
-        shown = (self.all_books, None if self.all_books else self.app.book, self.app.instant)
-        if self._feed is None or shown != self._shown:
-            await self._start(shown)
-            return
-        if await self._feed.refresh(changed):
-            self._observe()
-            if self._matched is not None:
-                await self._catch_up(self._matched)
-            await self._repaint()
-        else:
-            self._show_state()
-
-    async def _repaint(self) -> None:
-        """Show what has grown and the figures in one frame."""
-        with self.app.batch_update():
-            await self.view.grown()
-            self._show_state()
-
-    async def _start(self, shown: tuple[object, ...]) -> None:
-        """Follow the book, or all, from now on."""
-        self._shown = shown
-        self._meter = RateMeter()
-        self._pending = None
-        self._feed = EventFeed(
-            self.app.store, None if self.all_books else self.app.book or "", self.app.as_of
-        )
-        if not self.all_books and self.app.book is None:
-            self._feed.heads.clear()
-        else:
-            await self._feed.refresh()
-        self._observe()
-        self.view.show_books = self.all_books
-        await self._show_rows(anchor=None)
-
-    def _observe(self) -> None:
-        if self._feed is not None:
-            self._meter.observe(asyncio.get_running_loop().time(), self._feed.end)
-
-    async def _catch_up(self, matched: MatchedFeed) -> None:
-        painted = asyncio.get_running_loop().time()
-        while await matched.catch_up() and matched is self._matched:
-            if asyncio.get_running_loop().time() - painted >= REPAINT_SECONDS:
-                await self._repaint()
-                painted = asyncio.get_running_loop().time()
-
-    async def _show_rows(self, anchor: BookEvent | None) -> None:
-        """Show what the filter lets pass; `anchor` is the event to stay at, None to follow."""
-        feed = self._feed
-        if feed is None:
-            return
-        self.view.empty = "No event meets this filter." if self.filter else NOTHING_YET
-        if not self.filter:
-            self._matched = None
-            self.workers.cancel_group(self, "scan")
-            row = await feed.row_of(*anchor.id) if anchor is not None else None
-            await self.view.show(feed, at=row)
-        else:
-            matched = self._matched = MatchedFeed(feed, self.filter)
-            self._pending = anchor
-            await self.view.show(matched)
-            self.run_worker(self._scan(matched), group="scan", exclusive=True)
-        self._show_state()
-
-    async def _scan(self, matched: MatchedFeed) -> None:
-        """Test history from the newest backwards; matches appear as they are found."""
-        loop = asyncio.get_running_loop()
-        painted = float("-inf")
-        try:
-            while not matched.is_complete:
-                began = loop.time()
-                await matched.step()
-                if loop.time() - painted >= REPAINT_SECONDS:
-                    await self._show_found(matched)
-                    painted = loop.time()
-                # Where much is being posted, writers get their share of the loop.
-                busy = self._meter.per_second() > BUSY_PER_SECOND
-                await asyncio.sleep((loop.time() - began) / 2 if busy else 0)
-            await self._show_found(matched)
-        except StoreError as error:
-            if matched is self._matched:
-                self._note = f"The search through history stopped: {error}"
-                self._show_state()
-
-    async def _show_found(self, matched: MatchedFeed) -> None:
-        if matched is not self._matched:
-            return
-        await self._repaint()
-        pending = self._pending
-        if pending is not None:
-            at = pending if isinstance(pending, datetime) else pending.sequenced.at
-            if matched.has_reached(at):
-                self._pending = None
-                if isinstance(pending, datetime):
-                    row = await matched.row_at(pending)
-                else:
-                    row = await matched.row_of(*pending.id)
-                await self.view.go_to(row)
-
-    # What is told
-
-    def _show_state(self) -> None:
-        if not self.is_mounted or self._feed is None or not self.is_seen:
-            return
-        self._observe()
-        bar, feed, view = self.bar, self._feed, self.view
-        age = format_age(feed.last_at, self.app.now()) if feed.last_at is not None else ""
-        info = self.app.books.get(self.app.book or "") if not self.all_books else None
-        trouble = f"writer {info.writer}: {info.error or ''}" if info and info.writer != "running" else ""
-        bar.show(
-            StreamState(
-                what=self._what(),
-                counts=tuple(self._meter.counts(bar.sparkline_cells)),
-                per_second=self._meter.per_second(),
-                last=feed.end,
-                is_seq=not self.all_books,
-                age=age,
-                behind=self._matched.waiting if self._matched is not None else 0,
-                following=view.following,
-                new=view.new,
-                past=self.app.instant is not None,
-                trouble=trouble,
-            )
-        )
-        self._show_prompt()
-
-    def _show_prompt(self) -> None:
-        standing = [f"/ {self.filter.text}"] if self.filter else []
-        if self.search is not None:
-            standing.append(f"search {self.search.pattern}")
-        self.prompt.show("   ".join(standing), self._info())
-
-    def _info(self) -> str:
-        if self._note or self._filter_error or self._searching:
-            return self._note or self._filter_error or self._searching
-        matched = self._matched
-        if matched is None:
-            return ""
-        text = f"{format_count(matched.matches)} of {format_count(matched.scanned)}"
-        if matched.is_complete:
-            return f"{text} match"
-        share = matched.scanned * 100 // max(1, matched.total)
-        return f"{text} match · {share} % of {format_count(matched.total)}"
-
-    @on(EventView.Moved)
-    def place_changed(self) -> None:
-        if self._pending is not None and not self.view.following:
-            self._pending = None
-        self._show_state()
-        self._show_details()
-        self.refresh_chrome()
-
-    def _show_details(self) -> None:
-        if not self.details.display:
-            return
-        event = self.view.current
-        if event is None:
-            self.detail.update("")
-            return
-        self.detail.update(detail_content(detail_of(event, self.app.precision, self.app.zone)))
-
-    # Filter, search, go to
-
-    def action_filter(self) -> None:
-        self._note = ""
-        self._remember_place()
-        self.prompt.ask("filter", self.filter.text)
-
-    def action_search(self) -> None:
-        self._note = ""
-        self.prompt.ask("search", self.search.pattern if self.search is not None else "")
-
-    def action_highlight(self) -> None:
-        self._note = ""
-        self.prompt.ask("highlight", self.highlight.text)
-
-    def action_go_to(self) -> None:
-        self._note = ""
-        self.prompt.ask("go to")
-
-    @on(Prompt.Typed)
-    async def typed(self, event: Prompt.Typed) -> None:
-        self._note = ""
-        if event.question == "filter":
-            await self._set_filter(event.text)
-        else:
-            self._show_prompt()
-
-    @on(Prompt.Answered)
-    async def answered(self, event: Prompt.Answered) -> None:
-        if event.question == "filter":
-            await self._set_filter(event.text)
-            if self._filter_error:
-                return
-        self._close_prompt()
-        if event.question == "search":
-            self._set_search(event.text)
-        elif event.question == "highlight":
-            self._set_highlight(event.text)
-        elif event.question == "go to":
-            with self._refusals_told():
-                await self._go_to(event.text)
-        self._show_state()
-
-    @contextmanager
-    def _refusals_told(self) -> Iterator[None]:
-        """What the store refuses while one looks around is told in the bottom line."""
-        try:
-            yield
-        except StoreError as error:
-            self._note = str(error)
-            self._show_prompt()
-
-    def _close_prompt(self) -> None:
-        self._filter_error = ""
-        self.prompt.close()
-        self.view.focus()
-
-    def _remember_place(self) -> None:
-        """Note the event one is at; where a filter left nothing to be at, the one before it stays noted."""
-        self._anchor = None if self.view.following else self.view.current or self._anchor
-
-    async def _set_filter(self, text: str) -> None:
-        """Show what meets this filter, staying at the event one was at before it was typed."""
-        try:
-            wanted = parse_filter(text, self.app.precision)
-        except FilterError as error:
-            self._filter_error = str(error)
-            self._show_prompt()
-            return
-        self._filter_error = ""
-        if wanted.text.strip() == self.filter.text.strip():
-            self._show_prompt()
-            return
-        self.filter = wanted
-        with self._refusals_told():
-            await self._show_rows(self._anchor)
-
-    def _set_search(self, pattern: str) -> None:
-        if not pattern:
-            self.search = None
-            self.view.marks = None
-            self.view.refresh()
-            return
-        try:
-            self.search = Search(pattern)
-        except SearchError as error:
-            self._note = str(error)
-            return
-        self.view.marks = self._is_marked
-        self.view.refresh()
-        self._find(-1, from_here=True)
-
-    def _set_highlight(self, text: str) -> None:
-        try:
-            self.highlight = parse_filter(text, self.app.precision)
-        except FilterError as error:
-            self._note = str(error)
-            return
-        self.app.settings.layout["tail_highlight"] = self.highlight.text
-        self.view.lights = (lambda event: self.highlight.matches(*event)) if self.highlight else None
-        self.view.refresh()
-
-    def _is_marked(self, event: BookEvent) -> bool:
-        try:
-            return self.search is not None and self.search.matches(event)
-        except SearchError:
-            return False
-
-    def action_step_match(self, step: int) -> None:
-        if self.search is not None:
-            self._find(step)
-        elif self.filter:
-            self.view.move_cursor(step)
-        else:
-            self.app.tell("Press s to search or / to filter; n and N then step through what matches.")
-
-    def _find(self, step: int, from_here: bool = False) -> None:
-        source, search = self.view.source, self.search
-        if source is None or search is None:
-            return
-        self.view.pause()
-        cursor = self.view.cursor
-        if cursor is None:
-            cursor, from_here = source.end - 1, True
-        self._note = ""
-        self.run_worker(
-            self._find_from(source, search, cursor if from_here else cursor + step, step),
-            group="search",
-            exclusive=True,
-        )
-
-    async def _find_from(self, source: Rows, search: Search, start: int, step: int) -> None:
-        def progress(tested: int) -> None:
-            self._searching = f"searching… {format_count(tested)}"
-            self._show_prompt()
-
-        try:
-            row = await find_row(source, search, start, step, progress)
-        except (SearchError, StoreError) as error:
-            self._note = str(error)
-        else:
-            if row is None:
-                older = "older" if step < 0 else "newer"
-                self._note = f"No {older} event matches {search.pattern}"
-            elif source is self.view.source:
-                await self.view.go_to(row)
-        finally:
-            self._searching = ""
-            self._show_prompt()
-
-    async def _go_to(self, text: str) -> None:
-        source, feed = self.view.source, self._feed
-        if source is None or feed is None:
-            return
-        try:
-            target = parse_target(text, self.app.now(), self.app.zone)
-        except ParseError as error:
-            self._note = str(error)
-            return
-        if target == "end":
-            await self.view.resume()
-        elif target == "start":
-            await self.view.go_to(source.first)
-        elif isinstance(target, SeqTarget):
-            await self._go_to_seq(target)
-        elif isinstance(target, datetime):
-            await self._go_to_time(target)
-
-    async def _go_to_seq(self, target: SeqTarget) -> None:
-        feed = self._feed
-        current = self.view.current
-        book = target.book
-        if book is None:
-            book = (current.book if self.all_books and current is not None else self.app.book) or ""
-        if feed is None or book not in feed.heads:
-            self._note = f"Book {book!r} is not in this stream."
-            return
-        head = feed.heads[book]
-        if not 1 <= target.seq <= head:
-            self._note = f"Seq {format_count(target.seq)} is not there; the last is {format_count(head)}."
-            return
-        found = await feed.events_at(book, [target.seq])
-        if found:
-            await self._go_to_event(found[0])
-
-    async def _go_to_event(self, event: BookEvent) -> None:
-        matched = self._matched
-        if matched is not None and not matched.has_reached(event.sequenced.at):
-            self._pending = event
-            return
-        if self.view.source is not None:
-            self.view.pause()
-            await self.view.go_to(await self.view.source.row_of(*event.id))
-
-    async def _go_to_time(self, at: datetime) -> None:
-        matched = self._matched
-        if matched is not None and not matched.has_reached(at):
-            self._pending = at
-            return
-        if self.view.source is not None:
-            self.view.pause()
-            await self.view.go_to(await self.view.source.row_at(at))
-
-    async def action_step_time(self, seconds: int) -> None:
-        """To the first event so much later or earlier; at least one event further."""
-        view = self.view
-        event, source = view.current, view.source
-        if event is None or source is None:
-            return
-        view.pause()
-        try:
-            at = event.sequenced.at + timedelta(seconds=seconds)
-        except OverflowError:
-            return
-        with self._refusals_told():
-            here = await source.row_of(*event.id)
-            row = await source.row_at(at)
-            await view.go_to(min(row, here - 1) if seconds < 0 else row)
+        for pane in self.panes:
+            await pane.refresh_data(changed)
 
     def go_back(self) -> bool:
-        if self.prompt.question is not None:
-            before = self.prompt.before
-            filtering = self.prompt.question == "filter"
-            self._close_prompt()
-            if filtering and before != self.filter.text:
-                self.run_worker(self._set_filter(before), group="filter", exclusive=True)
-            self._show_prompt()
-            return True
-        if self._searching:
-            self.workers.cancel_group(self, "search")
-            return True
-        if self._note:
-            self._note = ""
-        elif self.search is not None:
-            self._set_search("")
-        elif self.filter:
-            self._remember_place()
-            self.run_worker(self._set_filter(""), group="filter", exclusive=True)
-        else:
-            return False
-        self._show_prompt()
-        return True
+        return self.pane.go_back()
 
-    # Everything else
+    # Several tails
 
-    def action_toggle_all(self) -> None:
-        self.all_books = not self.all_books
-        self.app.settings.layout["tail_all"] = self.all_books
+    def _restored(self, book: str, filter: str) -> TailPane:
+        pane = TailPane(self.rules, book or None, all_books=not book)
+        pane.begin_with(filter)
+        return pane
+
+    def _arrange(self) -> None:
+        """Side by side where there is room for it, else one above the other."""
+        panes = self.panes
+        room = (
+            self.size.width * 3 // 5 if self.details.display and self.has_class("-wide") else self.size.width
+        )
+        self.tails.set_class(room >= LEAST_PANE_WIDTH * len(panes), "-beside")
+        for place, pane in enumerate(panes):
+            pane.is_one_of_many = len(panes) > 1
+            pane.set_class(place > 0, "-later")
+
+    def _remember(self) -> None:
+        first, *others = self.panes
+        layout = self.app.settings.layout
+        layout["tail_all"] = first.all_books
+        layout["tails"] = [
+            ["" if pane.all_books else pane.book or "", pane.filter.text]
+            for pane in others
+            if pane.all_books or pane.book
+        ]
+
+    async def action_add_tail(self) -> None:
+        panes, here = self.panes, self.pane
+        beside = self.size.width >= LEAST_PANE_WIDTH * (len(panes) + 1)
+        height = self.tails.size.height // (1 if beside else len(panes) + 1)
+        if len(panes) >= PANES_MAX or height < LEAST_PANE_HEIGHT:
+            self.app.tell("There is no room for one more tail.")
+            return
+        pane = TailPane(self.rules, here.book, all_books=here.all_books)
+        await self.tails.mount(pane, after=here)
+        self._arrange()
+        pane.view.focus()
         self.refresh_now()
+        pane.action_choose_book()
+        self._remember()
+
+    async def action_close_tail(self) -> None:
+        panes, here = self.panes, self.pane
+        if len(panes) == 1:
+            self.app.tell("This is the only tail; | adds one.")
+            return
+        place = panes.index(here)
+        await here.remove()
+        panes.remove(here)
+        panes[max(0, place - 1)].view.focus()
+        self._arrange()
+        self._remember()
+        self.refresh_now()
+
+    def action_next_tail(self) -> None:
+        panes = self.panes
+        panes[(panes.index(self.pane) + 1) % len(panes)].view.focus()
+
+    @on(TailPane.Shows)
+    def another_book(self) -> None:
+        self._remember()
+        self.refresh_now()
+
+    # The event one is at
 
     def action_toggle_details(self) -> None:
         self.details.display = not self.details.display
         self.app.settings.layout["tail_details"] = self.details.display
+        self._arrange()
         self._show_details()
 
-    @on(EventView.Opened)
-    async def open_event(self, event: EventView.Opened) -> None:
-        await self.app.push_screen(EventScreen(*event.event.id))
+    @on(TailPane.Moved)
+    def place_changed(self, event: TailPane.Moved) -> None:
+        if event.pane is self.pane:
+            self._show_details()
+            if not event.pane.view.following:
+                self.refresh_chrome()
 
-    def action_copy_line(self) -> None:
-        event = self.view.current
-        if event is not None:
-            line = line_of(event.sequenced, self.app.precision)
-            time = time_cell(event.sequenced, self.app.zone, self.app.now().date(), 23)
-            cells = (
-                event.book,
-                line.seq,
-                time,
-                line.kind,
-                line.accounts,
-                f"{line.asset} {line.amount}".strip(),
-            )
-            self.app.copy("  ".join(cell for cell in (*cells, line.description) if cell), "event")
+    def on_descendant_focus(self, event: events.DescendantFocus) -> None:
+        self._show_details()
 
-    def action_copy_json(self) -> None:
-        event = self.view.current
-        if event is not None:
-            self.app.copy(event_json(*event, self.app.precision), "event")
-
-    def action_export(self) -> None:
-        source = self.view.source
-        if source is None:
+    def _show_details(self) -> None:
+        if not self.details.display or not self.panes:
             return
-        self.view.pause()
-        first, end = source.first, source.end
+        self._to_tell = self.pane.view.current
+        if self._to_tell is None:
+            self.detail.update("")
+        elif not self._telling:
+            self._telling = True
+            self.run_worker(self._tell(), group="details")
 
-        async def lines() -> AsyncIterator[list[str]]:
-            for start in range(first, end, EXPORTED_AT_A_TIME):
-                rows = await source.rows(start, min(start + EXPORTED_AT_A_TIME, end))
-                yield [event_json(*event, self.app.precision) for event in rows]
+    async def _tell(self) -> None:
+        try:
+            while (event := self._to_tell) is not None:
+                self._to_tell = None
+                try:
+                    frame = await self.app.store.frame_of(*event.id)
+                except StoreError:
+                    frame = None
+                lines = detail_of(event, self.app.precision, self.app.zone, frame)
+                self.detail.update(detail_content(lines))
+        finally:
+            self._telling = False
 
-        self.run_worker(
-            ask_lines_export(self.app, self._what(), f"{format_count(end - first)} events", lines),
-            group="question",
-            exclusive=True,
-        )
+    # Rules
+
+    @on(TailPane.RuleTyped)
+    def add_rule(self, event: TailPane.RuleTyped) -> None:
+        if not event.text.strip():
+            return
+        try:
+            marker = self.rules.add(event.text)
+        except FilterError as error:
+            event.pane.say(str(error))
+            return
+        event.pane.say(f"{marker} marks what meets {event.text.strip()}; H lists all rules")
+        self._rules_changed()
+
+    def action_rules(self) -> None:
+        self.app.push_screen(RulesDialog(self.rules), self._rules_changed)
+
+    def _rules_changed(self, _: Any = None) -> None:
+        self.app.settings.layout["tail_rules"] = self.rules.kept()
+        for pane in self.panes:
+            pane.view.refresh()
+
+
+def _panes_kept(kept: Any) -> list[tuple[str, str]]:
+    """(book, filter) of tails that were remembered; an empty book is all."""
+    panes = []
+    for entry in kept if isinstance(kept, list) else ():
+        match entry:
+            case [str(book), str(filter)]:
+                panes.append((book, filter))
+    return panes

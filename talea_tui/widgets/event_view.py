@@ -25,6 +25,7 @@ from store import StoreClosed, StoreError, TransactionPosted
 
 from ..events.feed import Rows
 from ..events.lines import EventLine, fit_accounts, line_of, time_cell
+from ..events.rules import MARKERS
 from ..events.text import BookEvent, flow_of
 from ..formatting import fit_amount, format_count, printable
 from .columns import fit
@@ -34,7 +35,6 @@ from .shell import Shell
 ROWS_KEPT = 4_096
 MARKER = "▌"
 FOUND = "•"
-LIT = "!"
 _CELL_CHARACTERS = 400
 _WHEEL_ROWS = 3
 
@@ -58,10 +58,10 @@ class _Palette(NamedTuple):
     dim: Style
     strong: Style
     accent: Style
-    warning: Style
     cursor: Style
     head: Style
     thumb: Style
+    tones: tuple[Style, ...]
 
 
 class EventView(Widget, can_focus=True):
@@ -76,8 +76,8 @@ class EventView(Widget, can_focus=True):
         "table--dim",
         "table--accent",
         "table--strong",
-        "table--warning",
         "events--thumb",
+        *(f"events--tone-{place}" for place in range(len(MARKERS))),
     }
 
     class Moved(Message):
@@ -114,8 +114,8 @@ class EventView(Widget, can_focus=True):
         self.show_books = False
         self.marks: Callable[[BookEvent], bool] | None = None
         """Which events carry the mark of the search."""
-        self.lights: Callable[[BookEvent], bool] | None = None
-        """Which events a rule of the user wants to stand out."""
+        self.lights: Callable[[BookEvent], int | None] | None = None
+        """By which of the user's rules an event stands out."""
         self._source: Rows | None = None
         self._cache: OrderedDict[int, BookEvent] = OrderedDict()
         self._generation = 0
@@ -390,10 +390,10 @@ class EventView(Widget, can_focus=True):
             dim=base + tone("table--dim"),
             strong=base + tone("table--strong"),
             accent=base + tone("table--accent"),
-            warning=base + tone("table--warning"),
             cursor=base + tone(cursor),
             head=self.get_component_rich_style("table--head"),
             thumb=self.get_component_rich_style("events--thumb"),
+            tones=tuple(base + tone(f"events--tone-{place}") for place in range(len(MARKERS))),
         )
         self._drawn_columns = self._columns()
         self._thumb = self._scroll_thumb()
@@ -439,14 +439,15 @@ class EventView(Widget, can_focus=True):
             text = f"{MARKER if is_cursor else ' '} {self._failed or '·'}"
             return Strip([Segment(set_cell_size(text, width), dim)], width)
         found = self.marks is not None and self.marks(event)
-        lit = self.lights is not None and self.lights(event)
-        marker = MARKER if is_cursor else FOUND if found else LIT if lit else " "
+        lit = self.lights(event) if self.lights is not None else None
+        marker = MARKER if is_cursor else FOUND if found else MARKERS[lit] if lit is not None else " "
+        standing_out = palette.tones[lit] if lit is not None else None
         app = cast(Shell, self.app)
         line = line_of(event.sequenced, app.precision)
         today = app.now().astimezone(app.zone).date()
         time = time_cell(event.sequenced, app.zone, today, columns.time)
         segments = [
-            Segment(marker, base if is_cursor else palette.warning if lit else palette.accent),
+            Segment(marker, base if is_cursor else standing_out or palette.accent),
             Segment(f"{line.seq.rjust(columns.seq)}  {fit(time, columns.time, 'left')}  ", dim),
         ]
         if columns.book:
@@ -459,7 +460,7 @@ class EventView(Widget, can_focus=True):
             segments.append(Segment(fit(_clean(line.accounts), room, "left"), style))
         else:
             accounts = fit(fit_accounts(_clean(line.accounts), columns.accounts), columns.accounts, "left")
-            style = base if is_cursor else palette.strong if found else palette.warning if lit else base
+            style = base if is_cursor else palette.strong if found else standing_out or base
             segments.append(Segment(f"{accounts}  {_amount(line, columns.amount)}  ", style))
             segments.append(Segment(fit(_clean(line.description), columns.description, "left"), dim))
         return Strip(segments).adjust_cell_length(width, base)
@@ -487,6 +488,7 @@ class EventView(Widget, can_focus=True):
         if self.cursor is not None and self.cursor >= self.top + self.visible_rows:
             self.top = self._within(self.cursor - self.visible_rows + 1)
         self._need()
+        self.refresh()
 
     def on_mouse_scroll_up(self, event: events.MouseScrollUp) -> None:
         event.stop()

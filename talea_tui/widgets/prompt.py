@@ -13,13 +13,14 @@ from textual.widgets import Input, Static
 
 from .pane_title import PaneTitle
 
-Question: TypeAlias = Literal["filter", "search", "go to", "highlight"]
+Question: TypeAlias = Literal["filter", "search", "go to", "highlight", "book"]
 
-_SIGNS = {"filter": "/", "search": "search", "go to": "go to", "highlight": "highlight"}
+_SIGNS = {"filter": "/", "search": "search", "go to": "go to", "highlight": "stand out", "book": "book"}
 _HINTS = {
     "filter": "text  account:a*  kind:tx  asset:USD  amount>10  key:  ref:  -not",
     "search": "a regular expression",
-    "highlight": "a filter: what it lets pass stands out; nothing for none",
+    "highlight": "a filter: what it lets pass stands out",
+    "book": "a part of its name, or all; nothing to leave it",
     "go to": "a seq, 2026-09-30, 14:02, -2h, start, end",
 }
 

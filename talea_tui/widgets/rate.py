@@ -15,7 +15,10 @@ from ..formatting import format_count, format_rate, printable, sparkline
 
 @dataclass(frozen=True, slots=True)
 class StreamState:
-    """`behind` counts durable events that are not tested yet; `age` and `trouble` are plain text."""
+    """`behind` counts durable events that are not tested yet; `age` and `trouble` are plain text.
+
+    `current` tells whether the keys go to this one of several streams; None where there is only one.
+    """
 
     what: str = ""
     counts: tuple[int, ...] = ()
@@ -28,6 +31,7 @@ class StreamState:
     new: int = 0
     past: bool = False
     trouble: str = ""
+    current: bool | None = None
 
 
 class StreamBar(Widget):
@@ -75,7 +79,8 @@ class StreamBar(Widget):
         word, word_class = self._place()
         right = [Segment(f" {word} ", self.get_component_rich_style(word_class))]
         noun = "seq" if state.is_seq else "events"
-        pieces = [(f" {printable(state.what, 40)} ", self.get_component_rich_style("stream--what"))]
+        mark = "▸" if state.current else " "
+        pieces = [(f"{mark}{printable(state.what, 40)} ", self.get_component_rich_style("stream--what"))]
         if state.trouble:
             pieces.append(
                 (f" {printable(state.trouble, 300)} ", self.get_component_rich_style("stream--trouble"))

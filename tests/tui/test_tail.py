@@ -30,6 +30,7 @@ from talea_tui.app import TaleaApp
 from talea_tui.events.text import BookEvent
 from talea_tui.screens.event import EventScreen
 from talea_tui.screens.tail import TailScreen
+from talea_tui.screens.tail_pane import TailPane
 from talea_tui.settings import Settings
 from tests.support.build import asset, definition, household, transfer
 from tests.support.memory_store import MemoryStore
@@ -121,8 +122,9 @@ def on_tail(book: str = BOOK, **layout: object) -> Settings:
     return Settings(screen="tail", book=book, layout=dict(layout))
 
 
-def tail(pilot: Pilot[int]) -> TailScreen:
-    return next(screen for screen in pilot.app.screen_stack if isinstance(screen, TailScreen))
+def tail(pilot: Pilot[int]) -> TailPane:
+    """The tail that the keys go to."""
+    return next(screen for screen in pilot.app.screen_stack if isinstance(screen, TailScreen)).pane
 
 
 def text(pilot: Pilot[int]) -> str:
@@ -423,7 +425,7 @@ async def test_enter_opens_the_event_decoded_and_leads_on(open_app: OpenApp) -> 
         await press(pilot, "t")
         assert type(pilot.app.screen).__name__ == "TransactionScreen"
         await press(pilot, "escape", "escape")
-        assert pilot.app.screen is tail(pilot)
+        assert pilot.app.screen is tail(pilot).screen
         assert tail(pilot).view.current.sequenced.seq == 51
 
 
@@ -710,23 +712,3 @@ async def test_when_news_end_with_an_error_what_was_shown_stays(open_app: OpenAp
         await until(pilot, lambda: shown(pilot)[-1:] == [9])
         await press(pilot, "up", "home", "f")
         assert shown(pilot)[0] == 1
-
-
-async def test_a_highlight_rule_makes_events_stand_out_and_is_remembered(open_app: OpenApp) -> None:
-    store = await filled(200)
-    settings = on_tail()
-    async with open_app(store, settings=settings) as pilot:
-        await press(pilot, "h")
-        tail(pilot).prompt.line.value = "account:*bank"
-        await press(pilot, "enter")
-        marked = [line for line in text(pilot).split("\n") if line.startswith("!")]
-        assert [line[1:4] for line in marked] == ["190", "200"]
-        assert settings.layout["tail_highlight"] == "account:*bank"
-        await press(pilot, "h")
-        tail(pilot).prompt.line.value = "amount>"
-        await press(pilot, "enter")
-        assert "amount wants a number" in text(pilot)
-        await press(pilot, "h")
-        tail(pilot).prompt.line.value = ""
-        await press(pilot, "enter")
-        assert "!" not in text(pilot)

@@ -1,0 +1,597 @@
+"""One tail: the live stream of a book or of all; follow it, read it, filter it, search it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager, suppress
+from datetime import datetime, timedelta
+from typing import ClassVar
+
+from textual import events, getters, on
+from textual.app import ComposeResult
+from textual.containers import Vertical
+from textual.message import Message
+
+from store import StoreError
+
+from ..events.feed import SYSTEM_BOOK, EventFeed, Rows
+from ..events.filter import EVERYTHING, Filter, FilterError, parse_filter
+from ..events.jsonl import event_json
+from ..events.jump import SeqTarget, books_named, parse_target
+from ..events.lines import line_of, time_cell
+from ..events.matched import MatchedFeed
+from ..events.rate import RateMeter
+from ..events.rules import Rules
+from ..events.search import Search, SearchError, find_row
+from ..events.text import BookEvent
+from ..formatting import format_age, format_count
+from ..parsing import ParseError
+from ..widgets.event_view import EventView
+from ..widgets.keys import bindings_for
+from ..widgets.prompt import Prompt
+from ..widgets.rate import StreamBar, StreamState
+from ..widgets.shell import Shell
+from .base import TaleaScreen
+from .event import EventScreen
+from .export import ask_lines_export
+
+REPAINT_SECONDS = 0.1
+EXPORTED_AT_A_TIME = 256
+BUSY_PER_SECOND = 100
+NOTHING_YET = "Nothing yet: what is posted appears here."
+
+
+class TailPane(Vertical):
+    """Shows `book`, or the one the user works in when that is None, or all; the screen says what changed.
+
+    `rules` are shared by all panes.
+    """
+
+    BINDINGS: ClassVar = bindings_for("tail")
+
+    app = getters.app(Shell)
+
+    class Moved(Message):
+        """Another event is the current one."""
+
+        def __init__(self, pane: TailPane) -> None:
+            super().__init__()
+            self.pane = pane
+
+        @property
+        def control(self) -> TailPane:
+            return self.pane
+
+    class Shows(Message):
+        """It is to show another book."""
+
+        def __init__(self, pane: TailPane) -> None:
+            super().__init__()
+            self.pane = pane
+
+    class RuleTyped(Message):
+        """The user wants a rule that makes events stand out."""
+
+        def __init__(self, pane: TailPane, text: str) -> None:
+            super().__init__()
+            self.pane, self.text = pane, text
+
+    def __init__(self, rules: Rules, book: str | None = None, *, all_books: bool = False) -> None:
+        super().__init__()
+        self.rules = rules
+        self.own_book = book
+        self.is_one_of_many = False
+        self.bar = StreamBar(id="stream")
+        self.view = EventView(id="events", empty=NOTHING_YET)
+        self.prompt = Prompt(id="prompt")
+        self.all_books = all_books
+        self.filter: Filter = EVERYTHING
+        self.search: Search | None = None
+        self._feed: EventFeed | None = None
+        self._matched: MatchedFeed | None = None
+        self._shown: tuple[object, ...] = ()
+        self._meter = RateMeter()
+        self._pending: BookEvent | datetime | None = None
+        self._anchor: BookEvent | None = None
+        self._note = ""
+        self._filter_error = ""
+        self._searching = ""
+
+    def compose(self) -> ComposeResult:
+        yield self.bar
+        yield self.view
+        yield self.prompt
+
+    def on_mount(self) -> None:
+        self.view.lights = self.rules.place_of
+        self.clock = self.set_interval(1.0, self._show_state)
+
+    def begin_with(self, filter: str) -> None:
+        """Filter by this from the beginning, if it is one."""
+        with suppress(FilterError):
+            self.filter = parse_filter(filter, self.app.precision)
+
+    @property
+    def book(self) -> str | None:
+        """The book that is shown when it is not all."""
+        return self.own_book if self.own_book is not None else self.app.book
+
+    @property
+    def what(self) -> str:
+        return "all books" if self.all_books else self.book or "no book yet"
+
+    # Data
+
+    async def refresh_data(self, changed: frozenset[str] | None) -> None:
+        shown = (self.all_books, None if self.all_books else self.book, self.app.instant)
+        if self._feed is None or shown != self._shown:
+            await self._start(shown)
+            return
+        if await self._feed.refresh(changed):
+            self._observe()
+            if self._matched is not None:
+                await self._catch_up(self._matched)
+            await self._repaint()
+        else:
+            self._show_state()
+
+    async def _repaint(self) -> None:
+        """Show what has grown and the figures in one frame."""
+        with self.app.batch_update():
+            await self.view.grown()
+            self._show_state()
+        if self.view.following:
+            self.post_message(self.Moved(self))
+
+    async def _start(self, shown: tuple[object, ...]) -> None:
+        """Follow the book, or all, from now on."""
+        self._shown = shown
+        self._meter = RateMeter()
+        self._pending = None
+        self._feed = EventFeed(self.app.store, None if self.all_books else self.book or "", self.app.as_of)
+        if not self.all_books and self.book is None:
+            self._feed.heads.clear()
+        else:
+            await self._feed.refresh()
+        self._observe()
+        self.view.show_books = self.all_books
+        await self._show_rows(anchor=None)
+
+    def _observe(self) -> None:
+        if self._feed is not None:
+            self._meter.observe(asyncio.get_running_loop().time(), self._feed.end)
+
+    async def _catch_up(self, matched: MatchedFeed) -> None:
+        painted = asyncio.get_running_loop().time()
+        while await matched.catch_up() and matched is self._matched:
+            if asyncio.get_running_loop().time() - painted >= REPAINT_SECONDS:
+                await self._repaint()
+                painted = asyncio.get_running_loop().time()
+
+    async def _show_rows(self, anchor: BookEvent | None) -> None:
+        """Show what the filter lets pass; `anchor` is the event to stay at, None to follow."""
+        feed = self._feed
+        if feed is None:
+            return
+        self.view.empty = "No event meets this filter." if self.filter else NOTHING_YET
+        if not self.filter:
+            self._matched = None
+            self.workers.cancel_group(self, "scan")
+            row = await feed.row_of(*anchor.id) if anchor is not None else None
+            await self.view.show(feed, at=row)
+        else:
+            matched = self._matched = MatchedFeed(feed, self.filter)
+            self._pending = anchor
+            await self.view.show(matched)
+            self.run_worker(self._scan(matched), group="scan", exclusive=True)
+        self._show_state()
+
+    async def _scan(self, matched: MatchedFeed) -> None:
+        """Test history from the newest backwards; matches appear as they are found."""
+        loop = asyncio.get_running_loop()
+        painted = float("-inf")
+        try:
+            while not matched.is_complete:
+                began = loop.time()
+                await matched.step()
+                if loop.time() - painted >= REPAINT_SECONDS:
+                    await self._show_found(matched)
+                    painted = loop.time()
+                # Where much is being posted, writers get their share of the loop.
+                busy = self._meter.per_second() > BUSY_PER_SECOND
+                await asyncio.sleep((loop.time() - began) / 2 if busy else 0)
+            await self._show_found(matched)
+        except StoreError as error:
+            if matched is self._matched:
+                self._note = f"The search through history stopped: {error}"
+                self._show_state()
+
+    async def _show_found(self, matched: MatchedFeed) -> None:
+        if matched is not self._matched:
+            return
+        await self._repaint()
+        pending = self._pending
+        if pending is not None:
+            at = pending if isinstance(pending, datetime) else pending.sequenced.at
+            if matched.has_reached(at):
+                self._pending = None
+                if isinstance(pending, datetime):
+                    row = await matched.row_at(pending)
+                else:
+                    row = await matched.row_of(*pending.id)
+                await self.view.go_to(row)
+
+    # What is told
+
+    def _show_state(self) -> None:
+        if not self.is_mounted or self._feed is None or not self._is_seen:
+            return
+        self._observe()
+        bar, feed, view = self.bar, self._feed, self.view
+        age = format_age(feed.last_at, self.app.now()) if feed.last_at is not None else ""
+        info = self.app.books.get(self.book or "") if not self.all_books else None
+        trouble = f"writer {info.writer}: {info.error or ''}" if info and info.writer != "running" else ""
+        bar.show(
+            StreamState(
+                what=self.what,
+                counts=tuple(self._meter.counts(bar.sparkline_cells)),
+                per_second=self._meter.per_second(),
+                last=feed.end,
+                is_seq=not self.all_books,
+                age=age,
+                behind=self._matched.waiting if self._matched is not None else 0,
+                following=view.following,
+                new=view.new,
+                past=self.app.instant is not None,
+                trouble=trouble,
+                current=self.is_current if self.is_one_of_many else None,
+            )
+        )
+        self._show_prompt()
+
+    @property
+    def is_current(self) -> bool:
+        """Whether the keys go to this tail."""
+        return self.has_focus_within
+
+    @property
+    def _is_seen(self) -> bool:
+        return isinstance(self.screen, TaleaScreen) and self.screen.is_seen
+
+    @on(events.DescendantFocus)
+    @on(events.DescendantBlur)
+    def focus_changed(self) -> None:
+        self.call_after_refresh(self._show_state)
+
+    def _show_prompt(self) -> None:
+        standing = [f"/ {self.filter.text}"] if self.filter else []
+        if self.search is not None:
+            standing.append(f"search {self.search.pattern}")
+        self.prompt.show("   ".join(standing), self._info())
+
+    def _info(self) -> str:
+        if self._note or self._filter_error or self._searching:
+            return self._note or self._filter_error or self._searching
+        matched = self._matched
+        if matched is None:
+            return ""
+        text = f"{format_count(matched.matches)} of {format_count(matched.scanned)}"
+        if matched.is_complete:
+            return f"{text} match"
+        share = matched.scanned * 100 // max(1, matched.total)
+        return f"{text} match · {share} % of {format_count(matched.total)}"
+
+    @on(EventView.Moved)
+    def place_changed(self) -> None:
+        if self._pending is not None and not self.view.following:
+            self._pending = None
+        self._show_state()
+        self.post_message(self.Moved(self))
+
+    # Filter, search, go to
+
+    def action_filter(self) -> None:
+        self._note = ""
+        self._remember_place()
+        self.prompt.ask("filter", self.filter.text)
+
+    def action_search(self) -> None:
+        self._note = ""
+        self.prompt.ask("search", self.search.pattern if self.search is not None else "")
+
+    def action_highlight(self) -> None:
+        self._note = ""
+        self.prompt.ask("highlight")
+
+    def action_choose_book(self) -> None:
+        self._note = ""
+        self.prompt.ask("book")
+
+    def action_go_to(self) -> None:
+        self._note = ""
+        self.prompt.ask("go to")
+
+    @on(Prompt.Typed)
+    async def typed(self, event: Prompt.Typed) -> None:
+        self._note = ""
+        if event.question == "filter":
+            await self._set_filter(event.text)
+        else:
+            self._show_prompt()
+
+    @on(Prompt.Answered)
+    async def answered(self, event: Prompt.Answered) -> None:
+        if event.question == "filter":
+            await self._set_filter(event.text)
+            if self._filter_error:
+                return
+        self._close_prompt()
+        if event.question == "search":
+            self._set_search(event.text)
+        elif event.question == "highlight":
+            self.post_message(self.RuleTyped(self, event.text))
+        elif event.question == "book":
+            self._set_book(event.text)
+        elif event.question == "go to":
+            with self._refusals_told():
+                await self._go_to(event.text)
+        self._show_state()
+
+    @contextmanager
+    def _refusals_told(self) -> Iterator[None]:
+        """What the store refuses while one looks around is told in the bottom line."""
+        try:
+            yield
+        except StoreError as error:
+            self._note = str(error)
+            self._show_prompt()
+
+    def _close_prompt(self) -> None:
+        self._filter_error = ""
+        self.prompt.close()
+        self.view.focus()
+
+    def _remember_place(self) -> None:
+        """Note the event one is at; where a filter left nothing to be at, the one before it stays noted."""
+        self._anchor = None if self.view.following else self.view.current or self._anchor
+
+    async def _set_filter(self, text: str) -> None:
+        """Show what meets this filter, staying at the event one was at before it was typed."""
+        try:
+            wanted = parse_filter(text, self.app.precision)
+        except FilterError as error:
+            self._filter_error = str(error)
+            self._show_prompt()
+            return
+        self._filter_error = ""
+        if wanted.text.strip() == self.filter.text.strip():
+            self._show_prompt()
+            return
+        self.filter = wanted
+        with self._refusals_told():
+            await self._show_rows(self._anchor)
+
+    def _set_search(self, pattern: str) -> None:
+        if not pattern:
+            self.search = None
+            self.view.marks = None
+            self.view.refresh()
+            return
+        try:
+            self.search = Search(pattern)
+        except SearchError as error:
+            self._note = str(error)
+            return
+        self.view.marks = self._is_marked
+        self.view.refresh()
+        self._find(-1, from_here=True)
+
+    def say(self, note: str) -> None:
+        """Tell something in the bottom line, until something else is asked."""
+        self._note = note
+        self._show_prompt()
+
+    def _set_book(self, text: str) -> None:
+        """Show the book whose name is, begins with or holds what was typed; all for `all`."""
+        wanted = text.strip()
+        found = books_named(wanted, [*self.app.books, SYSTEM_BOOK])
+        if wanted.casefold() in ("all", "*"):
+            self.show_book(None, all_books=True)
+        elif len(found) == 1:
+            self.show_book(found[0])
+        elif wanted:
+            several = f"; {', '.join(found[:4])} all do" if found else ""
+            self._note = f"No one book fits {wanted!r}{several}."
+
+    def show_book(self, book: str | None, *, all_books: bool = False) -> None:
+        self.own_book, self.all_books = book, all_books
+        self.post_message(self.Shows(self))
+
+    def _is_marked(self, event: BookEvent) -> bool:
+        try:
+            return self.search is not None and self.search.matches(event)
+        except SearchError:
+            return False
+
+    def action_step_match(self, step: int) -> None:
+        if self.search is not None:
+            self._find(step)
+        elif self.filter:
+            self.view.move_cursor(step)
+        else:
+            self.app.tell("Press s to search or / to filter; n and N then step through what matches.")
+
+    def _find(self, step: int, from_here: bool = False) -> None:
+        source, search = self.view.source, self.search
+        if source is None or search is None:
+            return
+        self.view.pause()
+        cursor = self.view.cursor
+        if cursor is None:
+            cursor, from_here = source.end - 1, True
+        self._note = ""
+        self.run_worker(
+            self._find_from(source, search, cursor if from_here else cursor + step, step),
+            group="search",
+            exclusive=True,
+        )
+
+    async def _find_from(self, source: Rows, search: Search, start: int, step: int) -> None:
+        def progress(tested: int) -> None:
+            self._searching = f"searching… {format_count(tested)}"
+            self._show_prompt()
+
+        try:
+            row = await find_row(source, search, start, step, progress)
+        except (SearchError, StoreError) as error:
+            self._note = str(error)
+        else:
+            if row is None:
+                older = "older" if step < 0 else "newer"
+                self._note = f"No {older} event matches {search.pattern}"
+            elif source is self.view.source:
+                await self.view.go_to(row)
+        finally:
+            self._searching = ""
+            self._show_prompt()
+
+    async def _go_to(self, text: str) -> None:
+        source, feed = self.view.source, self._feed
+        if source is None or feed is None:
+            return
+        try:
+            target = parse_target(text, self.app.now(), self.app.zone)
+        except ParseError as error:
+            self._note = str(error)
+            return
+        if target == "end":
+            await self.view.resume()
+        elif target == "start":
+            await self.view.go_to(source.first)
+        elif isinstance(target, SeqTarget):
+            await self._go_to_seq(target)
+        elif isinstance(target, datetime):
+            await self._go_to_time(target)
+
+    async def _go_to_seq(self, target: SeqTarget) -> None:
+        feed = self._feed
+        current = self.view.current
+        book = target.book
+        if book is None:
+            book = (current.book if self.all_books and current is not None else self.book) or ""
+        if feed is None or book not in feed.heads:
+            self._note = f"Book {book!r} is not in this stream."
+            return
+        head = feed.heads[book]
+        if not 1 <= target.seq <= head:
+            self._note = f"Seq {format_count(target.seq)} is not there; the last is {format_count(head)}."
+            return
+        found = await feed.events_at(book, [target.seq])
+        if found:
+            await self._go_to_event(found[0])
+
+    async def _go_to_event(self, event: BookEvent) -> None:
+        matched = self._matched
+        if matched is not None and not matched.has_reached(event.sequenced.at):
+            self._pending = event
+            return
+        if self.view.source is not None:
+            self.view.pause()
+            await self.view.go_to(await self.view.source.row_of(*event.id))
+
+    async def _go_to_time(self, at: datetime) -> None:
+        matched = self._matched
+        if matched is not None and not matched.has_reached(at):
+            self._pending = at
+            return
+        if self.view.source is not None:
+            self.view.pause()
+            await self.view.go_to(await self.view.source.row_at(at))
+
+    async def action_step_time(self, seconds: int) -> None:
+        """To the first event so much later or earlier; at least one event further."""
+        view = self.view
+        event, source = view.current, view.source
+        if event is None or source is None:
+            return
+        view.pause()
+        try:
+            at = event.sequenced.at + timedelta(seconds=seconds)
+        except OverflowError:
+            return
+        with self._refusals_told():
+            here = await source.row_of(*event.id)
+            row = await source.row_at(at)
+            await view.go_to(min(row, here - 1) if seconds < 0 else row)
+
+    def go_back(self) -> bool:
+        if self.prompt.question is not None:
+            before = self.prompt.before
+            filtering = self.prompt.question == "filter"
+            self._close_prompt()
+            if filtering and before != self.filter.text:
+                self.run_worker(self._set_filter(before), group="filter", exclusive=True)
+            self._show_prompt()
+            return True
+        if self._searching:
+            self.workers.cancel_group(self, "search")
+            return True
+        if self._note:
+            self._note = ""
+        elif self.search is not None:
+            self._set_search("")
+        elif self.filter:
+            self._remember_place()
+            self.run_worker(self._set_filter(""), group="filter", exclusive=True)
+        else:
+            return False
+        self._show_prompt()
+        return True
+
+    # Everything else
+
+    def action_toggle_all(self) -> None:
+        self.show_book(self.own_book, all_books=not self.all_books)
+
+    @on(EventView.Opened)
+    async def open_event(self, event: EventView.Opened) -> None:
+        await self.app.push_screen(EventScreen(*event.event.id))
+
+    def action_copy_line(self) -> None:
+        event = self.view.current
+        if event is not None:
+            line = line_of(event.sequenced, self.app.precision)
+            time = time_cell(event.sequenced, self.app.zone, self.app.now().date(), 23)
+            cells = (
+                event.book,
+                line.seq,
+                time,
+                line.kind,
+                line.accounts,
+                f"{line.asset} {line.amount}".strip(),
+            )
+            self.app.copy("  ".join(cell for cell in (*cells, line.description) if cell), "event")
+
+    def action_copy_json(self) -> None:
+        event = self.view.current
+        if event is not None:
+            self.app.copy(event_json(*event, self.app.precision), "event")
+
+    def action_export(self) -> None:
+        source = self.view.source
+        if source is None:
+            return
+        self.view.pause()
+        first, end = source.first, source.end
+
+        async def lines() -> AsyncIterator[list[str]]:
+            for start in range(first, end, EXPORTED_AT_A_TIME):
+                rows = await source.rows(start, min(start + EXPORTED_AT_A_TIME, end))
+                yield [event_json(*event, self.app.precision) for event in rows]
+
+        self.run_worker(
+            ask_lines_export(self.app, self.what, f"{format_count(end - first)} events", lines),
+            group="question",
+            exclusive=True,
+        )
