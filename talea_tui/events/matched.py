@@ -12,8 +12,8 @@ from .feed import EventFeed, Position
 from .filter import Filter
 from .text import BookEvent
 
-FIRST_BITE_EVENTS, BITE_EVENTS = 2_048, 16_384
-"""How far the first and any later step of the scan goes."""
+BITE_EVENTS = 4_096
+"""How far one step of the scan goes: where all match, letting go of more events at once would be felt."""
 
 SLICE_EVENTS = 64
 """How many events are tested before the loop has its turn."""
@@ -85,8 +85,7 @@ class MatchedFeed:
         left = sum(self._low.values())
         if not left:
             return
-        size = BITE_EVENTS if self.scanned else min(FIRST_BITE_EVENTS, BITE_EVENTS)
-        low = await self.feed.locate({}, self._start, max(0, left - size))
+        low = await self.feed.locate({}, self._start, max(0, left - BITE_EVENTS))
         bite = await self._sifted(low, self._low)
         for at in range(len(bite), 0, -SLICE_EVENTS):
             self._older.extend(self._codes(reversed(bite[max(0, at - SLICE_EVENTS) : at])))

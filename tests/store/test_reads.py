@@ -11,8 +11,10 @@ from store import (
     AccountKind,
     Amount,
     BalanceSnapshot,
+    InvalidBook,
     PostingRecord,
     Sequenced,
+    Sieve,
     StoredTransaction,
     TransactionPosted,
     TrialBalanceRow,
@@ -277,6 +279,30 @@ async def test_events_are_found_by_their_seqs_in_the_order_asked(year: Year) -> 
     assert await store.events_at(BOOK, [0, 13, -1, 5, 10**9]) == [events[4]]
     assert await store.events_at(BOOK, []) == []
     assert await store.events_at("nowhere", [1]) == []
+
+
+async def test_what_a_sieve_looks_for_is_found_in_order_among_the_seqs_asked(home: Store) -> None:
+    wanted = transfer("expenses:food", "assets:bank", 1250, key="Import-7", metadata={"memo": "Café 12"})
+    await home.commit(transfer("assets:bank", "income:salary", 5))
+    await home.commit(wanted)
+    await home.commit(transfer("assets:cash", "assets:bank", 1250))
+    events = await home.read_events(BOOK)
+    sieves = [
+        Sieve(),
+        Sieve(kinds=frozenset({TransactionPosted})),
+        Sieve(posting=lambda path, asset, minor: (path, asset, minor) == ("expenses:food", "EUR", 1250)),
+        Sieve(texts=("import-7", "café", "12", "expenses")),
+        Sieve(texts=(str(wanted.id),)),
+    ]
+    for sieve in sieves:
+        found = await home.sift(BOOK, sieve, -3, 99)
+        assert [one for one in events if one in found] == found
+        assert 9 in [one.seq for one in found]
+        assert 9 in [one.seq for one in await home.sift(BOOK, sieve, 9, 9)]
+        assert await home.sift(BOOK, sieve, 10, 9) == []
+        assert await home.sift("nowhere", sieve, 1, 9) == []
+    with pytest.raises(InvalidBook):
+        await home.sift("../out", Sieve(), 1, 9)
 
 
 async def test_the_system_book_can_be_read(home: Store) -> None:
