@@ -149,7 +149,6 @@ class OpenAccountScreen(FormDialog):
         except (InvalidDefinition, StoreError) as refusal:
             self.refuse("path", str(refusal))
         else:
-            self.app.tell(f"Opened {printable(account.path, 100)} in {printable(account.book, 60)}.")
             self.dismiss(account)
             if account.book != self.app.book:
                 self.app.choose_book(account.book)

@@ -23,6 +23,7 @@ from store import AccountId, Committed, StoredTransaction, StoreError
 
 from ..formatting import format_amount, format_days_ago, printable
 from ..posting.assessment import (
+    DATE,
     DESCRIPTION,
     FORM,
     Assessment,
@@ -46,7 +47,6 @@ from ..widgets.offers import OFFERS_MAX, Offer, Offers
 from .base import TaleaScreen
 
 logger = logging.getLogger(__name__)
-
 ROWS_MAX, SAVE_SECONDS = 100, 0.4
 """More rows than this are for a program to post."""
 
@@ -431,10 +431,12 @@ class PostScreen(TaleaScreen):
             self.offers.step(by)
             return
         at = self._focused_field()
-        if at is None and by < 0 and self.book is not None:
-            self.set_focus(self.form.widget_at(Field("account", len(self.draft.rows) - 1)))
-        elif at is None or at.row is None:
-            (self.focus_next if by > 0 else self.focus_previous)()
+        if at is None:
+            if by < 0 and self.book is not None:
+                self.set_focus(self.form.widget_at(Field("account", len(self.draft.rows) - 1)))
+        elif at.row is None:
+            if by > 0 or at != DATE:  # there is no way up from the first field, least of all to the last
+                (self.focus_next if by > 0 else self.focus_previous)()
         elif at.row + by < 0:
             self.set_focus(self.form.head("comment"))
         else:
@@ -550,8 +552,7 @@ class PostScreen(TaleaScreen):
             self.form.collect(self.draft)
             self.stack.begin(draft)
             self.receipt = ""
-            await self._begin_anew()
-            return
+            return await self._begin_anew()
         await self._learn_accounts()
         self._show()
         if not isinstance(self.focused, EntryField):
@@ -567,8 +568,8 @@ class PostScreen(TaleaScreen):
             return
         at = Field("account", row)
         assets = [reading.asset for reading in self.read().rows if reading.asset is not None]
-        question = OpenAccountScreen(path=self._text_at(at).strip(), form_assets=assets)
-        opened = await self.app.push_screen_wait(question)
+        form = OpenAccountScreen(path=self._text_at(at).strip(), form_assets=assets)
+        opened = await self.app.push_screen_wait(form)
         if isinstance(opened, AccountId) and opened.book == self.book:
             self.draft.rows[row].account = opened.path
             await self._learn_accounts()

@@ -423,3 +423,12 @@ async def test_letters_at_a_balanced_entry_go_into_another_row(store, settings, 
         await typed(pilot, "Equity")
         assert form_of(pilot).draft.rows[2].account == "Equity"
         assert pilot.app.is_running
+
+
+async def test_up_from_the_first_field_stays_there(store, settings, open_app: OpenApp):
+    """Where the form offers to post, a digit is a key that leads to another screen."""
+    async with open_app(store, settings=settings) as pilot:
+        await keys(pilot, "p", "up", "up", "up")
+        assert pilot.app.focused is form_of(pilot).form.head("date")
+        await typed(pilot, "2")
+        assert form_of(pilot).draft.date == "2"
