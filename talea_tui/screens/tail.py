@@ -212,7 +212,7 @@ class TailScreen(TaleaScreen):
         except FilterError as error:
             event.pane.say(str(error))
             return
-        event.pane.say(f"{marker} marks what meets {event.text.strip()}; H lists all rules")
+        self.app.tell(f"{marker} marks what meets {event.text.strip()}; H lists all rules.")
         self._rules_changed()
 
     def action_rules(self) -> None:
