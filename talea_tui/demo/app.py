@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from textual import events
 from textual.app import ScreenStackError
 from textual.content import Content
+from textual.message_pump import MessagePump
+from textual.screen import ModalScreen, Screen
 from textual.widget import Widget
 from textual.widgets import Static
 
@@ -31,6 +33,7 @@ if TYPE_CHECKING:
     from ..ledger import Progress
 
 SHOW_SECONDS = 0.5
+LOOK_SECONDS, LOOKS = 0.05, 100
 DEFAULT_RATE = 2.0
 
 
@@ -141,25 +144,35 @@ class DemoApp(TaleaApp):
                 self._own_keys.append(key)
                 focused = self.focused or self.screen
                 self.post_message(key)
-                for passed_on in (self.call_later, focused.call_later, self._after_refresh):
-                    await self._reached(passed_on)
+                await self._reached(self, self.call_later)
+                await self._reached(focused, focused.call_later)
+                await self._reached(self.screen, self.screen.call_after_refresh)
+                await self._question_shown()
                 await asyncio.sleep(KEY_SECONDS * self._pace)
             self._say(step.caption)
             await asyncio.sleep(step.seconds * self._pace)
         self._say("")
 
-    async def _reached(self, call: Callable[[Callable[[], object]], object]) -> None:
-        """Wait until a queue has come to what it was given before; not for long, since its owner may be gone."""
+    async def _reached(self, owner: MessagePump, call: Callable[[Callable[[], object]], object]) -> None:
+        """Wait until a queue has come to what it was given before, or its owner is gone or covered."""
         there = asyncio.Event()
         call(there.set)
-        try:
-            async with asyncio.timeout(SHOW_SECONDS):
-                await there.wait()
-        except TimeoutError:
-            pass
+        for _ in range(LOOKS):
+            try:
+                async with asyncio.timeout(LOOK_SECONDS):
+                    await there.wait()
+                    return
+            except TimeoutError:
+                if not owner.is_running or (isinstance(owner, Screen) and owner is not self.screen):
+                    return
 
-    def _after_refresh(self, call: Callable[[], object]) -> None:
-        self.screen.call_after_refresh(call)
+    async def _question_shown(self) -> None:
+        """Wait until a question that a key asked is to be seen, or was answered."""
+        for _ in range(LOOKS):
+            asked = any(worker.group == "question" and worker.is_running for worker in self.workers)
+            if not asked or isinstance(self.screen, ModalScreen):
+                return
+            await asyncio.sleep(LOOK_SECONDS)
 
     def _say(self, caption: str) -> None:
         self.caption = caption
