@@ -67,6 +67,9 @@ _IDENTITY = Struct(">8sxQxQ")
 _SALT_AT, _SEQ_AT, _AT_AT, _KIND_AT = 2, 20, 29, 37
 _ARRAY, _BYTES, _UINT64, _NINT64 = 0x80, 0x40, 0x1B, 0x3B
 _ITEMS = {KIND_TRANSACTION: 12, KIND_ASSET: 11, KIND_ACCOUNT: 11}
+_HEADS = slice(_SALT_AT - 1, _KIND_AT + 1, 9)
+"""The heads of salt, synced, seq and at stand 9 bytes apart, and the kind 9 bytes after the last of them."""
+_PREFIX_HEADS = frozenset(bytes((_BYTES | SALT_BYTES, _UINT64, _UINT64, _UINT64, kind)) for kind in _ITEMS)
 _U64 = Struct(">Q")
 # txid, occurred, fingerprint
 _BODY_HEAD = Struct(">B16sBQB8s")
@@ -153,13 +156,17 @@ def read_prefix(payload: bytes | memoryview) -> Prefix | None:
 
 def is_event(payload: bytes, salt: bytes, seq: int) -> bool:
     """Whether this is the event of a seq in the segment of that salt; quicker than `read_prefix`."""
-    return payload[_SALT_AT : _SALT_AT + SALT_BYTES] == salt and payload[_SEQ_AT : _SEQ_AT + 8] == pack_seq(
-        seq
+    return (
+        payload[_SALT_AT : _SALT_AT + SALT_BYTES] == salt
+        and payload[_SEQ_AT : _SEQ_AT + 8] == pack_seq(seq)
+        and payload[_HEADS] in _PREFIX_HEADS
     )
 
 
-def read_identity(payload: bytes) -> tuple[bytes, int, int]:
-    """(salt, synced, seq) of what is long enough for an event; quicker than `read_prefix`. Raises struct.error."""
+def read_identity(payload: bytes) -> tuple[bytes, int, int] | None:
+    """(salt, synced, seq), or None when these bytes are no event; quicker than `read_prefix`."""
+    if payload[_HEADS] not in _PREFIX_HEADS:
+        return None
     identity: tuple[bytes, int, int] = _IDENTITY.unpack_from(payload, _SALT_AT)
     return identity
 

@@ -19,7 +19,6 @@ from .backup import BackupProgress, copy_ledger
 from .codec import (
     FORMAT_VERSION,
     KIND_ACCOUNT,
-    PREFIX_BYTES,
     SegmentHeader,
     decode_segment_header,
     kind_in,
@@ -51,6 +50,8 @@ from .watermark import read_watermark
 from .writer import BOOKS_NAME, LOCK_NAME
 
 logger = logging.getLogger("store")
+
+_NOBODY = (b"", 0, 0)
 
 POLL_SECONDS = 0.1
 LOOK_CLOSELY_EVERY = 10
@@ -217,13 +218,12 @@ class FollowedBook:
         """(offset, payload) of frames behind the last one that is known to be durable."""
         pace = Pace()
         async for start, payloads in frame_groups(self._files, self._offload, fd, segment.bytes, size):
-            offset = start
+            offset, sound = start, True
             for payload in payloads:
-                if len(payload) < PREFIX_BYTES:
-                    return
-                salt, synced, seq = read_identity(payload)
+                salt, synced, seq = read_identity(payload) or _NOBODY
                 if salt != segment.salt or seq != state.last_seq + len(waiting) + 1:
-                    return
+                    sound = False
+                    break
                 waiting.append((offset, payload))
                 offset += FRAME_HEAD_BYTES + len(payload)
                 if synced > self._durable:
@@ -237,6 +237,8 @@ class FollowedBook:
                     await self._learn_assets()
                 self._fold(segment, known)
                 waiting = waiting[durable:]
+            if not sound:
+                return
             if pace.due:
                 if progress is not None:
                     progress(self.name, state.last_seq, max(state.last_seq, self._durable))

@@ -10,6 +10,7 @@ from zlib import crc32
 
 from .account import Account
 from .codec import decode_event, read_prefix, to_micros
+from .definitions import text_fault
 from .errors import CorruptLog, StoreClosed, StoreIOError, UnknownAccount
 from .model import (
     AccountId,
@@ -250,7 +251,7 @@ class LedgerReads:
 
     async def by_key(self, book: str, key: str) -> StoredTransaction | None:
         opened = self._find(book)
-        if opened is None:
+        if opened is None or text_fault(key) is not None:
             return None
         seq = await _found_in(opened.find_key(key))
         return await self._stored(opened, seq) if seq is not None else None

@@ -9,7 +9,6 @@ from __future__ import annotations
 import logging
 import re
 from pathlib import Path
-from struct import error as StructError
 from typing import NamedTuple
 from zlib import crc32
 
@@ -358,19 +357,15 @@ class _Opening:
             new: list[bytes] = []
             new_at = start
             for payload in payloads:
-                try:
-                    found_salt, synced, seq = read_identity(payload)
-                except StructError:
+                identity = read_identity(payload)
+                if identity is None or identity[0] != salt:
                     sound = False
                     break
-                if found_salt != salt or seq != next_seq:
-                    prefix = read_prefix(payload)
-                    if prefix is None or prefix.salt != salt:
-                        sound = False
-                        break
+                _, synced, seq = identity
+                if seq != next_seq:
                     self._fold(name, new, new_at)
                     raise CorruptLog(
-                        book.name, name, offset, f"seq {prefix.seq} stands where seq {next_seq} belongs"
+                        book.name, name, offset, f"seq {seq} stands where seq {next_seq} belongs"
                     )
                 if synced > self._proven:
                     self._proven = synced

@@ -338,7 +338,26 @@ async def test_damage_to_what_was_durable_is_told_and_what_comes_before_it_stays
         assert (await followed.book(BOOK)).error is None  # type: ignore[union-attr]
 
 
-@pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="there is no SIGKILL here")
+async def test_what_comes_before_a_sound_frame_in_the_wrong_place_stays_readable(tmp_path: Path) -> None:
+    directory = await written(tmp_path / "ledger")
+    (path,) = segments(directory, BOOK)
+    data = path.read_bytes()
+    before, place = frames(data)[9:11]
+    path.write_bytes(data[: place.offset] + data[before.offset : before.end] + data[place.end :])
+    async with await FollowedLedger.open(directory) as followed:
+        info = await followed.book(BOOK)
+        assert info is not None
+        assert (info.last_seq, info.writer) == (9, "damaged")
+        assert f"byte {place.offset}" in str(info.error)
+
+
+async def test_a_key_that_is_no_text_was_never_committed(tmp_path: Path) -> None:
+    directory = await written(tmp_path / "ledger", 9, idem_hot_cap=2)
+    async with opened(directory, idem_hot_cap=2) as store, await FollowedLedger.open(directory) as followed:
+        for ledger in (store, followed):
+            assert await ledger.by_key(BOOK, "\ud800") is None
+
+
 class UnreadableBook(Files):
     """One book's log cannot be opened."""
 
@@ -373,6 +392,7 @@ async def test_a_book_that_cannot_be_read_keeps_no_other_from_being_followed(tmp
             await until(lambda: ledger.trouble is None)
 
 
+@pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="there is no SIGKILL here")
 async def test_a_follower_lives_through_the_writers_deaths_and_shows_what_is_kept(tmp_path: Path) -> None:
     directory, chance = tmp_path / "ledger", random.Random(5)
     directory.mkdir()

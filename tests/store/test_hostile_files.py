@@ -21,7 +21,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from store import LogStoreOptions, LogTaleaStore, StoreError
+from store import FollowedLedger, LogStoreOptions, LogTaleaStore, StoreError
 from tests.support.build import BOOK, household, transfer
 from tests.support.disk import Frame, framed, frames
 from tests.support.faulty_files import UnsyncedFiles
@@ -212,10 +212,35 @@ def test_any_byte_of_a_payload_may_change_under_a_right_checksum(
 ) -> None:
     def change(payload: bytes) -> bytes:
         at = seed % len(payload)
-        return payload[:at] + bytes([byte]) + payload[at + 1 :]
+        return _with_byte(payload, at, byte)
 
     names = named(suffix)
     survives(with_payload(names[seed % len(names)], which, change))
+
+
+@pytest.mark.parametrize("head", [0x3B, 0xFB, 0xF5])
+@pytest.mark.parametrize("at", [0, 1, 10, 19, 28, 37])
+@pytest.mark.parametrize("which", [-1, -2, 1])
+def test_a_number_of_another_kind_where_a_place_or_a_time_belongs_is_no_event(
+    which: int, at: int, head: int
+) -> None:
+    files = with_payload(named(".log")[-1], which, lambda payload: _with_byte(payload, at, head))
+
+    async def followed(directory: Path) -> None:
+        async with await FollowedLedger.open(directory) as ledger:
+            events = await ledger.read_events(BOOK, limit=1000)
+            assert [(type(e.seq), e.seq) for e in events] == [(int, n + 1) for n in range(len(events))]
+            info = await ledger.book(BOOK)
+            assert info is not None
+            assert info.last_seq == len(events)
+
+    survives(files)
+    with tempfile.TemporaryDirectory() as directory:
+        asyncio.run(followed(plant(files, Path(directory) / "ledger")))
+
+
+def _with_byte(payload: bytes, at: int, byte: int) -> bytes:
+    return payload[:at] + bytes([byte]) + payload[at + 1 :]
 
 
 @given(SUFFIXES, st.binary(max_size=300))
