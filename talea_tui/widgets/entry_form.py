@@ -116,6 +116,9 @@ class PostBar(Widget, can_focus=True):
 class EntryForm(Vertical):
     """Shows a draft's text and takes it back; everything else it is told."""
 
+    shown: Draft | None = None
+    """Whose text stands in the fields."""
+
     def compose(self) -> ComposeResult:
         yield PaneTitle("Post", id="post-title")
         with Horizontal(classes="post--line"):
@@ -170,6 +173,7 @@ class EntryForm(Vertical):
             self.head(name).put(getattr(draft, name))
         for number in range(len(draft.rows)):
             self.put_row(draft, number)
+        self.shown = draft
 
     async def fit_rows(self, draft: Draft) -> None:
         """Have as many rows as the draft, and leave alone what is being typed."""
@@ -187,7 +191,9 @@ class EntryForm(Vertical):
         shown.credit.put(row.credit)
 
     def collect(self, draft: Draft) -> None:
-        """Take what is in the fields into the draft."""
+        """Take what is in the fields into the draft; nothing while another draft's text still stands there."""
+        if draft is not self.shown:
+            return
         for name in HEAD_FIELDS:
             setattr(draft, name, self.head(name).value)
         for shown, row in zip(self.rows, draft.rows, strict=False):

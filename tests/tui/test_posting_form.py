@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 from textual.pilot import Pilot
+from textual.widgets import Input
 
 from store import AccountId, AccountKind, LogTaleaStore, StoredTransaction, StoreIOError, TransactionPosted
 from store.protocol import Store
@@ -432,3 +433,14 @@ async def test_up_from_the_first_field_stays_there(store, settings, open_app: Op
         assert pilot.app.focused is form_of(pilot).form.head("date")
         await typed(pilot, "2")
         assert form_of(pilot).draft.date == "2"
+
+
+async def test_what_was_thrown_away_does_not_come_back_with_a_late_key(store, settings, open_app: OpenApp):
+    """Until the next entry stands in the fields, what they hold is the old one's."""
+    async with open_app(store, settings=settings) as pilot:
+        await keys(pilot, "p")
+        await typed(pilot, "Rent")
+        form = form_of(pilot)
+        form.stack.drop(form.draft)
+        await form.take_typing(Input.Changed(form.form.head("description"), "Rent"))
+        assert form.draft.blank
