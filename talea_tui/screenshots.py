@@ -21,12 +21,13 @@ from importlib.metadata import version
 from pathlib import Path
 from random import Random
 from typing import Any, cast
+from zlib import crc32
 
 from msgspec.structs import replace
 from textual.pilot import Pilot
 from textual.widgets import Input
 
-from store import BookInfo, LogTaleaStore, Store
+from store import BookInfo, LogTaleaStore, Store, StoredFrame
 
 from .app import TaleaApp
 from .config import Config
@@ -99,6 +100,10 @@ class Still:
         info = await self._store.book(name)
         return _still(info) if info is not None else None
 
+    async def frame_of(self, book: str, seq: int) -> StoredFrame | None:
+        frame = await self._store.frame_of(book, seq)
+        return replace(frame, crc32=crc32(f"{book} {seq}".encode())) if frame is not None else None
+
     async def shutdown(self) -> None:
         """The pictures share one store."""
 
@@ -106,7 +111,15 @@ class Still:
 def _still(info: BookInfo) -> BookInfo:
     digest = hashlib.sha256(f"{info.name} {info.last_seq}".encode()).hexdigest()
     micros = 180.0 + 10 * (len(info.name) % 5)
-    return replace(info, head=(info.last_seq, digest), sync_micros=micros, batch_size=3.0, queued=0)
+    snapshots = tuple(replace(file, written_at=NOW - timedelta(hours=3)) for file in info.snapshot_files)
+    return replace(
+        info,
+        head=(info.last_seq, digest),
+        sync_micros=micros,
+        batch_size=3.0,
+        queued=0,
+        snapshot_files=snapshots,
+    )
 
 
 class StillMeter(RateMeter):
