@@ -18,6 +18,7 @@ from typing import Any
 import cbor2
 
 from .codec import (
+    MICROS_END,
     Malformed,
     decode_account,
     decode_asset,
@@ -360,6 +361,8 @@ class _ChunkReader:
         row_lengths += [len(c.high) for c in (chunk.row_net, chunk.row_debits) if c.high is not None]
         if set(lengths) != {events} or set(row_lengths) != {rows}:
             raise Unusable(f"{self._name}: a column is too short or too long")
+        if not 0 <= min(chunk.at) <= max(chunk.at) < MICROS_END:
+            raise Unusable(f"{self._name}: a time lies outside the calendar")
 
 
 async def load_snapshot(files: Files, offload: Offload, directory: Path, name: str, book: str) -> Snapshot:
@@ -409,8 +412,8 @@ async def _load(
         state.rows = rows
     elif await anext(frames, None) is not None:
         raise Unusable(f"{name}: more than it announces")
-    if state.rows != rows:
-        raise Unusable(f"{name}: its rows do not add up")
+    if state.rows != rows or state.chunks[-1].at[-1] != last_at:
+        raise Unusable(f"{name}: its rows or its last time do not fit")
     await _link_rows(state, name)
     state.turnover[:] = turnover
     state.last_seq, state.last_at = last_seq, last_at

@@ -207,6 +207,7 @@ def test_any_value_in_any_place_of_a_payload_is_survived(
 @given(SUFFIXES, st.integers(0, 50), st.integers(0, 2**30), st.integers(0, 255))
 @example(".log", 1, 0, 0)
 @example(".run", 1, 16, 1)
+@example(".snap", 46, 39743, 4)
 def test_any_byte_of_a_payload_may_change_under_a_right_checksum(
     suffix: str, which: int, seed: int, byte: int
 ) -> None:
