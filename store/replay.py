@@ -21,11 +21,15 @@ from .state import BookState, Replayed
 
 
 class NoEvent(Exception):
-    """The frame at byte `offset` is sound but holds no event that could stand there; `reason` says why."""
+    """The frame at byte `offset` is sound but holds no event that could stand there; `reason` says why.
+
+    `found` are the transactions before it.
+    """
 
     def __init__(self, offset: int, reason: str) -> None:
         super().__init__(reason)
         self.offset, self.reason = offset, reason
+        self.found: list[Replayed] = []
 
 
 def replay(state: BookState, payloads: Sequence[bytes], offset: int) -> list[Replayed]:
@@ -65,9 +69,11 @@ def replay(state: BookState, payloads: Sequence[bytes], offset: int) -> list[Rep
         end += FRAME_HEAD_BYTES + len(payload)
     state.apply_at(waiting, times, offset)
     state.head, state.head_seq = head, seq
+    found += waiting
     if fault is not None:
+        fault.found = found
         raise fault
-    return found + waiting
+    return found
 
 
 def _definition(state: BookState, seq: int, payload: bytes, items: list[Any]) -> Replayed:

@@ -29,7 +29,7 @@ from store import (
 )
 from store.files import Files
 from tests.support.build import BOOK, account, asset, definition, household, transfer
-from tests.support.disk import append, book_directory, cut, flip, frames, segments
+from tests.support.disk import append, book_directory, cut, flip, framed, frames, segments
 from tests.support.killed_writer import BOOKS, OPTIONS
 from tests.support.ledgers import opened, pay, written
 from tests.support.observe import events_of, observe, plant, tree
@@ -349,6 +349,22 @@ async def test_what_comes_before_a_sound_frame_in_the_wrong_place_stays_readable
         assert info is not None
         assert (info.last_seq, info.writer) == (9, "damaged")
         assert f"byte {place.offset}" in str(info.error)
+
+
+async def test_keys_before_a_sound_frame_that_is_no_event_are_found(tmp_path: Path) -> None:
+    directory = await written(tmp_path / "ledger", 70)
+    (path,) = segments(directory, BOOK)
+    data = path.read_bytes()
+    place = frames(data)[-1]
+    no_id = place.payload[:38] + b"\x40" + place.payload[55:]
+    path.write_bytes(data[: place.offset] + framed(no_id))
+    async with await FollowedLedger.open(directory) as followed:
+        info = await followed.book(BOOK)
+        assert info is not None
+        assert (info.last_seq, info.writer) == (76, "damaged")
+        found = await followed.by_key(BOOK, "key 68")
+        assert found is not None
+        assert found.seq == 76
 
 
 async def test_a_key_that_is_no_text_was_never_committed(tmp_path: Path) -> None:
