@@ -38,6 +38,7 @@ from .model import (
     NAME_MAX_BYTES,
     AccountId,
     AccountOpened,
+    Amount,
     AssetDef,
     Direction,
     ExternalRef,
@@ -238,11 +239,9 @@ def check_transaction(
     legs: list[tuple[Account, int]] | None = []
     item = bytearray(postings_head(len(postings)))
     for posting in postings:
-        try:
-            account_id, amount, direction = posting.account, posting.amount, posting.direction
-            signed, asset = amount.minor, amount.asset
-        except AttributeError:
-            raise InvalidTransaction(_posting_fault(posting)) from None
+        if type(posting) is not Posting or type(amount := posting.amount) is not Amount:
+            raise InvalidTransaction(_posting_fault(posting))
+        account_id, signed, asset, direction = posting.account, amount.minor, amount.asset, posting.direction
         if type(signed) is not int or not 0 < signed < AMOUNT_LIMIT:
             raise InvalidTransaction(_minor_fault(signed))
         if direction is _CREDIT:

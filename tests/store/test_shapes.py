@@ -363,6 +363,24 @@ async def test_nothing_passed_in_any_field_stops_the_writer(home: Store, field: 
     assert (await home.commit(transfer("assets:cash", "assets:bank", 1))).seq == expected
 
 
+async def test_what_only_looks_like_a_posting_is_refused_before_it_can_change_its_mind(home: Store) -> None:
+    class Posing:
+        amount, direction = FINE[0].amount, FINE[0].direction
+        reads = 0
+
+        @property
+        def account(self) -> Any:
+            self.reads += 1
+            return account("assets:unknown") if self.reads < 3 else FINE[0].account
+
+    hostile = Transaction(book=BOOK, postings=(Posing(), FINE[1]), idempotency_key="hostile")  # type: ignore[arg-type]
+    with pytest.raises(InvalidTransaction):
+        await home.commit(hostile)
+    (answer,) = await home.commit_batch([hostile])
+    assert isinstance(answer, InvalidTransaction)
+    assert (await home.commit(transfer("assets:cash", "assets:bank", 1))).seq == 8
+
+
 async def test_subclasses_of_json_types_come_back_plain_or_are_refused(home: Store) -> None:
     class Text(str):
         pass
