@@ -69,6 +69,13 @@ class DraftShelf:
         self.write(self.prepare(drafts))
 
 
+def shelf_beside(settings: Path | None, ledger: Path | None, book: str) -> DraftShelf | None:
+    """Where the drafts of a book are kept; None when nothing is remembered from one start to the next."""
+    if settings is None:
+        return None
+    return DraftShelf(settings.parent, str(ledger.resolve()) if ledger is not None else "", book)
+
+
 class DraftStack:
     """The drafts of a book; the last is the one in the form. `shelf` None keeps nothing on disk.
 

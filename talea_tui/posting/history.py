@@ -23,6 +23,8 @@ class BookHistory:
     def __init__(self, book: str) -> None:
         self.book = book
         self.accounts: dict[str, AccountInfo] = {}
+        self.fresh: set[str] = set()
+        """Accounts whose balance cannot have changed since it was learnt."""
         self.usage = UsageIndex()
         self.last_seq = 0
         self._learning = False
@@ -34,6 +36,7 @@ class BookHistory:
             return
         for path in {path for path in named if path}:
             await self._learn_account(store, AccountId(book=self.book, path=path))
+            self.fresh.add(path)
 
     async def _learn_account(self, store: Store, account: AccountId) -> None:
         known = await store.account(account)

@@ -36,7 +36,7 @@ from ..posting.assessment import (
 from ..posting.completion import complete_account
 from ..posting.correction import duplicate_of
 from ..posting.draft import Draft, Row
-from ..posting.drafts import DraftShelf, DraftStack
+from ..posting.drafts import DraftStack, shelf_beside
 from ..posting.editing import expected_side, fill_missing, next_field, prefill, take_offer, work_out
 from ..posting.history import BookHistory
 from ..posting.usage import DescriptionUse
@@ -125,6 +125,7 @@ class PostScreen(TaleaScreen):
         await self._use_book(self.app.book)
         book = self.book
         if book is not None and (changed is None or book in changed or "_system" in changed):
+            self.history.fresh.clear()
             await self._learn_accounts()
             self.run_worker(self._learn_usage(self.history), group="usage")
         self._show()
@@ -137,20 +138,28 @@ class PostScreen(TaleaScreen):
             self._save_now()
             self.refusals, self.receipt = {}, ""
             self._insisted.clear()
-            self.stack = DraftStack(book, self._shelf(book)) if book is not None else None
+            self.stack = (
+                DraftStack(book, shelf_beside(self.app.settings.path, self.app.directory, book))
+                if book is not None
+                else None
+            )
             if book is not None:
                 await self._put_draft()
 
-    def _shelf(self, book: str) -> DraftShelf | None:
-        remembered = self.app.settings.path
-        if remembered is None:
-            return None
-        ledger = str(self.app.directory.resolve()) if self.app.directory is not None else ""
-        return DraftShelf(remembered.parent, ledger, book)
+    @property
+    def _named(self) -> set[str]:
+        return {row.account.strip() for row in self.draft.rows}
 
     async def _learn_accounts(self) -> None:
-        named = [row.account.strip() for row in self.draft.rows]
-        await self.history.learn_accounts(self.app.store, named)
+        await self.history.learn_accounts(self.app.store, self._named)
+
+    async def _learn_balances(self) -> None:
+        try:
+            await self._learn_accounts()
+        except StoreError as error:
+            logger.warning("The balances of a book cannot be read: %s", error)
+        else:
+            self._show()
 
     async def _learn_usage(self, history: BookHistory) -> None:
         try:
@@ -189,6 +198,8 @@ class PostScreen(TaleaScreen):
         )
         self._show_bar(assessment)
         self.refresh_chrome()
+        if self._named & self.history.accounts.keys() - self.history.fresh:
+            self.run_worker(self._learn_balances(), group="balances", exclusive=True)
 
     def _problem_at(self, at: Field, assessment: Assessment) -> str:
         """What to say at a field: the store's refusal, else what is wrong, not while one types there."""

@@ -39,7 +39,7 @@ async def calm(pilot: Pilot[int]) -> None:
     await pilot.pause()
     for _ in range(3):
         for worker in list(pilot.app.workers):
-            if worker.group in ("refresh", "usage", "post", "open", "rows") and worker.is_running:
+            if worker.group in ("refresh", "usage", "balances", "post", "open", "rows") and worker.is_running:
                 await worker.wait()
         await pilot.pause()
 
@@ -444,3 +444,18 @@ async def test_what_was_thrown_away_does_not_come_back_with_a_late_key(store, se
         form.stack.drop(form.draft)
         await form.take_typing(Input.Changed(form.form.head("description"), "Rent"))
         assert form.draft.blank
+
+
+async def test_a_balance_after_counts_what_was_posted_since_the_form_was_opened(
+    store, settings, open_app: OpenApp
+):
+    async with open_app(store, settings=settings) as pilot:
+        await keys(pilot, "p")
+        await store.commit(entry("2026-11-21", "Cleaning", "Expenses:Rent", "Assets:Checking", 100_00))
+        await calm(pilot)
+        await typed(pilot, "x")
+        await keys(pilot, "enter")
+        await typed(pilot, "Assets:Checking")
+        await keys(pilot, "enter")
+        await typed(pilot, "1")
+        assert "18,095.74 USD" in screen_text(pilot.app)

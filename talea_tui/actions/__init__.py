@@ -1,0 +1,87 @@
+"""Every action of the application: one registry for bindings, footer, palette, help and `talea-tui keys`.
+
+An action belongs to a scope: "app" is everywhere, the others are a screen or a widget of that name.
+Keys are Textual's names. This module knows nothing of the terminal, so that plain commands can print it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from .action import Action
+from .table import POST, REGISTRY
+
+__all__ = ["POST", "REGISTRY", "SCOPE_NAMES", "Action", "actions_of", "every_action", "key_name"]
+
+SCOPE_NAMES = {
+    "app": "Everywhere",
+    "table": "In a list",
+    "books": "Books",
+    "accounts": "Accounts",
+    "account_tree": "In the chart of accounts",
+    "register": "In a register",
+    "transaction": "Transaction",
+    "post": "Posting form",
+    "choice": "In a choice",
+    "events": "In the stream of events",
+    "tail": "Tail",
+    "tails": "Several tails",
+    "rules": "In the list of highlights",
+    "event": "Event",
+    "trial_balance": "Trial balance",
+    "storage": "Storage",
+    "assets": "Assets",
+    "form": "In a form",
+    "reverse": "In the preview of a reversal",
+    "dialog": "In a dialog",
+    "filter": "In a filter",
+    "palette": "In the palette",
+    "opening": "While opening",
+    "demo": "In the demo",
+}
+
+_KEY_NAMES = {
+    "question_mark": "?",
+    "colon": ":",
+    "at": "@",
+    "slash": "/",
+    "number_sign": "#",
+    "left_square_bracket": "[",
+    "right_square_bracket": "]",
+    "minus": "-",
+    "plus": "+",
+    "underscore": "_",
+    "asterisk": "*",
+    "comma": ",",
+    "full_stop": ".",
+    "equals_sign": "=",
+    "less_than_sign": "<",
+    "greater_than_sign": ">",
+    "exclamation_mark": "!",
+    "vertical_line": "|",
+    "left_parenthesis": "(",
+    "right_parenthesis": ")",
+    "semicolon": ";",
+    "escape": "esc",
+    "left": "←",
+    "right": "→",
+    "up": "↑",
+    "down": "↓",
+    "pageup": "pgup",
+    "pagedown": "pgdn",
+}
+
+
+def key_name(key: str) -> str:
+    """A key as people write it: `?` for `question_mark`."""
+    return _KEY_NAMES.get(key, key)
+
+
+def every_action() -> Iterator[Action]:
+    for scope in REGISTRY:
+        yield from scope
+
+
+def actions_of(scope: str) -> tuple[Action, ...]:
+    """The actions of a scope, in the order in which help shows them."""
+    return tuple(action for action in every_action() if action.scope == scope)

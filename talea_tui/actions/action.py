@@ -1,0 +1,26 @@
+"""What an action is."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Action:
+    """`id` names the binding (a configuration file remaps by it); `run` is the Textual action it runs.
+
+    `footer` shows it in the footer's line, `palette` offers it in the palette while its scope has the focus.
+    """
+
+    id: str
+    keys: tuple[str, ...]
+    label: str
+    help: str
+    run: str
+    footer: bool = False
+    palette: bool = True
+    priority: bool = False
+
+    @property
+    def scope(self) -> str:
+        return self.id.partition(".")[0]
