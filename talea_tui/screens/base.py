@@ -3,7 +3,7 @@
 A screen is one file with one subclass of `TaleaScreen`::
 
     class TailScreen(TaleaScreen):
-        SCOPE = "tail"                     # its scope in actions.py
+        SCOPE = "tail"                     # its scope in actions/table.py
         BINDINGS = bindings_for("tail")    # widgets/keys.py; a widget with keys of its own does the same
         TITLE = "Tail"                     # its word in the breadcrumb
 
@@ -15,7 +15,7 @@ A screen is one file with one subclass of `TaleaScreen`::
 
 - *Registered* in `app.py`: one line in `SCREENS` (mode -> "module:Class"), which `go('mode')` shows.
   A dialog or a deeper screen needs no line: `self.app.push_screen(...)`; `escape` and `left` pop it.
-- *Actions*: add them to the scope's tuple in `actions.py` (id "tail.follow", keys, label, help, run
+- *Actions*: add them to the scope's tuple in `actions/table.py` (id "tail.follow", keys, label, help, run
   "follow") and write `action_follow`. Nothing else makes bindings, so footer, palette, help and `talea-tui
   keys` agree.
 - *Store*: `self.app.store`, the async API, awaited on this loop. `refresh_data` runs only when the store is
