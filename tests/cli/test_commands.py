@@ -8,6 +8,7 @@ import os
 import signal
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -192,6 +193,8 @@ async def test_tail_follows_a_ledger_without_keeping_others_from_posting(tmp_pat
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         env=os.environ | {"PYTHONPATH": str(REPOSITORY)},
+        # a shell has what it runs in the background ignore this signal
+        preexec_fn=partial(signal.signal, signal.SIGINT, signal.SIG_DFL),
     )
     try:
         assert follower.stdout is not None
