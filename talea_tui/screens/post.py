@@ -199,7 +199,7 @@ class PostScreen(TaleaScreen):
         self._show_bar(assessment)
         self.refresh_chrome()
         if self._named & self.history.accounts.keys() - self.history.fresh:
-            self.run_worker(self._learn_balances, group="balances", exclusive=True)
+            self.run_worker(self._learn_balances(), group="balances")
 
     def _problem_at(self, at: Field, assessment: Assessment) -> str:
         """What to say at a field: the store's refusal, else what is wrong, not while one types there."""
