@@ -219,6 +219,8 @@ class LedgerReads:
         pace, size = Pace(), 0
         while next_seq <= last_seq:
             payloads = await opened.payloads(next_seq, min(_SIFT_GROUP, last_seq - next_seq + 1))
+            if not payloads:
+                break
             for payload in payloads:
                 if _may_be_wanted(strainer, payload):
                     events.append(_decode(opened, payload))
