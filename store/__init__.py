@@ -72,7 +72,7 @@ from .model import (
     TrialBalanceRow,
 )
 from .options import LogStoreOptions
-from .protocol import AsOf, Sieve, Store
+from .protocol import AsOf, Sieve, Sifted, Store
 
 __all__ = [
     "AMOUNT_LIMIT",
@@ -116,6 +116,7 @@ __all__ = [
     "PostingRecord",
     "Sequenced",
     "Sieve",
+    "Sifted",
     "SnapshotFile",
     "Store",
     "StoreClosed",

@@ -37,16 +37,37 @@ Progress: TypeAlias = Callable[[str, int, int], None]
 class Sieve(NamedTuple):
     """What is looked for among events, so that a store need not decode all of them; an empty one looks for all.
 
-    Events of `kinds` are looked for (None: of all); of the transactions among them only those with a posting for
-    which `posting(path, asset, minor units)` holds, and in which each of `texts` occurs, whatever its case.
-    A text is casefolded, free of control characters and of `"\\{}[],:`, and has no space at either end. It may
-    be part of an account's path or asset, of the key, of `kind value` of a ref, of the id, or of a text, key,
-    number or word (`true`, `false`, `null`) in the metadata.
+    Events of `kinds` are looked for (None: of all) that have a part for which `part` holds and none for which
+    `no_part` does; of the transactions among them those for which `names` holds; and of all of these those in
+    which each of `texts` occurs, whatever its case, and none of `no_texts`.
+
+    The parts of a transaction are its postings, (path, asset, minor units). An account that is opened has one,
+    (path, asset, None), and an asset that is registered has one, ("", asset, None). Either test may raise
+    LookupError for an asset that it does not know. `names` is given the key, (kind, value) of each ref, and the id.
+
+    A text is casefolded and free of control characters, `"` and `\\`. It occurs in a transaction when it is part
+    of an account's path or asset, of the key, of `kind:value` or `kind value` of a ref, of the id, or of the
+    metadata as JSON.
+    What texts occur in other events is for the caller to tell.
     """
 
     kinds: frozenset[type[Event]] | None = None
-    posting: Callable[[str, str, int], bool] | None = None
+    part: Callable[[str, str, int | None], bool] | None = None
+    no_part: Callable[[str, str, int | None], bool] | None = None
+    names: Callable[[str, Sequence[tuple[str, str]], str], bool] | None = None
     texts: tuple[str, ...] = ()
+    no_texts: tuple[str, ...] = ()
+
+
+class Sifted(NamedTuple):
+    """An event that a sieve let pass."""
+
+    seq: int
+    at: datetime
+    is_certain: bool
+    """Whether it is looked for; else whoever looks is to decide."""
+    read: Callable[[], Sequenced]
+    """The event itself, decoded when it is asked for. Raises CorruptLog."""
 
 
 class Store(Protocol):
@@ -121,7 +142,7 @@ class Store(Protocol):
         ...
 
     async def books(self) -> list[BookInfo]:
-        """Books with at least one event, by name, without `_system`."""
+        """Books with an event, or that stopped at their first, by name, without `_system`."""
         ...
 
     async def book(self, name: str) -> BookInfo | None: ...
@@ -144,10 +165,10 @@ class Store(Protocol):
         """The events with these seqs, in the order asked; seqs the book does not have are left out."""
         ...
 
-    async def sift(self, book: str, sieve: Sieve, from_seq: int, to_seq: int) -> list[Sequenced]:
-        """Events between two seqs, both inclusive, in order: all that the sieve looks for, and perhaps others.
+    async def sift(self, book: str, sieve: Sieve, from_seq: int, to_seq: int) -> list[Sifted]:
+        """Events between two seqs, both inclusive, in order: all that the sieve looks for, and those that may be.
 
-        To be used for stretches of some thousand events, and what comes back is to be tested by the caller.
+        To be used for stretches of some thousand events.
         """
         ...
 

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Awaitable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from datetime import datetime
+from functools import partial
 from typing import Protocol
 from uuid import UUID
 from zlib import crc32
 
 from .account import Account
-from .codec import decode_event, read_prefix, to_micros
+from .codec import EPOCH, decode_event, from_micros, read_prefix, to_micros
 from .definitions import text_fault
 from .errors import CorruptLog, StoreClosed, StoreIOError, UnknownAccount
 from .model import (
@@ -25,7 +26,7 @@ from .model import (
     TrialBalanceRow,
 )
 from .offload import Pace
-from .protocol import AsOf, Sieve
+from .protocol import AsOf, Sieve, Sifted
 from .runs import DamagedRun
 from .segments import SegmentLog, segment_name
 from .sieve import Strainer
@@ -33,7 +34,6 @@ from .state import BookState
 from .subscriptions import Signal
 
 _READ_GROUP = 256
-_SIFT_GROUP = 1024
 _DECODE_GROUP_BYTES = 4096
 """How much is decoded before a look at the clock."""
 
@@ -174,20 +174,11 @@ class LedgerReads:
         opened = self._find(book)
         _refuse_negative("limit", limit)
         events: list[Sequenced] = []
-        next_seq = max(1, from_seq)
-        pace, size = Pace(), 0
-        while opened is not None and len(events) < limit:
-            payloads = await opened.payloads(next_seq, min(_READ_GROUP, limit - len(events)))
-            if not payloads:
-                break
-            for payload in payloads:
-                events.append(_decode(opened, payload))
-                size += len(payload)
-                if size >= _DECODE_GROUP_BYTES:
-                    size = 0
-                    if pace.due:
-                        await pace.rest()
-            next_seq += len(payloads)
+        if opened is not None:
+            first = max(1, from_seq)
+            await _each(
+                opened, first, first + limit - 1, lambda _, payload: events.append(_decode(opened, payload))
+            )
         return events
 
     async def events_at(self, book: str, seqs: Sequence[int]) -> list[Sequenced]:
@@ -209,28 +200,26 @@ class LedgerReads:
             events.append(_decode(opened, known[seq]))
         return events
 
-    async def sift(self, book: str, sieve: Sieve, from_seq: int, to_seq: int) -> list[Sequenced]:
+    async def sift(self, book: str, sieve: Sieve, from_seq: int, to_seq: int) -> list[Sifted]:
         opened = self._find(book)
-        events: list[Sequenced] = []
+        found: list[Sifted] = []
         if opened is None:
-            return events
+            return found
         strainer = Strainer(sieve, opened.state.table)
-        next_seq, last_seq = max(1, from_seq), min(to_seq, opened.state.last_seq)
-        pace, size = Pace(), 0
-        while next_seq <= last_seq:
-            payloads = await opened.payloads(next_seq, min(_SIFT_GROUP, last_seq - next_seq + 1))
-            if not payloads:
-                break
-            for payload in payloads:
-                if _may_be_wanted(strainer, payload):
-                    events.append(_decode(opened, payload))
-                size += len(payload)
-                if size >= _DECODE_GROUP_BYTES:
-                    size = 0
-                    if pace.due:
-                        await pace.rest()
-            next_seq += len(payloads)
-        return events
+        micros, at = 0, EPOCH
+
+        def take(seq: int, payload: bytes) -> None:
+            nonlocal micros, at
+            is_wanted = _judged(strainer, payload)
+            if is_wanted is False:
+                return
+            committed = opened.state.at_of(seq)
+            if committed != micros:  # a whole batch shares it
+                micros, at = committed, from_micros(committed)
+            found.append(Sifted(seq, at, is_wanted is True, partial(_decode, opened, payload)))
+
+        await _each(opened, max(1, from_seq), to_seq, take)
+        return found
 
     async def frame_of(self, book: str, seq: int) -> StoredFrame | None:
         opened = self._find(book)
@@ -311,11 +300,30 @@ class LedgerReads:
         return seq or 0
 
 
-def _may_be_wanted(strainer: Strainer, payload: bytes) -> bool:
+async def _each(opened: OpenBook, from_seq: int, to_seq: int, take: Callable[[int, bytes], None]) -> None:
+    """Hand over (seq, payload) of the events between two seqs, both inclusive, as far as they are there now."""
+    to_seq = min(to_seq, opened.state.last_seq)
+    seq = from_seq
+    pace, size = Pace(), 0
+    while seq <= to_seq:
+        payloads = await opened.payloads(seq, min(_READ_GROUP, to_seq - seq + 1))
+        if not payloads:
+            break
+        for payload in payloads:
+            take(seq, payload)
+            seq += 1
+            size += len(payload)
+            if size >= _DECODE_GROUP_BYTES:
+                size = 0
+                if pace.due:
+                    await pace.rest()
+
+
+def _judged(strainer: Strainer, payload: bytes) -> bool | None:
     try:
-        return strainer.lets_pass(payload)
+        return strainer.judge(payload)
     except (ValueError, TypeError, LookupError, AttributeError, RecursionError):
-        return True  # no event of this format, or a strange one: decoding it will tell
+        return None  # no event of this format, or a strange one: decoding it will tell
 
 
 def _decode(opened: OpenBook, payload: bytes) -> Sequenced:

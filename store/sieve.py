@@ -1,4 +1,4 @@
-"""Which events may be what somebody looks for, told from their items alone: most need no objects made of them."""
+"""Which events are what somebody looks for, told from their items alone: most need no objects made of them."""
 
 from __future__ import annotations
 
@@ -13,6 +13,8 @@ from .protocol import Sieve
 _KINDS = {TransactionPosted: KIND_TRANSACTION, AssetRegistered: KIND_ASSET, AccountOpened: KIND_ACCOUNT}
 _SCALAR_WORDS = ("null", "true", "false", "infinity", "nan")
 _NUMBER_PART = re.compile(r"[0-9.e+-]+")
+_BETWEEN_TEXTS = re.compile(r"[{}\[\],: ]")
+"""What stands around texts, numbers and words in JSON."""
 _TXID_PART = re.compile(r"[0-9a-f-]+")
 
 
@@ -21,63 +23,99 @@ class Strainer:
 
     def __init__(self, sieve: Sieve, table: AccountTable) -> None:
         self._table = table
-        self._posting = sieve.posting
+        self._part, self._no_part = sieve.part, sieve.no_part
         self._kinds = None if sieve.kinds is None else {_KINDS[kind] for kind in sieve.kinds}
-        self._plain: list[str] = []
-        self._special: list[tuple[str, bool, bool]] = []
-        """Texts that may be part of a number or word, or of a transaction's id."""
-        for text in sieve.texts:
-            scalar = _NUMBER_PART.fullmatch(text) is not None or any(text in word for word in _SCALAR_WORDS)
-            txid = _TXID_PART.fullmatch(text) is not None
-            if scalar or txid:
-                self._special.append((text, scalar, txid))
-            else:
-                self._plain.append(text)
+        self._texts = [_Text(text, True) for text in sieve.texts]
+        self._texts += [_Text(text, False) for text in sieve.no_texts]
+        self._names = sieve.names
+        self._only_kinds = sieve[1:] == Sieve()[1:]
 
-    def lets_pass(self, payload: bytes) -> bool:
-        """Whether an event may be looked for. Raises Malformed and its kin for what may be no event."""
-        if self._kinds is not None and kind_in(payload) not in self._kinds:
+    def judge(self, payload: bytes) -> bool | None:
+        """Whether an event is looked for; None where that is uncertain.
+
+        Raises Malformed and its kin for what may be no event.
+        """
+        kind = kind_in(payload)
+        if self._kinds is not None and kind not in self._kinds:
             return False
-        if self._posting is None and not self._plain and not self._special:
+        if self._only_kinds:
             return True
         items = decode_items_checked(payload)
-        if items[4] != KIND_TRANSACTION:
-            return True
-        flat = items[9]
-        indexes = flat[::2]
-        if self._posting is not None and not self._has_posting(indexes, flat[1::2]):
+        if kind != KIND_TRANSACTION:
+            part = ("", items[5], None) if kind == KIND_ASSET else (items[6], items[7], None)
+            if self._no_part is not None and self._no_part(*part):
+                return False
+            if self._part is not None and not self._part(*part):
+                return False
+            return None if self._texts else True
+        if not self._postings_fit(items[9]):
             return False
-        return not (self._plain or self._special) or self._has_texts(items, indexes)
+        if self._names is not None:
+            refs = items[10]
+            if not self._names(items[8], list(zip(refs[::2], refs[1::2], strict=True)), _txid_text(items[5])):
+                return False
+        return self._texts_fit(items) if self._texts else True
 
-    def _has_posting(self, indexes: Sequence[int], amounts: Sequence[int]) -> bool:
-        table, posting = self._table, self._posting
-        assert posting is not None
-        ids, assets = table.ids, table.assets
-        for index, amount in zip(indexes, amounts, strict=True):
-            if posting(ids[index].path, assets[index], abs(amount)):
+    def _postings_fit(self, flat: Sequence[int]) -> bool:
+        part, no_part = self._part, self._no_part
+        ids, assets = self._table.ids, self._table.assets
+        if no_part is not None:
+            numbers = iter(flat)
+            for index, amount in zip(numbers, numbers, strict=True):
+                if no_part(ids[index].path, assets[index], abs(amount)):
+                    return False
+        if part is None:
+            return True
+        numbers = iter(flat)
+        for index, amount in zip(numbers, numbers, strict=True):
+            if part(ids[index].path, assets[index], abs(amount)):
                 return True
         return False
 
-    def _has_texts(self, items: list[Any], indexes: Sequence[int]) -> bool:
-        ids, assets = self._table.ids, self._table.assets
-        parts = [items[8], *items[10]]  # joined below, so that a ref's kind and value stand side by side
-        for index in indexes:
+    def _texts_fit(self, items: list[Any]) -> bool | None:
+        ids, assets, refs = self._table.ids, self._table.assets, items[10]
+        parts = [items[8]]
+        for index in items[9][::2]:
             parts.append(ids[index].path)
             parts.append(assets[index])
+        if refs:
+            parts += map('{0}:{1}"{0} {1}'.format, refs[::2], refs[1::2])
         has_scalars = _gather(items[11], parts)
-        text = " ".join(parts)
-        if not text.isprintable():
-            return True  # control characters show as escapes, and those have letters
-        text = text.casefold()
-        for wanted in self._plain:
-            if wanted not in text:
+        everything = '"'.join(
+            parts
+        )  # no text that is looked for has one, so that it is found within a part only
+        if not everything.isprintable():
+            return None  # control characters show as escapes, and those have letters
+        everything = everything.casefold()
+        fits: bool | None = True
+        for wanted in self._texts:
+            if wanted.text in everything or (wanted.may_be_txid and wanted.text in _txid_text(items[5])):
+                found = True
+            elif wanted.may_be_structure or (wanted.may_be_scalar and has_scalars):
+                fits = None
+                continue
+            else:
+                found = False
+            if found is not wanted.expected:
                 return False
-        for wanted, scalar, txid in self._special:
-            if not (
-                wanted in text or (scalar and has_scalars) or (txid and wanted in _txid_text(items[5].hex()))
-            ):
-                return False
-        return True
+        return fits
+
+
+class _Text:
+    """A text that is to occur, or not to, and where else than in texts it may."""
+
+    __slots__ = ("expected", "may_be_scalar", "may_be_structure", "may_be_txid", "text")
+
+    def __init__(self, text: str, expected: bool) -> None:
+        self.text, self.expected = text, expected
+        self.may_be_txid = _TXID_PART.fullmatch(text) is not None
+        self.may_be_scalar = all(
+            not token
+            or _NUMBER_PART.fullmatch(token) is not None
+            or any(token in word for word in _SCALAR_WORDS)
+            for token in _BETWEEN_TEXTS.split(text)
+        )
+        self.may_be_structure = self.may_be_scalar and _BETWEEN_TEXTS.search(text) is not None
 
 
 def _gather(value: Any, parts: list[str]) -> bool:
@@ -103,5 +141,6 @@ def _gather(value: Any, parts: list[str]) -> bool:
     return True
 
 
-def _txid_text(digits: str) -> str:
+def _txid_text(txid: bytes) -> str:
+    digits = txid.hex()
     return f"{digits[:8]}-{digits[8:12]}-{digits[12:16]}-{digits[16:20]}-{digits[20:]}"

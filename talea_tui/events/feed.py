@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Protocol, TypeAlias
 from .text import BookEvent
 
 if TYPE_CHECKING:
-    from store import AsOf, Sieve, Store
+    from store import AsOf, Sieve, Sifted, Store
 
 SYSTEM_BOOK = "_system"
 """Where assets are registered; part of the merged stream."""
@@ -103,7 +103,7 @@ class EventFeed:
 
     async def _head(self, name: str) -> int:
         info = await self._store.book(name)
-        if info is None:
+        if info is None or not info.last_seq:
             return 0
         as_of = self._as_of(name)
         if as_of is None:
@@ -166,21 +166,25 @@ class EventFeed:
         heads = dict(self.heads)
         return sum([await self._count(book, at - _MICROSECOND, {}, heads) for book in heads])
 
-    async def between(self, begin: Position, finish: Position, sieve: Sieve | None = None) -> list[BookEvent]:
-        """The events after one position up to another, in merged order; all, or those that a sieve lets pass."""
+    async def between(self, begin: Position, finish: Position) -> list[BookEvent]:
+        """The events after one position up to another, in merged order."""
         found: list[BookEvent] = []
-        books = 0
+        for book, stop in finish.items():
+            found += await self._read(book, begin.get(book, 0), stop)
+        if len(finish) > 1:
+            found.sort(key=lambda event: event.merge_key)
+        return found
+
+    async def sifted(self, begin: Position, finish: Position, sieve: Sieve) -> list[tuple[str, Sifted]]:
+        """Those of the events after one position up to another that a sieve lets pass, in merged order."""
+        found: list[tuple[str, Sifted]] = []
         for book, stop in finish.items():
             start = begin.get(book, 0)
             if start < stop:
-                if sieve is None:
-                    found += await self._read(book, start, stop)
-                else:
-                    sifted = await self._store.sift(book, sieve, start + 1, stop)
-                    found += [BookEvent(book, event) for event in sifted]
-                books += 1
-        if books > 1:
-            found.sort(key=lambda event: event.merge_key)
+                sifted = await self._store.sift(book, sieve, start + 1, stop)
+                found += [(book, each) for each in sifted]
+        if len(finish) > 1:
+            found.sort(key=lambda each: (each[1].at, each[0], each[1].seq))
         return found
 
     async def earliest(self, begin: Position, finish: Position) -> datetime | None:

@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from fnmatch import translate
 from fractions import Fraction
@@ -29,10 +29,11 @@ from store import (
     Event,
     Sequenced,
     Sieve,
+    Sifted,
     TransactionPosted,
 )
 
-from .text import kind_of, searchable_text
+from .text import searchable_text
 
 PrecisionOf: TypeAlias = Callable[[str], int]
 """Decimal places of an asset by its id."""
@@ -41,12 +42,14 @@ _Part: TypeAlias = tuple[str, str, int | None]
 """A posting as a filter sees it: account path, asset, minor units (None where nothing is posted)."""
 
 _TextTest: TypeAlias = Callable[[str], bool]
-_EventTest: TypeAlias = Callable[[Event], bool]
-_PartTest: TypeAlias = Callable[[_Part], bool]
+_NamesTest: TypeAlias = Callable[[str, Sequence[tuple[str, str]], str], bool]
+"""Of a transaction's key, the (kind, value) of its refs, and its id."""
+
+_PartTest: TypeAlias = Callable[[str, str, int | None], bool]
 
 _FIELDS = ("account", "kind", "asset", "key", "ref", "book", "id")
-_NOT_SIFTED = re.compile(r'[\x00-\x1f"\\{}\[\],:]')
-"""What separates texts in JSON, or is written otherwise there."""
+_NOT_SIFTED = re.compile(r'[\x00-\x1f"\\]')
+"""What ends a text in JSON, or is written otherwise there."""
 _EVENTS: dict[str, type[Event]] = {"tx": TransactionPosted, "acct": AccountOpened, "asset": AssetRegistered}
 _EVERY_KIND = frozenset(_EVENTS.values())
 _KINDS = {"tx": "tx", "transaction": "tx", "acct": "acct", "account": "acct", "asset": "asset"}
@@ -69,33 +72,48 @@ class Filter:
     """A filter ready to use; an empty one is false and lets everything pass."""
 
     text: str
-    _tests: tuple[tuple[_EventTest, bool], ...] = ()
-    _same_part: tuple[_PartTest, ...] = ()
-    _no_part: tuple[_PartTest, ...] = ()
-    _book_tests: tuple[tuple[_TextTest, bool], ...] = ()
     sieve: Sieve = _OPEN
-    """What a store may leave out on the way; whatever it lets pass is to be tested still."""
+    """What a store is to look for; every match is among that."""
+    _sieve_decides: bool = True
+    """Whether all of that matches."""
+    _texts: tuple[tuple[str, bool], ...] = ()
+    _book_tests: tuple[tuple[_TextTest, bool], ...] = ()
 
     def __bool__(self) -> bool:
-        return bool(self._tests or self._same_part or self._no_part or self._book_tests)
+        return bool(self._texts or self._book_tests) or self.sieve != _OPEN
 
     def may_match_in(self, book: str) -> bool:
         """Whether any event of a book can match."""
         return all(check(book) is wanted for check, wanted in self._book_tests)
 
+    def admits(self, book: str, sifted: Sifted) -> bool:
+        """Whether what the sieve let pass matches; decodes it only where the sieve cannot tell. Raises CorruptLog."""
+        if sifted.is_certain and self._sieve_decides:
+            return not self._book_tests or self.may_match_in(book)
+        return self.matches(book, sifted.read())
+
     def matches(self, book: str, sequenced: Sequenced) -> bool:
         if not self.may_match_in(book):
             return False
         event = sequenced.event
-        if self._same_part or self._no_part:
+        kinds, part, no_part, names, *_ = self.sieve
+        if kinds is not None and type(event) not in kinds:
+            return False
+        if part is not None or no_part is not None:
             parts = _parts(event)
-            for test in self._no_part:
-                for part in parts:
-                    if test(part):
-                        return False
-            if self._same_part and not _any_part(parts, self._same_part):
+            if no_part is not None and any(no_part(*each) for each in parts):
                 return False
-        return all(check(event) is wanted for check, wanted in self._tests)
+            if part is not None and not any(part(*each) for each in parts):
+                return False
+        if names is not None and isinstance(event, TransactionPosted):
+            transaction = event.transaction
+            refs = [(ref.kind, ref.value) for ref in transaction.external_refs]
+            if not names(transaction.idempotency_key, refs, str(transaction.id)):
+                return False
+        if not self._texts:
+            return True
+        text = searchable_text(event).casefold()
+        return all((needle in text) is wanted for needle, wanted in self._texts)
 
 
 EVERYTHING = Filter("")
@@ -106,46 +124,77 @@ def parse_filter(text: str, precision_of: PrecisionOf) -> Filter:
 
     Raises FilterError for an unknown kind or an amount that is no number.
     """
-    tests: list[tuple[_EventTest, bool]] = []
+    kinds = _EVERY_KIND
     same_part: list[_PartTest] = []
     no_part: list[_PartTest] = []
+    names: list[tuple[_NamesTest, bool]] = []
+    needles: list[tuple[str, bool]] = []
     book_tests: list[tuple[_TextTest, bool]] = []
-    kinds, texts = _EVERY_KIND, []
     for term in _TERM.findall(text):
         wanted = not term.startswith(("-", "!"))
         body = term if wanted else term[1:]
+        if part_test := _part_test(body, precision_of):
+            (same_part if wanted else no_part).append(part_test)
+            continue
         field = _field(body)
-        if test := _part_test(body, precision_of):
-            (same_part if wanted else no_part).append(test)
-        elif field is not None and field[0] == "book":
-            if field[1]:
-                book_tests.append((_glob(field[1], whole=True), wanted))
-        elif check := _event_test(body):
-            tests.append((check, wanted))
-            if field is not None and field[0] == "kind":
-                named = frozenset({_EVENTS[_kind_named(field[1])]})
-                kinds &= named if wanted else _EVERY_KIND - named
-            elif wanted:
-                texts += _literals(body)
+        if field is None:
+            if needle := _unquoted(body).casefold():
+                needles.append((needle, wanted))
+            continue
+        name, value = field
+        if not value:
+            continue
+        if name == "book":
+            book_tests.append((_glob(value, whole=True), wanted))
+        elif name == "kind":
+            named = frozenset({_EVENTS[_kind_named(value)]})
+            kinds &= named if wanted else _EVERY_KIND - named
+        elif names_test := _names_test(name, value):
+            names.append((names_test, wanted))
+            if wanted:
+                kinds &= {TransactionPosted}
+    texts, no_texts, sieve_decides = _sifted_texts(needles)
     sieve = Sieve(
         kinds=None if kinds == _EVERY_KIND else kinds,
-        posting=_posting_test(tuple(same_part)) if same_part else None,
-        texts=tuple(texts),
+        part=_all_of(same_part),
+        no_part=_one_of(no_part),
+        names=_names_as_wanted(names) if names else None,
+        texts=texts,
+        no_texts=no_texts,
     )
-    return Filter(text, tuple(tests), tuple(same_part), tuple(no_part), tuple(book_tests), sieve)
+    return Filter(text, sieve, sieve_decides, tuple(needles), tuple(book_tests))
 
 
-def _posting_test(tests: tuple[_PartTest, ...]) -> Callable[[str, str, int], bool]:
-    return lambda path, asset, minor: _any_part([(path, asset, minor)], tests)
+def _sifted_texts(needles: list[tuple[str, bool]]) -> tuple[tuple[str, ...], tuple[str, ...], bool]:
+    """The texts that a sieve is to look for, those it is to refuse, and whether that is all there is to ask."""
+    texts: list[str] = []
+    no_texts: list[str] = []
+    is_all = True
+    for needle, wanted in needles:
+        literals = [literal for literal in _NOT_SIFTED.split(needle) if literal]
+        if literals != [needle]:
+            is_all = False
+        elif not wanted:
+            no_texts.append(needle)
+        if wanted:
+            texts += literals
+    return tuple(texts), tuple(no_texts), is_all
 
 
-def _literals(body: str) -> list[str]:
-    """What must occur in an event for a term to hold, in the form that a sieve wants."""
-    field = _field(body)
-    text = _unquoted(body) if field is None else field[1]
-    if field is not None and any(wildcard in text for wildcard in "*?["):
-        text = text.partition("[")[0].replace("*", "\0").replace("?", "\0")
-    return [found for part in _NOT_SIFTED.split(text.casefold()) if (found := part.strip(" "))]
+def _all_of(tests: list[_PartTest]) -> _PartTest | None:
+    if len(tests) > 1:
+        return lambda *part: all(test(*part) for test in tests)
+    return tests[0] if tests else None
+
+
+def _one_of(tests: list[_PartTest]) -> _PartTest | None:
+    if len(tests) > 1:
+        return lambda *part: any(test(*part) for test in tests)
+    return tests[0] if tests else None
+
+
+def _names_as_wanted(tests: list[tuple[_NamesTest, bool]]) -> _NamesTest:
+    return lambda key, refs, id: all(test(key, refs, id) is wanted for test, wanted in tests)
 
 
 def _parts(event: Event) -> list[_Part]:
@@ -157,16 +206,6 @@ def _parts(event: Event) -> list[_Part]:
     if isinstance(event, AccountOpened):
         return [(event.definition.id.path, event.definition.asset, None)]
     return [("", event.asset.id, None)]
-
-
-def _any_part(parts: list[_Part], tests: tuple[_PartTest, ...]) -> bool:
-    for part in parts:
-        for test in tests:
-            if not test(part):
-                break
-        else:
-            return True
-    return False
 
 
 def _unquoted(text: str) -> str:
@@ -190,44 +229,24 @@ def _part_test(body: str, precision_of: PrecisionOf) -> _PartTest | None:
     name, value = field
     if name == "account":
         path_test = cache(_glob(value, whole=False))
-        return lambda part: path_test(part[0])
+        return lambda path, asset, minor: path_test(path)
     if name == "asset":
         asset_test = cache(_glob(value, whole=True))
-        return lambda part: asset_test(part[1])
+        return lambda path, asset, minor: asset_test(asset)
     return None
 
 
-def _event_test(body: str) -> _EventTest | None:
-    field = _field(body)
-    if field is None:
-        needle = _unquoted(body).casefold()
-        return (lambda event: needle in searchable_text(event).casefold()) if needle else None
-    name, value = field
-    if not value:
-        return None
-    if name == "kind":
-        return _kind_test(value)
+def _names_test(name: str, value: str) -> _NamesTest | None:
     if name == "key":
         key_test = _glob(value, whole=False)
-        return lambda event: (
-            isinstance(event, TransactionPosted) and key_test(event.transaction.idempotency_key)
-        )
+        return lambda key, refs, id: key_test(key)
     if name == "ref":
         ref_test = _glob(value, whole=False)
-        return lambda event: (
-            isinstance(event, TransactionPosted)
-            and any(
-                ref_test(ref.value) or ref_test(f"{ref.kind}:{ref.value}")
-                for ref in event.transaction.external_refs
-            )
-        )
-    start = value.lower()
-    return lambda event: isinstance(event, TransactionPosted) and str(event.transaction.id).startswith(start)
-
-
-def _kind_test(value: str) -> _EventTest:
-    kind = _kind_named(value)
-    return lambda event: kind_of(event) == kind
+        return lambda key, refs, id: any(ref_test(ref) or ref_test(f"{kind}:{ref}") for kind, ref in refs)
+    if name == "id":
+        start = value.lower()
+        return lambda key, refs, id: id.startswith(start)
+    return None
 
 
 def _kind_named(value: str) -> str:
@@ -272,8 +291,7 @@ def _amount_test(body: str, precision_of: PrecisionOf) -> _PartTest:
             return 0, math.floor(low)
         return math.ceil(low), math.floor(high)
 
-    def test(part: _Part) -> bool:
-        _, asset, minor = part
+    def test(path: str, asset: str, minor: int | None) -> bool:
         if minor is None:
             return False
         if asset not in bounds:

@@ -7,10 +7,14 @@ from array import array
 from bisect import bisect_left
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
 
 from .feed import EventFeed, Position
 from .filter import Filter
 from .text import BookEvent
+
+if TYPE_CHECKING:
+    from store import Sifted
 
 BITE_EVENTS = 4_096
 """How far one step of the scan goes: where all match, letting go of more events at once would be felt."""
@@ -95,10 +99,10 @@ class MatchedFeed:
             self._scanned_to = _micros(reached)
         self._low = low
 
-    async def _sifted(self, begin: Position, finish: Position) -> list[BookEvent]:
+    async def _sifted(self, begin: Position, finish: Position) -> list[tuple[str, Sifted]]:
         """The events after one position up to another that may match."""
         finish = {book: stop for book, stop in finish.items() if self.filter.may_match_in(book)}
-        return await self.feed.between(begin, finish, self.filter.sieve)
+        return await self.feed.sifted(begin, finish, self.filter.sieve)
 
     @property
     def waiting(self) -> int:
@@ -145,12 +149,12 @@ class MatchedFeed:
         rows = range(self.first, self.end)
         return self.first + bisect_left(rows, _micros(at), key=self._micros)
 
-    def _codes(self, events: Iterable[BookEvent]) -> list[tuple[int, int]]:
-        matches = self.filter.matches
+    def _codes(self, sifted: Iterable[tuple[str, Sifted]]) -> list[tuple[int, int]]:
+        admits = self.filter.admits
         return [
-            (self._book_number(book) << _SEQ_BITS | sequenced.seq, _micros(sequenced.at))
-            for book, sequenced in events
-            if matches(book, sequenced)
+            (self._book_number(book) << _SEQ_BITS | each.seq, _micros(each.at))
+            for book, each in sifted
+            if admits(book, each)
         ]
 
     def _book_number(self, book: str) -> int:

@@ -119,7 +119,7 @@ def searchable_text(event: Event) -> str:
         if transaction.metadata:
             parts.append(metadata_text(transaction.metadata))
             parts.append(description_of(transaction))
-        parts += [f"{ref.kind}:{ref.value}" for ref in transaction.external_refs]
+        parts += [f"{ref.kind}:{ref.value}\n{ref.kind} {ref.value}" for ref in transaction.external_refs]
         parts.append(transaction.idempotency_key)
         parts.append(str(transaction.id))
         return "\n".join(parts)

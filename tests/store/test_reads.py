@@ -290,13 +290,17 @@ async def test_what_a_sieve_looks_for_is_found_in_order_among_the_seqs_asked(hom
     sieves = [
         Sieve(),
         Sieve(kinds=frozenset({TransactionPosted})),
-        Sieve(posting=lambda path, asset, minor: (path, asset, minor) == ("expenses:food", "EUR", 1250)),
-        Sieve(texts=("import-7", "café", "12", "expenses")),
+        Sieve(part=lambda path, asset, minor: (path, asset, minor) == ("expenses:food", "EUR", 1250)),
+        Sieve(no_part=lambda path, asset, minor: path == "assets:cash"),
+        Sieve(names=lambda key, refs, id: (key, refs, id) == ("Import-7", [], str(wanted.id))),
+        Sieve(texts=("import-7", "café", "12", "expenses:f"), no_texts=("import-8",)),
         Sieve(texts=(str(wanted.id),)),
     ]
     for sieve in sieves:
         found = await home.sift(BOOK, sieve, -3, 99)
-        assert [one for one in events if one in found] == found
+        assert [one.read() for one in found] == [events[one.seq - 1] for one in found]
+        assert [(one.seq, one.at) for one in found] == [(one.read().seq, one.read().at) for one in found]
+        assert sorted({one.seq for one in found}) == [one.seq for one in found]
         assert 9 in [one.seq for one in found]
         assert 9 in [one.seq for one in await home.sift(BOOK, sieve, 9, 9)]
         assert await home.sift(BOOK, sieve, 10, 9) == []

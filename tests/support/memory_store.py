@@ -6,6 +6,7 @@ import asyncio
 import hashlib
 from collections.abc import AsyncGenerator, Callable, Sequence
 from datetime import datetime
+from functools import partial
 from types import TracebackType
 from typing import Self
 from uuid import UUID
@@ -30,7 +31,7 @@ from store.model import (
     TransactionPosted,
     TrialBalanceRow,
 )
-from store.protocol import Progress, Sieve
+from store.protocol import Progress, Sieve, Sifted
 
 from .reference import SYSTEM, AsOf, ReferenceLedger
 
@@ -196,9 +197,10 @@ class MemoryStore:
     async def events_at(self, book: str, seqs: Sequence[int]) -> list[Sequenced]:
         return self._open().events_at(book, seqs)
 
-    async def sift(self, book: str, sieve: Sieve, from_seq: int, to_seq: int) -> list[Sequenced]:
+    async def sift(self, book: str, sieve: Sieve, from_seq: int, to_seq: int) -> list[Sifted]:
         first = max(1, from_seq)
-        return self._open().read_events(book, first, max(0, to_seq - first + 1))
+        events = self._open().read_events(book, first, max(0, to_seq - first + 1))
+        return [Sifted(event.seq, event.at, False, partial(_same, event)) for event in events]
 
     async def frame_of(self, book: str, seq: int) -> StoredFrame | None:
         self._open().book(book)
@@ -210,3 +212,7 @@ class MemoryStore:
 
     async def seq_at(self, book: str, t: datetime) -> int:
         return self._open().seq_at(book, t)
+
+
+def _same(event: Sequenced) -> Sequenced:
+    return event

@@ -31,7 +31,7 @@ from store.model import (
     Transaction,
     TrialBalanceRow,
 )
-from store.protocol import AsOf, Progress, Sieve, Store
+from store.protocol import AsOf, Progress, Sieve, Sifted, Store
 
 from .clock import FakeClock
 from .faulty_files import UnsyncedFiles
@@ -159,8 +159,8 @@ class ReopenedStore:
         answer: list[Sequenced] = await (await self._reopened()).events_at(book, seqs)
         return answer
 
-    async def sift(self, book: str, sieve: Sieve, from_seq: int, to_seq: int) -> list[Sequenced]:
-        answer: list[Sequenced] = await (await self._reopened()).sift(book, sieve, from_seq, to_seq)
+    async def sift(self, book: str, sieve: Sieve, from_seq: int, to_seq: int) -> list[Sifted]:
+        answer: list[Sifted] = await (await self._reopened()).sift(book, sieve, from_seq, to_seq)
         return answer
 
     async def frame_of(self, book: str, seq: int) -> StoredFrame | None:

@@ -76,6 +76,8 @@ REGISTERED = AssetRegistered(asset=asset("EUR", name="Euro"))
         "key:0042",
         "ref:INV-88121",
         "ref:invoice:*",
+        "invoice:inv-88121",
+        '"invoice inv-88121"',
         "book:house*",
         "id:00000000-0000-0000-0000-000000abcdef",
         "-tea",

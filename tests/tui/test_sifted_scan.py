@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import random
 import string
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,7 @@ from store import (
     LogTaleaStore,
     Sequenced,
     Sieve,
+    Sifted,
     Store,
     TransactionPosted,
 )
@@ -27,7 +28,7 @@ from talea_tui.events.feed import EventFeed
 from talea_tui.events.filter import FilterError, parse_filter
 from talea_tui.events.matched import MatchedFeed
 from talea_tui.events.text import searchable_text
-from tests.support.build import BOOK, asset, credit, debit, definition, posted
+from tests.support.build import BOOK, asset, credit, debit, definition, posted, transfer
 from tests.support.memory_store import MemoryStore
 
 PRECISIONS = {"EUR": 2, "JPY": 0, "ETH": 18, "Straße": 3}
@@ -66,7 +67,9 @@ def some_text(dice: random.Random) -> str:
     return " ".join(dice.choice(WORDS) for _ in range(dice.randint(0, 3)))
 
 
-async def fill(store: Store, seed: int, count: int) -> None:
+async def fill(
+    store: Store, seed: int, count: int, some_metadata: Callable[[random.Random], Any] = some_json
+) -> None:
     dice = random.Random(seed)
     for id, precision in PRECISIONS.items():
         await store.register_asset(asset(id, precision))
@@ -84,7 +87,7 @@ async def fill(store: Store, seed: int, count: int) -> None:
                 debit(target, minor, id),
                 credit(source, minor, id),
                 key=f"{dice.choice(WORDS)}-{number}",
-                metadata=some_json(dice),
+                metadata=some_metadata(dice),
                 external_refs=tuple(
                     ExternalRef(kind=dice.choice(["invoice", "Beleg"]), value=f"INV-{dice.randint(1, 50)}")
                     for _ in range(dice.choice([0, 0, 1, 2]))
@@ -171,7 +174,8 @@ async def test_what_is_sifted_holds_every_match_whatever_the_filter(store: Store
         last = dice.randint(first, len(events) + 5)
         sifted = await store.sift(BOOK, wanted.sieve, first, last)
         expected = [e for e in events if first <= e.seq <= last and wanted.matches(BOOK, e)]
-        assert [e for e in sifted if wanted.matches(BOOK, e)] == expected, text
+        assert [e.read() for e in sifted if wanted.admits(BOOK, e)] == expected, text
+        assert [(e.seq, e.at) for e in sifted] == [(e.read().seq, e.read().at) for e in sifted]
         assert [e.seq for e in sifted] == sorted({e.seq for e in sifted})
         tried += bool(expected)
     assert tried > 60
@@ -195,6 +199,75 @@ async def test_the_scan_finds_what_testing_every_event_finds(store: Store) -> No
         assert await matched.rows(matched.first, matched.end) == expected, term
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "kind:tx",
+        "-kind:acct",
+        "account:bank amount>9 asset:EUR",
+        "-account:bank*",
+        "key:cof*-?2",
+        "-key:coffee",
+        "ref:invoice:*",
+        "-ref:inv",
+        "id:0",
+        "-id:0",
+        "account:assets:* -k42",
+        "café",
+        "-coffee",
+        "invoice:inv-",
+        '"beleg inv-"',
+        "assets:bank",
+        "no such thing",
+    ],
+)
+async def test_what_the_sieve_alone_can_tell_is_not_decoded(tmp_path: Path, text: str) -> None:
+    async with await _opened(tmp_path / "ledger") as log:
+        await fill(
+            log, 2, 60, lambda dice: {"memo": dice.choice(WORDS), "payee": ["Café", dice.choice(WORDS)]}
+        )
+        events = await log.read_events(BOOK, 1, 1_000)
+        wanted = parse_filter(text, PRECISIONS.__getitem__)
+        sifted = await log.sift(BOOK, wanted.sieve, 1, 1_000)
+        told = [each._replace(read=must_not_be_read) if is_posted(each) else each for each in sifted]
+        found = [each.seq for each in told if wanted.admits(BOOK, each)]
+        assert found == [event.seq for event in events if wanted.matches(BOOK, event)]
+
+
+def is_posted(sifted: Sifted) -> bool:
+    return isinstance(sifted.read().event, TransactionPosted)
+
+
+def must_not_be_read() -> Sequenced:
+    raise AssertionError("an event was decoded to decide what the sieve had decided")
+
+
+async def test_what_cannot_be_told_before_decoding_is_left_to_whoever_looks(tmp_path: Path) -> None:
+    async with await _opened(tmp_path / "ledger") as log:
+        await fill(log, 2, 1)
+        for metadata in ({"n": 1042}, {"text": "naïve\u00a01042"}, {"text": 'say "1042"'}, {"k1042": None}):
+            await log.commit(transfer(f"{PATHS[0]}:EUR", f"{PATHS[1]}:EUR", 1, metadata=metadata))
+        (last,) = (info.last_seq for info in await log.books())
+        for text in ("1042", "-1042"):
+            wanted = parse_filter(text, PRECISIONS.__getitem__)
+            sifted = await log.sift(BOOK, wanted.sieve, last - 3, last)
+            assert [each.is_certain for each in sifted] == CERTAIN[text]
+            found = [each.seq for each in sifted if wanted.admits(BOOK, each)]
+            assert found == ([last - 3, last - 2, last - 1, last] if text == "1042" else [])
+
+
+CERTAIN = {"1042": [False, False, True, True], "-1042": [False, False]}
+
+
+async def test_an_asset_that_whoever_looks_does_not_know_is_left_to_them(tmp_path: Path) -> None:
+    async with await _opened(tmp_path / "ledger") as log:
+        await fill(log, 2, 20)
+        wanted = parse_filter("amount>0", {}.__getitem__)
+        sifted = await log.sift(BOOK, wanted.sieve, 1, 1_000)
+        assert [each for each in sifted if is_posted(each)]
+        assert not any(each.is_certain for each in sifted if is_posted(each))
+
+
 async def test_what_cannot_match_is_not_decoded(tmp_path: Path) -> None:
     async with await _opened(tmp_path / "ledger") as log:
         await fill(log, 2, 100)
@@ -206,7 +279,7 @@ async def test_what_cannot_match_is_not_decoded(tmp_path: Path) -> None:
         cases = [
             (Sieve(kinds=frozenset({TransactionPosted})), lambda e: isinstance(e.event, TransactionPosted)),
             (
-                Sieve(kinds=frozenset({TransactionPosted}), posting=lambda p, asset, minor: p == path),
+                Sieve(kinds=frozenset({TransactionPosted}), part=lambda p, asset, minor: p == path),
                 lambda e: (
                     isinstance(e.event, TransactionPosted)
                     and path in {p.account.path for p in e.event.transaction.postings}
@@ -215,10 +288,12 @@ async def test_what_cannot_match_is_not_decoded(tmp_path: Path) -> None:
             (Sieve(kinds=frozenset()), lambda e: False),
         ]
         for sieve, holds in cases:
-            assert await log.sift(BOOK, sieve, 1, 1_000) == [e for e in events if holds(e)]
+            found = await log.sift(BOOK, sieve, 1, 1_000)
+            assert [each.read() for each in found] == [e for e in events if holds(e)]
+            assert all(each.is_certain for each in found)
         sifted = await log.sift(
             BOOK, Sieve(frozenset({TransactionPosted}), texts=(key.casefold(),)), 1, 1_000
         )
-        assert some in sifted
+        assert some in [each.read() for each in sifted]
         assert len(sifted) < len(events) / 2
         assert await log.sift("nowhere", Sieve(), 1, 10) == []
