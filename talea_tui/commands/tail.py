@@ -40,12 +40,14 @@ async def _tail(arguments: argparse.Namespace, progress: ProgressLine) -> None:
         if not arguments.follow or await store.book(book) is not None:
             last = (await existing_book(store, book)).last_seq
         seq = await _first_seq(store, arguments, last)
+        if not printer.filter.may_match_in(book):
+            seq = max(seq, last + 1)
         while seq <= last:
-            events = await store.read_events(book, seq, min(_EVENTS_PAGE, last - seq + 1))
-            for sequenced in events:
-                await printer.print(sequenced)
-            seq = events[-1].seq + 1
-        sys.stdout.flush()
+            end = min(seq + _EVENTS_PAGE - 1, last)
+            for sifted in await store.sift(book, printer.filter.sieve, seq, end):
+                await printer.print(sifted.read())
+            sys.stdout.flush()
+            seq = end + 1
         if arguments.follow:
             async with aclosing(store.subscribe(book, seq)) as stream:
                 async for sequenced in stream:
@@ -74,7 +76,7 @@ class _Printer:
         self._book: str = arguments.book
         self._json: bool = arguments.json
         self._precisions = precisions
-        self._filter = parse_filter(arguments.filter, precisions.__getitem__)
+        self.filter = parse_filter(arguments.filter, precisions.__getitem__)
 
     @classmethod
     async def of(cls, store: Store, arguments: argparse.Namespace) -> _Printer:
@@ -83,7 +85,7 @@ class _Printer:
 
     async def print(self, sequenced: Sequenced) -> None:
         await self._learn(sequenced)
-        if not self._filter.matches(self._book, sequenced):
+        if not self.filter.matches(self._book, sequenced):
             return
         if self._json:
             line = event_json(self._book, sequenced, self._precisions.__getitem__)
