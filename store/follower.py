@@ -455,16 +455,13 @@ class FollowedLedger(LedgerReads):
 
     async def books(self) -> list[BookInfo]:
         self._refuse_if_closed()
-        return [
-            self._books[name].info()
-            for name in self._names()
-            if name != SYSTEM_BOOK
-            and (self._books[name].state.last_seq or self._books[name].error is not None)
-        ]
+        infos = [self._books[name].info() for name in self._names() if name != SYSTEM_BOOK]
+        return [info for info in infos if info.last_seq or info.error is not None]
 
     async def book(self, name: str) -> BookInfo | None:
         book = self._find(name)
-        return book.info() if book is not None and book.state.last_seq else None
+        info = book.info() if book is not None else None
+        return info if info is not None and (info.last_seq or info.error is not None) else None
 
     def watch(self) -> AsyncGenerator[frozenset[str], None]:
         self._refuse_if_closed()

@@ -135,7 +135,7 @@ class LogTaleaStore(LedgerReads):
             except CorruptLog as e:
                 if not self._options.skip_damaged:
                     raise
-                logger.error("%s", e)
+                logger.info("%s", e)  # `books` tells it
                 self._damaged[entry.name] = e
                 self._folded[folded(entry.name)] = entry.name
             else:
@@ -348,7 +348,7 @@ class LogTaleaStore(LedgerReads):
         infos = [
             writer.info()
             for name, writer in self._books.items()
-            if name != SYSTEM_BOOK and writer.state.last_seq
+            if name != SYSTEM_BOOK and (writer.state.last_seq or writer.error is not None)
         ]
         infos += [_damaged_info(name, error) for name, error in self._damaged.items() if name != SYSTEM_BOOK]
         return sorted(infos, key=lambda info: info.name)
@@ -358,7 +358,9 @@ class LogTaleaStore(LedgerReads):
         if name in self._damaged:
             return _damaged_info(name, self._damaged[name])
         writer = self._find(name)
-        return writer.info() if writer is not None and writer.state.last_seq else None
+        if writer is None or not (writer.state.last_seq or writer.error is not None):
+            return None
+        return writer.info()
 
     def watch(self) -> AsyncGenerator[frozenset[str], None]:
         self._refuse_if_closed()
@@ -440,9 +442,12 @@ class LogTaleaStore(LedgerReads):
     ) -> dict[str, Any]:
         """Copy what is durable now to a new directory, while writing goes on; the manifest of the copy.
 
-        The copy opens as a ledger. `progress(bytes copied, bytes in all)`. Raises StoreIOError; cancelling is safe.
+        The copy opens as a ledger. `progress(bytes copied, bytes in all)`. Raises StoreIOError, also where a book
+        was skipped as damaged; cancelling is safe.
         """
         self._refuse_if_closed()
+        for error in self._damaged.values():
+            raise StoreIOError(f"The backup to {target} would not be whole. {error}")
         books = []
         # the registry last, so that it knows every asset of the accounts in the copy
         for name in sorted(self._names(), key=lambda name: name == SYSTEM_BOOK):

@@ -139,8 +139,8 @@ class BookWriter:
 
     @property
     def exists(self) -> bool:
-        """Whether the book has an event or may be about to get its first."""
-        return self.state.last_seq > 0 or bool(self._queue) or self._busy
+        """Whether the book has an event, may be about to get its first, or stopped at it."""
+        return self.state.last_seq > 0 or bool(self._queue) or self._busy or self.error is not None
 
     @property
     def full(self) -> bool:

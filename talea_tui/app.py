@@ -154,7 +154,8 @@ class TaleaApp(LedgerApp):
 
     async def show_first_screen(self) -> None:
         screen = self.settings.screen
-        await self.go(screen if self.books and screen in SCREENS and screen != "opening" else "books")
+        readable = bool(self.books) and self.why_unreadable() is None
+        await self.go(screen if readable and screen in SCREENS and screen != "opening" else "books")
 
     def _leave_on_signals(self) -> None:
         """Close the ledger too when the terminal goes away or the process is told to end."""

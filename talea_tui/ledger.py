@@ -11,12 +11,14 @@ from datetime import UTC, datetime, tzinfo
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
-from store import FollowedLedger, StoreClosed, StoreError
+from msgspec.structs import replace
+
+from store import CorruptLog, FollowedLedger, StoreClosed, StoreError, StoreIOError
 
 from .config import Config
 from .formatting import printable
 from .screens.base import TaleaScreen
-from .widgets.shell import Instant, Shell
+from .widgets.shell import Instant, Shell, is_unreadable
 
 if TYPE_CHECKING:
     from store import Store
@@ -30,6 +32,8 @@ PAUSE_BETWEEN_REFRESHES_SECONDS = 0.1
 CLOSING_SECONDS = 0.6
 LOOK_FOR_WRITER_SECONDS = 1.0
 GARBAGE_THRESHOLDS = (5_000, 20, 50)
+DAMAGED_SECONDS = 10
+DAMAGED_NAMED = 5
 
 
 def wall_clock() -> datetime:
@@ -95,9 +99,11 @@ class LedgerApp(Shell):
         if isinstance(self._store, FollowedLedger):
             writer = f"process {self.writer} writes it" if self.writer is not None else "nobody writes it now"
             return f"This ledger is only followed here, {writer}; post where it is open."
-        info = self.books.get(book or self.book or "")
+        info = self.books.get((self.book if book is None else book) or "")
         if info is not None and info.writer != "running":
             why = printable(info.error or info.writer, 300)
+            if info.writer == "damaged":
+                return f"{why} Then reopen it on the storage screen (7, r)."
             return (
                 f"Book {printable(info.name, 60)} is read only: {why} Reopen it on the storage screen (7, r)."
             )
@@ -147,14 +153,27 @@ class LedgerApp(Shell):
         self.run_worker(self._open(), group="open", exclusive=True)
 
     async def _open_directory(self, progress: Progress) -> Store:
+        """Open the ledger without the books that are damaged; without its registry no amount could be shown."""
         from store import LogTaleaStore
 
         assert self.directory is not None
-        return await LogTaleaStore.open_with(self.directory, self.config.store_options(), progress)
+        options = replace(self.config.store_options(), skip_damaged=True)
+        store = await LogTaleaStore.open_with(self.directory, options, progress)
+        try:
+            await store.assets()
+        except CorruptLog:
+            await store.shutdown()
+            raise
+        return store
 
     async def _follow_directory(self, progress: Progress) -> Store:
         assert self.directory is not None
-        return await FollowedLedger.open(self.directory, progress)
+        store = await FollowedLedger.open(self.directory, progress)
+        registry = await store.book("_system")
+        if registry is not None and registry.error is not None:
+            await store.shutdown()
+            raise StoreIOError(registry.error)
+        return store
 
     def follow_ledger(self) -> None:
         self._store_factory = self._follow_directory
@@ -195,12 +214,35 @@ class LedgerApp(Shell):
         self._store = store
         await self._learn(frozenset())
         wanted = self.settings.book
-        self.book = wanted if wanted in self.books else next(iter(self.books), None)
+        self.book = wanted if wanted in self.books else self._first_book()
         if isinstance(store, FollowedLedger):
             await self._look_for_writer()
             self.set_interval(LOOK_FOR_WRITER_SECONDS, self._look_for_writer)
         self.run_worker(self._follow(store), group="follow")
         await self.show_first_screen()
+        self._tell_damaged()
+
+    def _first_book(self) -> str | None:
+        sound = (name for name, info in self.books.items() if not is_unreadable(info))
+        return next(sound, next(iter(self.books), None))
+
+    def _tell_damaged(self) -> None:
+        damaged = [info for info in self.books.values() if info.writer == "damaged"]
+        if not damaged:
+            return
+        if len(damaged) == 1:
+            what = printable(damaged[0].error or "", 300)
+        else:
+            names = ", ".join(printable(info.name, 40) for info in damaged[:DAMAGED_NAMED])
+            more = f" and {len(damaged) - DAMAGED_NAMED} more" if len(damaged) > DAMAGED_NAMED else ""
+            what = f"{len(damaged)} books are damaged: {names}{more}."
+        self.notify(
+            f"{what} The other books are open; 7 tells more.",
+            title="Damaged",
+            severity="warning",
+            timeout=DAMAGED_SECONDS,
+            markup=False,
+        )
 
     async def _follow(self, store: Store) -> None:
         async with aclosing(store.watch()) as changes:
@@ -227,7 +269,7 @@ class LedgerApp(Shell):
         if not names or "_system" in names or not self.assets:
             self.assets = {asset.id: asset for asset in await self.store.assets()}
         if self.book is None:
-            self.book = next(iter(self.books), None)
+            self.book = self._first_book()
 
     def look_again(self) -> None:
         """Ask how the books fare: a writer that failed changes no book, so nobody is told."""

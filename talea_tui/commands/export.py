@@ -8,7 +8,7 @@ import sys
 
 from ..interop.hledger_export import export_hledger
 from ..interop.json_lines import export_json_lines
-from .opening import existing_book, readable
+from .opening import readable, sound_book
 from .terminal import ProgressLine
 
 
@@ -20,7 +20,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 async def _export(arguments: argparse.Namespace, progress: ProgressLine) -> None:
     async with readable(arguments.dir, progress) as store:
-        last = (await existing_book(store, arguments.book)).last_seq
+        last = (await sound_book(store, arguments.book)).last_seq
         parts = export_json_lines if arguments.format == "json" else export_hledger
         async for text, seq in parts(store, arguments.book):
             sys.stdout.write(text)

@@ -15,7 +15,7 @@ from ..interop.journal import Journal
 from ..interop.json_lines import Events, post_events, read_json_lines
 from ..interop.mapping import Rules
 from ..interop.programs import read_journal
-from .opening import opened
+from .opening import opened, refuse_damaged
 from .terminal import ProgressLine, plural, some
 
 _NOT_PRINTED = (
@@ -53,6 +53,7 @@ def _run_json_lines(arguments: argparse.Namespace) -> int:
 
 async def _post(arguments: argparse.Namespace, events: Events, progress: ProgressLine) -> ImportReport:
     async with opened(arguments.dir, progress, create=True) as store:
+        await refuse_damaged(store, arguments.book)
         return await post_events(store, events, progress)
 
 
@@ -60,6 +61,7 @@ async def _import(
     arguments: argparse.Namespace, journal: Journal, rules: Rules, progress: ProgressLine
 ) -> ImportReport:
     async with opened(arguments.dir, progress, create=True) as store:
+        await refuse_damaged(store, arguments.book)
         return await import_journal(
             store, journal, arguments.book, rules, post_edited=arguments.post_edited, progress=progress
         )

@@ -26,7 +26,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 async def _books(arguments: argparse.Namespace, progress: ProgressLine) -> list[BookInfo]:
-    async with readable(arguments.dir, progress, skip_damaged=True) as store:
+    async with readable(arguments.dir, progress) as store:
         return await store.books()
 
 

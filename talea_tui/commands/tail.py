@@ -16,7 +16,7 @@ from ..events.jump import SeqTarget, parse_target
 from ..events.lines import opened_text, registered_text
 from ..events.text import description_of, flow_of, kind_of, turnover_of
 from ..formatting import format_amount_plain, printable
-from .opening import existing_book, followed, readable
+from .opening import followed, readable, sound_book
 from .refusals import Refused
 from .terminal import ProgressLine
 
@@ -37,8 +37,10 @@ async def _tail(arguments: argparse.Namespace, progress: ProgressLine) -> None:
         printer = await _Printer.of(store, arguments)
         book = arguments.book
         last = 0
-        if not arguments.follow or await store.book(book) is not None:
-            last = (await existing_book(store, book)).last_seq
+        if not arguments.follow:
+            last = (await sound_book(store, book)).last_seq
+        elif (info := await store.book(book)) is not None:
+            last = info.last_seq
         seq = await _first_seq(store, arguments, last)
         if not printer.filter.may_match_in(book):
             seq = max(seq, last + 1)

@@ -21,7 +21,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 async def _verify(arguments: argparse.Namespace, progress: ProgressLine) -> int:
     damaged = 0
-    async with opened(arguments.dir, progress, skip_damaged=True) as store:
+    async with opened(arguments.dir, progress) as store:
         if arguments.book is not None:
             names = [(await existing_book(store, arguments.book)).name]
         else:

@@ -40,6 +40,7 @@ class FilterLine(Input):
 
 class AccountsScreen(TaleaScreen):
     SCOPE = "accounts"
+    SHOWS_BOOK = True
     BINDINGS = bindings_for("accounts")
     TITLE = "Accounts"
     HORIZONTAL_BREAKPOINTS = [(0, "-tiny"), (60, "-narrow"), (80, "-normal"), (110, "-wide")]  # noqa: RUF012

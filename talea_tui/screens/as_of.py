@@ -52,7 +52,9 @@ async def instant_of(app: Shell, text: str) -> Instant:
     asked = parse_as_of(text, app.now(), app.zone)
     if isinstance(asked, datetime):
         moment = min(asked, app.now())
-        seq = await app.store.seq_at(app.book, moment) if app.book is not None else None
+        if app.book is None or app.why_unreadable() is not None:
+            return Instant(_label(app, text, moment), moment)
+        seq = await app.store.seq_at(app.book, moment)
         return Instant(_label(app, text, moment), moment, seq, app.book)
     assert app.book is not None
     info = await app.store.book(app.book)
@@ -73,7 +75,7 @@ def _label(app: Shell, text: str, moment: datetime) -> str:
 async def _hint(app: Shell) -> str:
     """What the current book's log spans. Commits count, not the dates of what happened."""
     words = "When it was recorded counts, not when it happened."
-    if app.book is None:
+    if app.book is None or app.why_unreadable() is not None:
         return words
     info = await app.store.book(app.book)
     first = await app.store.read_events(app.book, 1, 1)

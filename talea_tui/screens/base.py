@@ -26,6 +26,8 @@ A screen is one file with one subclass of `TaleaScreen`::
   once; a screen that was not to be seen gets them when it comes back. Refetch only what is shown.
 - *Book and instant*: `self.app.book` (None in an empty ledger), `self.app.as_of(book)` to hand to the store,
   `self.app.instant` (None when live). `self.app.choose_book(name)` makes another book current.
+- *Unreadable*: a screen that shows the current book says `SHOWS_BOOK = True`; while that book is damaged
+  and nothing of it is known, it is covered by the reason and is neither refreshed nor sent its actions.
 - *Known without asking*: `self.app.assets[id]`, `self.app.precision(asset)`, `self.app.books[name]`.
 - *Writing*: `if not self.app.may_write(): return` says why not (as of, writer stopped) and is False then.
 - *Telling*: `self.app.tell(text)`, `self.app.refuse(text or StoreError)`: plain text, never markup. User
@@ -53,9 +55,11 @@ from textual.content import Content
 from textual.css.query import NoMatches
 from textual.screen import ModalScreen, Screen
 from textual.widget import Widget
+from textual.widgets import Static
 
 from store import StoreClosed, StoreError
 
+from ..formatting import printable
 from ..widgets.footer import Footer
 from ..widgets.header import Header
 from ..widgets.shell import Shell
@@ -73,10 +77,28 @@ class TooSmall(Widget):
         return Content(f"talea needs {wanted} characters; this terminal has {size.width} × {size.height}.")
 
 
+class Unreadable(Static):
+    """Stands in the place of a screen's body while the current book cannot be read."""
+
+    def show(self, book: str, why: str, *, followed: bool) -> None:
+        again = (
+            "Once it is restored where the ledger is open, follow the ledger anew."
+            if followed
+            else "Nothing of it was changed. Once its files are restored, press 7, then r to read it again."
+        )
+        self.update(
+            Content(f"■ {printable(book, 60)} cannot be read\n\n{printable(why, 1_000)}\n\n{again}\n")
+            + Content("The other books are open: 1 lists them.")
+        )
+
+
 class TaleaScreen(Screen[None]):
     """A full screen between header and footer that is kept current."""
 
     SCOPE: ClassVar[str] = ""
+    SHOWS_BOOK: ClassVar[bool] = False
+    """Whether it shows the current book, and so has nothing to show of one that cannot be read."""
+
     HORIZONTAL_BREAKPOINTS = [  # noqa: RUF012
         (0, "-tiny"),
         (60, "-narrow"),
@@ -97,6 +119,8 @@ class TaleaScreen(Screen[None]):
         yield Header()
         with Container(id="body"):
             yield from self.compose_body()
+        if self.SHOWS_BOOK:
+            yield Unreadable(id="unreadable", markup=False)
         yield from self.app.furniture()
         yield Footer()
         yield TooSmall()
@@ -175,9 +199,31 @@ class TaleaScreen(Screen[None]):
     def _refresh_soon(self) -> None:
         if self._refreshing or not (self._everything_changed or self._changed):
             return
-        if self.is_mounted and self.app.is_open and self.is_seen:
+        if self.is_mounted and self.app.is_open and self.is_seen and not self._is_covered():
             self._refreshing = True
             self.run_worker(self._refresh(), group="refresh", exit_on_error=True)
+
+    def _is_covered(self) -> bool:
+        """Tell instead of showing anything that the current book cannot be read, if so; else show it again."""
+        book, why = self.app.book, self.app.why_unreadable() if self.SHOWS_BOOK else None
+        covered = book is not None and why is not None
+        if book is not None and why is not None:
+            self._everything_changed = True
+            self.query_one(Unreadable).show(book, why, followed=self.app.is_followed)
+        if covered != self.has_class("-unreadable"):
+            self.set_class(covered, "-unreadable")
+            self.query_one("#body").disabled = covered  # what is not to be seen takes no keys
+            self.refresh_bindings()
+            if not covered and isinstance(self.AUTO_FOCUS, str):
+                self.call_after_refresh(self._focus_first, self.AUTO_FOCUS)
+        return covered
+
+    def _focus_first(self, wanted: str) -> None:
+        if self.focused is None:
+            self.set_focus(next((widget for widget in self.query(wanted) if widget.focusable), None))
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        return not self.has_class("-unreadable")
 
     async def on_event(self, event: events.Event) -> None:
         try:
@@ -192,6 +238,8 @@ class TaleaScreen(Screen[None]):
     async def _refresh(self) -> None:
         try:
             while (self._everything_changed or self._changed) and self.app.is_open and self.is_seen:
+                if self._is_covered():
+                    return
                 changed = None if self._everything_changed else self._changed
                 self._everything_changed, self._changed = False, frozenset()
                 try:

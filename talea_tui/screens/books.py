@@ -6,11 +6,14 @@ from itertools import pairwise
 
 from textual import on
 from textual.app import ComposeResult
+from textual.content import Content
+from textual.widgets import Static
 
 from store import BookInfo
 
 from ..formatting import format_age, format_bytes, format_count, printable, sparkline
 from ..widgets.keys import bindings_for
+from ..widgets.shell import is_unreadable
 from ..widgets.virtual_table import Cell, Column, Row, VirtualTable
 from .base import TaleaScreen
 
@@ -45,6 +48,7 @@ class BooksScreen(TaleaScreen):
 
     def compose_body(self) -> ComposeResult:
         yield VirtualTable(COLUMNS, id="books", empty=EMPTY, follow=False)
+        yield Static(id="books-why", markup=False)
 
     @property
     def table(self) -> VirtualTable:
@@ -66,6 +70,15 @@ class BooksScreen(TaleaScreen):
         names = [info.name for info in self.infos]
         cursor = names.index(here) if here in names else None
         self.table.set_rows([self._row(info) for info in self.infos], cursor=cursor)
+        self._show_why()
+
+    def _show_why(self) -> None:
+        """Why the book under the cursor takes no postings, if it does not."""
+        row, line = self.table.cursor, self.query_one("#books-why", Static)
+        info = self.infos[row] if 0 <= row < len(self.infos) else None
+        why = info.error if info is not None else None
+        line.display = why is not None
+        line.update(Content(f"■ {printable(why or '', 1_000)}"))
 
     def minute_passed(self) -> None:
         self._show()
@@ -86,14 +99,22 @@ class BooksScreen(TaleaScreen):
 
     def _row(self, info: BookInfo) -> Row:
         last = format_age(info.last_at, self.app.now()) if info.last_at is not None else ""
-        running = info.writer == "running"
+        running, unknown = info.writer == "running", is_unreadable(info)
+        accounts, transactions, size = (
+            Cell("–", "dim", "") if unknown else cell
+            for cell in (
+                Cell(format_count(info.accounts), "", str(info.accounts)),
+                Cell(format_count(info.transactions), "", str(info.transactions)),
+                Cell(format_bytes(info.bytes_on_disk), "dim", str(info.bytes_on_disk)),
+            )
+        )
         return [
             Cell(printable(info.name, 200), "strong", info.name),
-            Cell(format_count(info.accounts), "", str(info.accounts)),
-            Cell(format_count(info.transactions), "", str(info.transactions)),
+            accounts,
+            transactions,
             Cell(self.activity.get(info.name, (0, ""))[1], "accent"),
             Cell(last, "dim", info.last_at.isoformat() if info.last_at is not None else ""),
-            Cell(format_bytes(info.bytes_on_disk), "dim", str(info.bytes_on_disk)),
+            size,
             Cell(
                 info.writer if running else f"■ {info.writer}", "dim" if running else "warning", info.writer
             ),
@@ -110,6 +131,7 @@ class BooksScreen(TaleaScreen):
         """The book under the cursor is the one to work in: p posts to it."""
         if 0 <= event.row < len(self.infos) and event.row == self.table.cursor:
             self.app.choose_book(self.infos[event.row].name)
+            self._show_why()
             self.refresh_chrome()
 
     async def action_new_book(self) -> None:

@@ -31,7 +31,7 @@ async def find_transaction(app: Shell) -> None:
 async def locate(app: Shell, text: str) -> tuple[str, int] | None:
     """(book, seq) of the transaction that `text` names: a seq or key of the current book, or an id of any."""
     digits = text.lstrip("#").replace(",", "")
-    book = app.book
+    book = app.book if app.why_unreadable() is None else None
     if book is not None and digits.isascii() and digits.isdigit() and len(digits) <= 18:
         found = await app.store.events_at(book, [int(digits)])
         if (

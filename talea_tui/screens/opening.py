@@ -7,7 +7,7 @@ from textual.containers import Vertical
 from textual.content import Content
 from textual.widgets import ProgressBar, Static
 
-from store import StoreError, StoreLocked
+from store import CorruptLog, StoreError, StoreLocked
 
 from ..formatting import format_count, printable
 from ..widgets.keys import bindings_for
@@ -42,10 +42,12 @@ class OpeningScreen(TaleaScreen):
     def show_refusal(self, error: StoreError) -> None:
         self.refused = error
         self.query_one("#opening-bar").display = False
+        # the other books were opened before, and what a crash had torn in them was cut
+        unchanged = "Its files were left alone." if isinstance(error, CorruptLog) else "Nothing was changed."
         self.query_one("#opening-what", Static).update(
             Content(
                 f"{printable(str(error), 2_000)}\n\n"
-                f"Nothing was changed. Press r to try again, {self._other_way}q to leave."
+                f"{unchanged} Press r to try again, {self._other_way}q to leave."
             )
         )
         self.refresh_bindings()

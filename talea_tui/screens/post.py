@@ -53,6 +53,7 @@ ROWS_MAX, SAVE_SECONDS = 100, 0.4
 
 class PostScreen(TaleaScreen):
     SCOPE = "post"
+    SHOWS_BOOK = True
     BINDINGS = bindings_for("post")
     TITLE = "Post"
     AUTO_FOCUS = "#post-description"

@@ -30,6 +30,7 @@ from ..formatting import (
 )
 from ..widgets.keys import bindings_for
 from ..widgets.pane_title import PaneTitle
+from ..widgets.shell import is_unreadable
 from ..widgets.virtual_table import Cell, Column, Row, VirtualTable
 from ..widgets.work import Work
 from .ask import Ask
@@ -184,10 +185,15 @@ class StorageScreen(TaleaScreen):
 
     def _row(self, info: BookInfo) -> Row:
         history = self._histories[info.name]
-        beside = [format_count(count) for count in (info.snapshots, info.runs, info.queued)]
-        return [
+        start: Row = [
             Cell(printable(info.name, 200), "", info.name),
             Cell(info.writer, "" if info.writer == "running" else "warning"),
+        ]
+        if is_unreadable(info):
+            return [*start, *([Cell("–", "dim", "")] * (len(COLUMNS) - len(start)))]
+        beside = [format_count(count) for count in (info.snapshots, info.runs, info.queued)]
+        return [
+            *start,
             Cell(format_count(info.last_seq), "", str(info.last_seq)),
             format_rate(history.meter.per_second()).removesuffix("/s"),
             Cell(format_bytes(info.bytes_on_disk), "", str(info.bytes_on_disk)),
@@ -215,6 +221,10 @@ class StorageScreen(TaleaScreen):
         if info is None:
             self.detail.update("")
             return
+        if is_unreadable(info):
+            self.heading.show(info.name, "not read")
+            self.detail.update(_facts_content(self._state_facts(info)))
+            return
         self.heading.show(
             info.name,
             f"{format_count(info.accounts)} accounts · {format_count(info.transactions)} transactions",
@@ -229,9 +239,7 @@ class StorageScreen(TaleaScreen):
         parts: list[tuple[str, str] | str] = []
         for label, bars, value in lines:
             parts += [(f"{label:<{_LABEL_CELLS}}", "$dim"), (bars, "$accent"), f"  {value}\n"]
-        for label, value in self._facts(info):
-            parts += [(f"{label:<{_LABEL_CELLS}}", "$dim"), f"{value}\n"]
-        self.detail.update(Content.assemble(*parts))
+        self.detail.update(Content.assemble(*parts) + _facts_content(self._facts(info)))
 
     def _writer_lines(self, info: BookInfo, cells: int) -> list[tuple[str, str, str]]:
         history = self._histories[info.name]
@@ -242,18 +250,22 @@ class StorageScreen(TaleaScreen):
             ("queue", _recent(history.queued, cells), format_count(info.queued)),
         ]
 
-    def _facts(self, info: BookInfo) -> list[tuple[str, str]]:
+    def _state_facts(self, info: BookInfo) -> list[tuple[str, str]]:
         writer = info.writer
-        files = [_counted(info.segments, "segment")]
-        if self.app.is_followed:
-            elsewhere = f"process {self.app.writer}" if self.app.writer is not None else "nobody now"
-            writer = elsewhere if info.error is None else writer
-        else:
-            files += [_counted(info.snapshots, "snapshot"), _counted(info.runs, "key run")]
-        facts = [("writer", writer)]
         if info.error is not None:
             again = "" if self.app.is_followed else "; r reopens it"
-            facts = [("writer", f"■ {writer}{again}"), ("why", printable(info.error, 1_000))]
+            if is_unreadable(info) and again:
+                again = "; r reads it again once its files are restored"
+            return [("writer", f"■ {writer}{again}"), ("why", printable(info.error, 1_000))]
+        if self.app.is_followed:
+            writer = f"process {self.app.writer}" if self.app.writer is not None else "nobody now"
+        return [("writer", writer)]
+
+    def _facts(self, info: BookInfo) -> list[tuple[str, str]]:
+        files = [_counted(info.segments, "segment")]
+        if not self.app.is_followed:
+            files += [_counted(info.snapshots, "snapshot"), _counted(info.runs, "key run")]
+        facts = self._state_facts(info)
         facts += [
             ("head", f"seq {format_count(info.head[0])}  {info.head[1]}"),
             ("on disk", f"{format_bytes(info.bytes_on_disk)} in {', '.join(files)}"),
@@ -500,6 +512,13 @@ class StorageScreen(TaleaScreen):
         info = self.current
         if info is not None:
             self.app.copy(f"{info.head[0]} {info.head[1]}", "head")
+
+
+def _facts_content(facts: list[tuple[str, str]]) -> Content:
+    """A line a fact, after its label."""
+    return Content("").join(
+        Content.assemble((f"{label:<{_LABEL_CELLS}}", "$dim"), f"{value}\n") for label, value in facts
+    )
 
 
 def _recent(values: deque[float], cells: int) -> str:

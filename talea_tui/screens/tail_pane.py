@@ -25,7 +25,7 @@ from ..events.rate import RateMeter
 from ..events.rules import Rules
 from ..events.search import Search, SearchError, find_row
 from ..events.text import BookEvent
-from ..formatting import format_age, format_count
+from ..formatting import format_age, format_count, printable
 from ..parsing import ParseError
 from ..widgets.event_view import EventView
 from ..widgets.keys import bindings_for
@@ -174,7 +174,9 @@ class TailPane(Vertical):
         feed = self._feed
         if feed is None:
             return
-        self.view.empty = "No event meets this filter." if self.filter else NOTHING_YET
+        unreadable = None if self.all_books else self.app.why_unreadable(self.book)
+        nothing = "No event meets this filter." if self.filter else NOTHING_YET
+        self.view.empty = printable(unreadable, 1_000) if unreadable is not None else nothing
         if not self.filter:
             self._matched = None
             self.workers.cancel_group(self, "scan")

@@ -27,7 +27,7 @@ from ..events.feed import Rows
 from ..events.lines import EventLine, fit_accounts, line_of, time_cell
 from ..events.rules import MARKERS
 from ..events.text import BookEvent, flow_of
-from ..formatting import fit_amount, format_count, printable
+from ..formatting import fit_amount, format_count, printable, wrapped
 from .columns import fit
 from .keys import bindings_for
 from .shell import Shell
@@ -406,9 +406,8 @@ class EventView(Widget, can_focus=True):
         row = self.top + y - 1
         source = self._source
         if source is None or row >= source.end or row < source.first:
-            text = ""
-            if y == 2 and (source is None or source.end == source.first):
-                text = "  " + self.empty
+            said = wrapped(self.empty, width - 4) if source is None or source.end == source.first else []
+            text = "  " + said[y - 2] if 2 <= y < 2 + len(said) else ""
             strip = Strip([Segment(set_cell_size(text, width - 1), self._palette.dim)])
         else:
             strip = self._row(row, width - 1)

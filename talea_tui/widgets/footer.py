@@ -12,7 +12,7 @@ from textual.widget import Widget
 
 from ..actions import every_action, key_name
 from ..formatting import format_count, format_micros
-from .shell import Shell
+from .shell import Shell, is_unreadable
 
 
 class Footer(Widget):
@@ -54,7 +54,7 @@ class Footer(Widget):
     def _log(self) -> str:
         app = self.shell
         info = app.books.get(app.book) if app.book is not None else None
-        if info is None or app.instant is not None:
+        if info is None or app.instant is not None or is_unreadable(info):
             return ""
         synced = f" · synced {format_micros(info.sync_micros)}" if info.sync_micros else ""
         return f"seq {format_count(info.last_seq)}{synced} "

@@ -51,6 +51,9 @@ class Header(Widget):
             at = f" · seq {format_count(seq)}" if seq is not None and self.size.width >= NARROW else ""
             return f"AS OF {app.instant.label}{at} · read only", "header--past"
         if app.is_followed:
+            info = app.books.get(app.book or "")
+            if info is not None and info.error is not None:
+                return f"■ following · {info.writer} · read only", "header--past"
             writer = f"pid {app.writer}" if app.writer is not None else "no writer"
             return f"◉ following · {writer} · read only", "header--past"
         if app.book is not None and app.why_read_only() is not None:

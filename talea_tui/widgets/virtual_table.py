@@ -13,7 +13,6 @@ What arrives below moves neither cursor nor scroll, unless the cursor stands on 
 from __future__ import annotations
 
 import asyncio
-import textwrap
 from collections import OrderedDict
 from collections.abc import Sequence
 from datetime import date
@@ -30,7 +29,7 @@ from textual.strip import Strip
 
 from store import StoreClosed, StoreError
 
-from ..formatting import fit_amount, printable
+from ..formatting import fit_amount, printable, wrapped
 from .columns import GAP, Cell, Column, Row, fit, fit_path, lay_out, value_of
 from .keys import bindings_for
 from .shell import Shell
@@ -416,11 +415,7 @@ class VirtualTable(ScrollView, can_focus=True):
 
     def _empty_line(self, line: int, width: int) -> Strip:
         """A line of what is said instead of rows."""
-        lines = [
-            piece
-            for part in self.empty.splitlines()
-            for piece in textwrap.wrap(part, max(10, width - 4)) or [""]
-        ]
+        lines = wrapped(self.empty, width - 4)
         text = lines[line] if 0 <= line < len(lines) else ""
         return Strip([Segment(set_cell_size("  " + text, width), self._base + self._tone("dim"))], width)
 

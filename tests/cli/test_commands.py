@@ -134,7 +134,26 @@ def test_a_damaged_book_is_told_by_verify_and_the_others_are_still_checked(tmp_p
     assert "'bad' is damaged" in done.stderr
     assert "Traceback" not in done.stderr
     assert "ok  'good'" in done.stdout
-    assert "'bad' is damaged" in refused(talea("export", "--book", "bad", "--dir", directory))
+    assert talea("verify", "--book", "good", "--dir", directory).returncode == 0
+    assert talea("verify", "--book", "bad", "--dir", directory).returncode == 1
+    for words in (
+        ("export", "--book", "bad"),
+        ("tail", "--book", "bad"),
+        ("import", HACKERSPACE / "fy2024.jsonl", "--book", "bad"),
+        ("backup", tmp_path / "copy"),
+    ):
+        assert "'bad' is damaged" in refused(talea(*words, "--dir", directory))
+    assert not (tmp_path / "copy").exists()
+    for words in (
+        ("export", "--book", "good"),
+        ("tail", "--book", "good"),
+        ("import", HACKERSPACE / "fy2024.jsonl", "--book", "good"),
+    ):
+        done = talea(*words, "--dir", directory)
+        assert (done.returncode, done.stderr) == (0, "")
+        assert done.stdout
+    listed = talea("stats", "--dir", directory)
+    assert "bad is damaged: Book 'bad' is damaged, " + segment.name in listed.stdout
 
 
 def test_tail_prints_the_last_events_or_from_a_seq_or_a_time(ledger: Path) -> None:

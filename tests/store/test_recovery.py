@@ -343,6 +343,9 @@ async def test_a_damaged_book_can_be_set_aside(tmp_path: Path) -> None:
             assert caught.value.book == "beta"
         [refusal] = await store.commit_batch([transfer("assets:cash", "income:salary", 1, book="beta")])
         assert isinstance(refusal, CorruptLog)
+        with pytest.raises(StoreIOError, match=r"would not be whole.*'beta' is damaged"):
+            await store.backup(tmp_path / "copy")
+        assert not (tmp_path / "copy").exists()
         for name in ("alpha", "gamma"):
             await pay(store, 3, start=6, book=name)
             assert (await store.balance(account("assets:cash", name))).updated_seq == 16

@@ -42,7 +42,7 @@ def text(pilot: Pilot[int]) -> str:
 
 
 async def shows(pilot: Pilot[int], *said: str) -> None:
-    await until(pilot, lambda: all(one in text(pilot) for one in said))
+    await until(pilot, lambda: all(one in " ".join(text(pilot).split()) for one in said))
 
 
 async def test_the_header_says_that_it_follows_and_who_writes(tmp_path: Path) -> None:

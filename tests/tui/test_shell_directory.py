@@ -66,19 +66,6 @@ async def test_a_locked_ledger_names_who_has_it_and_opens_when_it_is_free(direct
         await until(pilot, lambda: BOOK in screen_text(app))
 
 
-async def test_a_damaged_ledger_names_book_file_and_what_to_do(directory: Path):
-    segment = next((directory / "books" / BOOK).glob("segment-*.log"))
-    content = bytearray(segment.read_bytes())
-    content[len(content) // 2] ^= 0xFF
-    segment.write_bytes(content)
-    before = {path: path.read_bytes() for path in (directory / "books").rglob("*") if path.is_file()}
-    text = await refusal(directory)
-    assert BOOK in text
-    assert segment.name in text
-    assert "backup" in text
-    assert {path: path.read_bytes() for path in (directory / "books").rglob("*") if path.is_file()} == before
-
-
 async def test_a_ledger_on_a_path_that_cannot_be_one_is_refused_in_a_sentence(tmp_path: Path):
     (tmp_path / "file").write_text("not a directory")
     assert "Nothing was changed" in await refusal(tmp_path / "file")
