@@ -121,6 +121,31 @@ async def test_what_the_failed_sync_had_written_after_all_is_found_once(tmp_path
         await store.verify(BOOK)
 
 
+@pytest.mark.parametrize("failing", [{"sync"}, {"sync", "truncate"}])
+async def test_a_book_that_stopped_at_its_very_first_event_is_listed_and_comes_back(
+    tmp_path: Path, failing: set[str]
+) -> None:
+    async with ledger(tmp_path) as (store, disk):
+        disk.failing = set(failing)
+        cash = definition("assets:cash", book="new")
+        with pytest.raises(StoreIOError):
+            await store.open_account(cash, AccountCfg())
+        disk.failing.clear()
+        info = await store.book("new")
+        assert info in await store.books()
+        assert (info.writer, info.last_seq, info.accounts) == ("stopped", 0, 0)
+        assert "Input/output error" in info.error
+        with pytest.raises(WriterStopped):
+            await store.open_account(cash, AccountCfg())
+        with pytest.raises(InvalidBook):
+            await store.open_account(definition("assets:cash", book="NEW"), AccountCfg())
+        assert (await store.accounts("new"), await store.read_events("new")) == ([], [])
+        await store.reopen("new")
+        await store.open_account(cash, AccountCfg())
+        info = await store.book("new")
+        assert (info.writer, info.last_seq, info.error) == ("running", 1, None)
+
+
 async def test_while_the_disk_still_fails_reopening_says_so_and_reads_go_on(tmp_path: Path) -> None:
     async with ledger(tmp_path) as (store, disk):
         await failing_sync(store, disk)

@@ -11,7 +11,15 @@ from typing import cast
 import pytest
 from textual.pilot import Pilot
 
-from store import LogStoreOptions, LogTaleaStore, StoreIOError
+from store import (
+    AccountCfg,
+    AccountDef,
+    AccountId,
+    AccountKind,
+    LogStoreOptions,
+    LogTaleaStore,
+    StoreIOError,
+)
 from talea_tui.app import TaleaApp
 from talea_tui.screens.storage import StorageScreen
 from talea_tui.settings import Settings
@@ -168,3 +176,29 @@ async def test_small_terminals_tell_the_whole_story_too(
         await shows(pilot, "r reopens it")
         await pilot.press("r")
         await shows(pilot, "takes postings again", "● live")
+
+
+async def test_a_book_whose_very_first_sync_failed_is_listed_and_storage_brings_it_back(
+    open_app: OpenApp, tmp_path: Path
+) -> None:
+    disk = FailingDisk(tmp_path / "ledger")
+    store = await LogTaleaStore.open_with(tmp_path / "ledger", LogStoreOptions(), files=disk)
+    await open_shop(store)
+    async with open_app(store, size=(120, 30), settings=Settings(book=BOOK)) as pilot:
+        disk.failing = {"sync"}
+        account = AccountDef(id=AccountId("new", "Assets:Cash"), asset="USD", kind=AccountKind.ASSET)
+        with pytest.raises(StoreIOError):
+            await store.open_account(account, AccountCfg())
+        disk.failing.clear()
+        await shows(pilot, "new", "■ stopped")
+        await pilot.press("home", "enter")
+        await shows(pilot, "new › Accounts", "■ read only")
+        await pilot.press("7")
+        await shows(pilot, "■ stopped; r reopens it", "Book 'new': Input/output error")
+        await pilot.press("r")
+        await shows(pilot, "✓ new is open again; it is empty")
+        await store.open_account(account, AccountCfg())
+        await pilot.press("1")
+        await until(pilot, lambda: "■" not in text(pilot) and "new" in text(pilot))
+        await pilot.press("home", "enter")
+        await shows(pilot, "new › Accounts", "Cash", "● live")
