@@ -13,7 +13,7 @@ from pathlib import Path
 
 from .codec import KIND_TRANSACTION, decode_items, text_item
 from .columns import MASK64
-from .files import Files
+from .files import Entry, Files
 from .idempotency import KEY_RUNS
 from .offload import Offload, Pace
 from .runs import DamagedRun, Run, bloom_number, digest_of, load_run, run_name_pattern
@@ -89,7 +89,7 @@ class FollowedKeys:
     async def _load_runs(self) -> None:
         """Take the runs there are now. Raises OSError, DamagedRun."""
         entries = await self._offload.run(self._files.entries, self._directory)
-        names = [entry.name for entry in entries if _RUN_NAME.fullmatch(entry.name)]
+        names = key_runs_among(entries)
         if names == self._names:
             return
         known = {run.path.name: run for run in self._runs}
@@ -135,3 +135,8 @@ async def find_txid(state: BookState, txid: int) -> int | None:
         if pace.due:
             await pace.rest()
     return None
+
+
+def key_runs_among(entries: Iterable[Entry]) -> list[str]:
+    """The names of the runs of keys in a book's directory."""
+    return [entry.name for entry in entries if _RUN_NAME.fullmatch(entry.name)]

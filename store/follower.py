@@ -10,6 +10,7 @@ import asyncio
 import contextlib
 import logging
 import os
+import time
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from pathlib import Path
 from types import TracebackType
@@ -25,8 +26,8 @@ from .codec import (
     read_identity,
 )
 from .errors import CorruptLog, InvalidBook, StoreError, StoreIOError, StoreReadOnly, UnsupportedFormat
-from .files import Files, read_all
-from .followed_keys import FollowedKeys, find_txid
+from .files import Entry, Files, read_all
+from .followed_keys import FollowedKeys, find_txid, key_runs_among
 from .frames import FRAME_HEAD_BYTES, read_frame
 from .model import (
     AccountCfg,
@@ -34,6 +35,7 @@ from .model import (
     AssetDef,
     BookInfo,
     Committed,
+    SnapshotFile,
     Transaction,
 )
 from .names import SYSTEM_BOOK, check_book_name
@@ -41,7 +43,7 @@ from .offload import Offload, Pace
 from .protocol import Progress
 from .reading import LedgerReads
 from .replay import NoEvent, replay
-from .segments import Segment, SegmentLog, checksum_of, frame_groups, segment_name
+from .segments import SEGMENT_NAME, Segment, SegmentLog, checksum_of, frame_groups, segment_name
 from .snapshots import Snapshot, Unusable, load_snapshot, snapshot_name, snapshots_among
 from .state import BookState, Replayed
 from .subscriptions import Signal, Watchers
@@ -52,6 +54,8 @@ from .writer import BOOKS_NAME, LOCK_NAME
 logger = logging.getLogger("store")
 
 _NOBODY = (b"", 0, 0)
+
+_TICK_NANOSECONDS = 2 * 10**9
 
 POLL_SECONDS = 0.1
 LOOK_CLOSELY_EVERY = 10
@@ -84,6 +88,10 @@ class FollowedBook:
         self._durable = 0
         self._lacking: CorruptLog | None = None
         """What is known to be durable and cannot be read now."""
+        self._snapshot_files: tuple[SnapshotFile, ...] = ()
+        self._runs = self._side_bytes = 0
+        self._listed: int | None = None
+        """As of when the directory was listed, in its own time; None while that may change unnoticed."""
 
     def glance(self) -> tuple[int, int, int] | None:
         """What differs once the writer has written; None when that cannot be told. Blocks."""
@@ -99,6 +107,7 @@ class FollowedBook:
         """Take in what has become durable; whether anything is new. Raises StoreIOError, OSError."""
         if self.error is not None:
             return False
+        await self._measure()
         if not self._begun:
             await self._begin()
             self._begun = True
@@ -112,6 +121,27 @@ class FollowedBook:
             self.news.fire()
             return True
         return lacked != (self._lacking is not None)
+
+    async def _measure(self) -> None:
+        """Learn what lies beside the log, if the directory has changed. Raises OSError."""
+        listed = await self._offload.run(self._list)
+        if listed is not None:
+            self._listed, entries = listed
+            self._snapshot_files = snapshots_among(entries)
+            self._runs = len(key_runs_among(entries))
+            self._side_bytes = sum(e.bytes for e in entries if not SEGMENT_NAME.fullmatch(e.name))
+
+    def _list(self) -> tuple[int | None, list[Entry]] | None:
+        """The entries of the directory and as of when; None if it has not changed. Blocks; raises OSError."""
+        try:
+            changed = os.stat(self._directory).st_mtime_ns
+        except FileNotFoundError:
+            return None
+        if changed == self._listed:
+            return None
+        # within one tick of its clock a directory may change twice and show only one time
+        settled = abs(time.time_ns() - changed) > _TICK_NANOSECONDS
+        return changed if settled else None, self._files.entries(self._directory)
 
     async def _begin(self) -> None:
         """Begin after the newest snapshot that fits the log, if there is one; what it says had been synced."""
@@ -288,8 +318,11 @@ class FollowedBook:
     def info(self) -> BookInfo:
         error = self.error or self._lacking
         return self.state.info(
-            bytes_on_disk=sum(segment.bytes for segment in self.log.segments),
+            bytes_on_disk=sum(segment.bytes for segment in self.log.segments) + self._side_bytes,
             segments=len(self.log.segments),
+            snapshots=len(self._snapshot_files),
+            snapshot_files=self._snapshot_files,
+            runs=self._runs,
             writer="running" if error is None else "damaged",
             error=str(error) if error is not None else None,
         )

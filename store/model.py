@@ -261,7 +261,8 @@ class BookInfo(msgspec.Struct, frozen=True):
     `head` is (seq, hex digest); `accounts`, `transactions`, `segments`, `snapshots` and `runs` are counts;
     `repairs` are sentences about what opening mended; `writer` is "running", "stopped" or "damaged" and
     `error` says why; `batch_size` (events) and `sync_micros` are means over recent batches; `snapshot_files` are
-    the snapshots, oldest first.
+    the snapshots, oldest first. What only a writer knows of itself (`repairs`, `queued`, `batch_size`,
+    `sync_micros`) is empty or 0 where a book is followed.
     """
 
     name: str

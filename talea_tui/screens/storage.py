@@ -191,14 +191,15 @@ class StorageScreen(TaleaScreen):
         ]
         if is_unreadable(info):
             return [*start, *([Cell("–", "dim", "")] * (len(COLUMNS) - len(start)))]
-        beside = [format_count(count) for count in (info.snapshots, info.runs, info.queued)]
         return [
             *start,
             Cell(format_count(info.last_seq), "", str(info.last_seq)),
             format_rate(history.meter.per_second()).removesuffix("/s"),
             Cell(format_bytes(info.bytes_on_disk), "", str(info.bytes_on_disk)),
             format_count(info.segments),
-            *(["–"] * len(beside) if self.app.is_followed else beside),
+            format_count(info.snapshots),
+            format_count(info.runs),
+            "–" if self.app.is_followed else format_count(info.queued),
             f"{info.batch_size:,.0f}" if info.batch_size else "–",
             format_micros(info.sync_micros) if info.sync_micros else "–",
         ]
@@ -262,9 +263,11 @@ class StorageScreen(TaleaScreen):
         return [("writer", writer)]
 
     def _facts(self, info: BookInfo) -> list[tuple[str, str]]:
-        files = [_counted(info.segments, "segment")]
-        if not self.app.is_followed:
-            files += [_counted(info.snapshots, "snapshot"), _counted(info.runs, "key run")]
+        files = [
+            _counted(info.segments, "segment"),
+            _counted(info.snapshots, "snapshot"),
+            _counted(info.runs, "key run"),
+        ]
         facts = self._state_facts(info)
         facts += [
             ("head", f"seq {format_count(info.head[0])}  {info.head[1]}"),
@@ -287,7 +290,7 @@ class StorageScreen(TaleaScreen):
         """A line a snapshot, the newest first."""
         lines = []
         for file in reversed(info.snapshot_files):
-            since = info.last_seq - file.last_seq
+            since = max(0, info.last_seq - file.last_seq)
             lines.append(
                 f"seq {format_count(file.last_seq)}  {format_age(file.written_at, self.app.now())}  "
                 f"{format_bytes(file.bytes)}  "

@@ -19,6 +19,7 @@ import pytest
 from store import (
     AccountCfg,
     AssetRegistered,
+    BookInfo,
     FollowedLedger,
     LogTaleaStore,
     Sequenced,
@@ -448,3 +449,22 @@ async def test_a_follower_lives_through_the_writers_deaths_and_shows_what_is_kep
 def key_of(sequenced: Sequenced) -> object:
     event = sequenced.event
     return event.transaction.idempotency_key if isinstance(event, TransactionPosted) else sequenced.seq
+
+
+async def test_what_lies_beside_the_log_is_told_as_its_writer_tells_it(tmp_path: Path) -> None:
+    directory = await written(tmp_path / "ledger", books=(BOOK, "other"))
+    options: dict[str, Any] = {"snapshot_every": 0, "idem_hot_cap": 4}
+    async with opened(directory, **options) as store, await FollowedLedger.open(directory) as follower:
+        for begin in range(100, 140, 10):
+            await store.snapshot_now(BOOK)
+            mine = await store.books()
+            assert mine[0].snapshots == len(mine[0].snapshot_files) > 0
+            assert mine[0].runs > 0
+            async with asyncio.timeout(30):
+                while beside(await follower.books()) != beside(mine):  # noqa: ASYNC110 - the follower polls
+                    await asyncio.sleep(0.01)
+            await pay(store, 3, start=begin)
+
+
+def beside(infos: list[BookInfo]) -> list[tuple[object, ...]]:
+    return [(i.snapshots, i.snapshot_files, i.runs, i.segments, i.bytes_on_disk) for i in infos]
