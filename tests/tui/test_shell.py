@@ -368,6 +368,7 @@ async def test_a_terminal_that_is_too_small_is_told_so_and_nothing_is_lost(store
         await settle(pilot)
         if size[0] >= 20:
             assert "talea needs" in screen_text(pilot.app)
+        assert not any(pilot.app.screen.scrollbars_enabled)
         await pilot.resize_terminal(120, 40)
         await settle(pilot)
         assert "talea needs" not in screen_text(pilot.app)
