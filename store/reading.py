@@ -34,6 +34,7 @@ from .state import BookState
 from .subscriptions import Signal
 
 _READ_GROUP = 256
+_STRETCH_GROUP = 1024
 _DECODE_GROUP_BYTES = 4096
 """How much is decoded before a look at the clock."""
 
@@ -210,7 +211,10 @@ class LedgerReads:
 
         def take(seq: int, payload: bytes) -> None:
             nonlocal micros, at
-            is_wanted = _judged(strainer, payload)
+            try:
+                is_wanted = strainer.judge(payload)
+            except (ValueError, TypeError, LookupError, AttributeError, RecursionError):
+                is_wanted = None  # no event of this format, or a strange one: decoding it will tell
             if is_wanted is False:
                 return
             committed = opened.state.at_of(seq)
@@ -306,7 +310,7 @@ async def _each(opened: OpenBook, from_seq: int, to_seq: int, take: Callable[[in
     seq = from_seq
     pace, size = Pace(), 0
     while seq <= to_seq:
-        payloads = await opened.payloads(seq, min(_READ_GROUP, to_seq - seq + 1))
+        payloads = await opened.payloads(seq, min(_STRETCH_GROUP, to_seq - seq + 1))
         if not payloads:
             break
         for payload in payloads:
@@ -317,13 +321,6 @@ async def _each(opened: OpenBook, from_seq: int, to_seq: int, take: Callable[[in
                 size = 0
                 if pace.due:
                     await pace.rest()
-
-
-def _judged(strainer: Strainer, payload: bytes) -> bool | None:
-    try:
-        return strainer.judge(payload)
-    except (ValueError, TypeError, LookupError, AttributeError, RecursionError):
-        return None  # no event of this format, or a strange one: decoding it will tell
 
 
 def _decode(opened: OpenBook, payload: bytes) -> Sequenced:

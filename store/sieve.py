@@ -52,7 +52,8 @@ class Strainer:
             return False
         if self._names is not None:
             refs = items[10]
-            if not self._names(items[8], list(zip(refs[::2], refs[1::2], strict=True)), _txid_text(items[5])):
+            pairs = list(zip(refs[::2], refs[1::2], strict=True)) if refs else []
+            if not self._names(items[8], pairs, _txid_text(items[5])):
                 return False
         return self._texts_fit(items) if self._texts else True
 

@@ -158,7 +158,7 @@ def parse_filter(text: str, precision_of: PrecisionOf) -> Filter:
         kinds=None if kinds == _EVERY_KIND else kinds,
         part=_all_of(same_part),
         no_part=_one_of(no_part),
-        names=_names_as_wanted(names) if names else None,
+        names=_names_as_wanted(names),
         texts=texts,
         no_texts=no_texts,
     )
@@ -193,7 +193,11 @@ def _one_of(tests: list[_PartTest]) -> _PartTest | None:
     return tests[0] if tests else None
 
 
-def _names_as_wanted(tests: list[tuple[_NamesTest, bool]]) -> _NamesTest:
+def _names_as_wanted(tests: list[tuple[_NamesTest, bool]]) -> _NamesTest | None:
+    if not tests:
+        return None
+    if len(tests) == 1 and tests[0][1]:
+        return tests[0][0]
     return lambda key, refs, id: all(test(key, refs, id) is wanted for test, wanted in tests)
 
 

@@ -39,7 +39,8 @@ class MatchedFeed:
         self._start = dict(feed.heads)
         self._low = dict(feed.heads)
         self._high = dict(feed.heads)
-        self._books: list[str] = []
+        self._bases: dict[str, int] = {}
+        """What stands above the seq of a book's matches: its number."""
         self._older = _Matches()
         self._newer = _Matches()
         self._scanned_to: int | None = None
@@ -92,7 +93,7 @@ class MatchedFeed:
         low = await self.feed.locate({}, self._start, max(0, left - BITE_EVENTS))
         bite = await self._sifted(low, self._low)
         for at in range(len(bite), 0, -SLICE_EVENTS):
-            self._older.extend(self._codes(reversed(bite[max(0, at - SLICE_EVENTS) : at])))
+            self._take(self._older, reversed(bite[max(0, at - SLICE_EVENTS) : at]))
             await asyncio.sleep(0)
         reached = await self.feed.earliest(low, self._low)
         if reached is not None:
@@ -120,7 +121,7 @@ class MatchedFeed:
             upto = await self.feed.locate(self._high, heads, BITE_EVENTS)
         bite = await self._sifted(self._high, upto)
         for at in range(0, len(bite), SLICE_EVENTS):
-            self._newer.extend(self._codes(bite[at : at + SLICE_EVENTS]))
+            self._take(self._newer, bite[at : at + SLICE_EVENTS])
             await asyncio.sleep(0)
         self._high = upto
         return self.waiting > 0
@@ -149,22 +150,23 @@ class MatchedFeed:
         rows = range(self.first, self.end)
         return self.first + bisect_left(rows, _micros(at), key=self._micros)
 
-    def _codes(self, sifted: Iterable[tuple[str, Sifted]]) -> list[tuple[int, int]]:
-        admits = self.filter.admits
-        return [
-            (self._book_number(book) << _SEQ_BITS | each.seq, _micros(each.at))
-            for book, each in sifted
-            if admits(book, each)
-        ]
-
-    def _book_number(self, book: str) -> int:
-        if book not in self._books:
-            self._books.append(book)
-        return self._books.index(book)
+    def _take(self, matches: _Matches, sifted: Iterable[tuple[str, Sifted]]) -> None:
+        """Keep those that match."""
+        admits, bases = self.filter.admits, self._bases
+        at, micros = _EPOCH, 0
+        for book, each in sifted:
+            if not admits(book, each):
+                continue
+            if each.at is not at:  # a whole batch shares it
+                at, micros = each.at, _micros(each.at)
+            if book not in bases:
+                bases[book] = len(bases) << _SEQ_BITS
+            matches.codes.append(bases[book] | each.seq)
+            matches.micros.append(micros)
 
     def _id(self, row: int) -> tuple[str, int]:
         code = self._newer.codes[row] if row >= 0 else self._older.codes[-1 - row]
-        return self._books[code >> _SEQ_BITS], code & ((1 << _SEQ_BITS) - 1)
+        return list(self._bases)[code >> _SEQ_BITS], code & ((1 << _SEQ_BITS) - 1)
 
     def _micros(self, row: int) -> int:
         return self._newer.micros[row] if row >= 0 else self._older.micros[-1 - row]
@@ -179,11 +181,6 @@ class _Matches:
 
     def __len__(self) -> int:
         return len(self.codes)
-
-    def extend(self, found: list[tuple[int, int]]) -> None:
-        for code, micros in found:
-            self.codes.append(code)
-            self.micros.append(micros)
 
 
 def _micros(at: datetime) -> int:
