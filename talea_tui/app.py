@@ -158,9 +158,9 @@ class TaleaApp(LedgerApp):
         await self.go(screen if readable and screen in SCREENS and screen != "opening" else "books")
 
     def _leave_on_signals(self) -> None:
-        """Close the ledger too when the terminal goes away or the process is told to end."""
+        """Close the ledger too when the terminal goes away or the process is told to end or interrupted."""
         loop = asyncio.get_running_loop()
-        for name in ("SIGTERM", "SIGHUP"):
+        for name in ("SIGINT", "SIGTERM", "SIGHUP"):
             number = getattr(signal, name, None)
             if number is not None:
                 try:

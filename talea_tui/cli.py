@@ -10,6 +10,7 @@ import argparse
 import gc
 import importlib
 import os
+import signal
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -88,7 +89,9 @@ def _run_plain(command: str, words: list[str]) -> int:
     with refusals.as_sentences() as refused:
         if getattr(arguments, "dir", command) is None and command != "paths":
             arguments.dir = _config().ledger_directory()
-        code: int = importlib.import_module(f".commands.{module_name}", __package__).run(arguments)
+        module = importlib.import_module(f".commands.{module_name}", __package__)
+        _heed_interrupts()
+        code: int = module.run(arguments)
         return code
     return _refuse(refused.sentence)
 
@@ -125,6 +128,8 @@ def _run_demo(words: list[str]) -> int:
     from .demo import run
     from .demo.history import NotADemo
 
+    if arguments.serve:
+        _heed_interrupts()
     wish = run.Wish(arguments.dir, arguments.seed, arguments.rate, arguments.tour)
     try:
         if not arguments.serve:
@@ -138,6 +143,15 @@ def _run_demo(words: list[str]) -> int:
         if error.name is None or error.name.partition(".")[0] not in ("textual_serve", "aiohttp"):
             raise
         return _refuse("--serve needs textual-serve; install it with: pip install 'talea-tui[serve]'")
+
+
+def _heed_interrupts() -> None:
+    """From now on ctrl-c is a KeyboardInterrupt, where `__main__` let it end the process at once.
+
+    The application takes it over itself, once it has the terminal.
+    """
+    if signal.getsignal(signal.SIGINT) is signal.SIG_DFL:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def _nearest_command(word: str) -> str | None:

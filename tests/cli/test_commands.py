@@ -231,6 +231,24 @@ async def test_tail_follows_a_ledger_without_keeping_others_from_posting(tmp_pat
             follower.kill()
 
 
+@pytest.mark.parametrize(("words", "imported"), [((), "textual"), (("stats",), "msgspec")])
+def test_an_interrupt_while_it_is_still_being_loaded_ends_it_without_a_word(
+    tmp_path: Path, words: tuple[str, ...], imported: str
+) -> None:
+    (tmp_path / imported).mkdir()
+    (tmp_path / imported / "__init__.py").write_text(
+        "import os, signal\nos.kill(os.getpid(), signal.SIGINT)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-m", "talea_tui", *words],
+        cwd=REPOSITORY,
+        env=os.environ | {"PYTHONPATH": str(tmp_path), "HOME": str(tmp_path), "TEXTUAL_DRIVER": "none"},
+        capture_output=True,
+        preexec_fn=partial(signal.signal, signal.SIGINT, signal.SIG_DFL),
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (-signal.SIGINT, b"", b"")
+
+
 async def test_backup_copies_a_ledger_in_use_or_not_and_refuses_a_used_target(
     ledger: Path, tmp_path: Path
 ) -> None:
