@@ -46,7 +46,7 @@ def test_files_that_the_readme_names_exist() -> None:
 def test_the_wheel_ships_the_two_packages_alone_and_the_changelog_knows_what_is_coming() -> None:
     project = tomllib.loads((REPOSITORY / "pyproject.toml").read_text("utf-8"))
     assert project["tool"]["hatch"]["build"]["targets"]["wheel"]["packages"] == ["store", "talea_tui"]
-    assert project["project"]["scripts"] == {"talea-tui": "talea_tui.cli:main"}
+    assert project["project"]["scripts"] == {"talea-tui": "talea_tui.__main__:main"}
     for package in ("store", "talea_tui"):
         assert (REPOSITORY / package / "py.typed").exists()
     changelog = (REPOSITORY / "CHANGELOG.md").read_text("utf-8")
