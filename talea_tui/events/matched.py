@@ -91,19 +91,23 @@ class MatchedFeed:
         if not left:
             return
         low = await self.feed.locate({}, self._start, max(0, left - BITE_EVENTS))
-        bite = await self._sifted(low, self._low)
-        for at in range(len(bite), 0, -SLICE_EVENTS):
-            self._take(self._older, reversed(bite[max(0, at - SLICE_EVENTS) : at]))
-            await asyncio.sleep(0)
+        found = await self._matches_between(low, self._low)
         reached = await self.feed.earliest(low, self._low)
+        found.reverse()
+        self._older.extend(found)
+        self._low = low
         if reached is not None:
             self._scanned_to = _micros(reached)
-        self._low = low
 
-    async def _sifted(self, begin: Position, finish: Position) -> list[tuple[str, Sifted]]:
-        """The events after one position up to another that may match."""
+    async def _matches_between(self, begin: Position, finish: Position) -> _Matches:
+        """What matches after one position up to another, in merged order."""
         finish = {book: stop for book, stop in finish.items() if self.filter.may_match_in(book)}
-        return await self.feed.sifted(begin, finish, self.filter.sieve)
+        sifted = await self.feed.sifted(begin, finish, self.filter.sieve)
+        found = _Matches()
+        for at in range(0, len(sifted), SLICE_EVENTS):
+            self._take(found, sifted[at : at + SLICE_EVENTS])
+            await asyncio.sleep(0)
+        return found
 
     @property
     def waiting(self) -> int:
@@ -119,10 +123,7 @@ class MatchedFeed:
         upto = heads
         if waiting > BITE_EVENTS:
             upto = await self.feed.locate(self._high, heads, BITE_EVENTS)
-        bite = await self._sifted(self._high, upto)
-        for at in range(0, len(bite), SLICE_EVENTS):
-            self._take(self._newer, bite[at : at + SLICE_EVENTS])
-            await asyncio.sleep(0)
+        self._newer.extend(await self._matches_between(self._high, upto))
         self._high = upto
         return self.waiting > 0
 
@@ -181,6 +182,14 @@ class _Matches:
 
     def __len__(self) -> int:
         return len(self.codes)
+
+    def extend(self, others: _Matches) -> None:
+        self.codes.extend(others.codes)
+        self.micros.extend(others.micros)
+
+    def reverse(self) -> None:
+        self.codes.reverse()
+        self.micros.reverse()
 
 
 def _micros(at: datetime) -> int:

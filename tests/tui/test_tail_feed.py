@@ -2,22 +2,31 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import random
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from store import AccountCfg, AccountKind, AccountOpened, ExternalRef, Sequenced, TransactionPosted
+from store import (
+    AccountCfg,
+    AccountKind,
+    AccountOpened,
+    ExternalRef,
+    Sequenced,
+    StoreIOError,
+    TransactionPosted,
+)
 from talea_tui.events.feed import EventFeed
-from talea_tui.events.filter import EVERYTHING, parse_filter
+from talea_tui.events.filter import EVERYTHING, Filter, parse_filter
 from talea_tui.events.jsonl import event_json, event_object
 from talea_tui.events.jump import SeqTarget, parse_target
 from talea_tui.events.lines import fit_accounts, line_of, time_cell
 from talea_tui.events.matched import MatchedFeed
 from talea_tui.events.rate import RateMeter
 from talea_tui.events.search import Search, SearchError, find_row
-from talea_tui.events.text import BookEvent
+from talea_tui.events.text import BookEvent, searchable_text
 from talea_tui.parsing import ParseError
 from tests.support.build import BOOK, credit, debit, definition, household, posted, transfer
 from tests.support.memory_store import MemoryStore
@@ -168,6 +177,53 @@ async def test_a_filter_finds_every_match_of_history_and_of_what_arrives_once_an
     other = next(event for event in await feed.rows(0, feed.end) if event not in expected)
     following = [event for event in expected if event.merge_key > other.merge_key]
     assert await matched.row_of(*other.id) == matched.end - len(following)
+
+
+async def test_whoever_looks_during_a_scan_sees_no_more_matches_than_events_tested(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("talea_tui.events.matched.SLICE_EVENTS", 4)
+    store = await books_in_disorder(3)
+    feed = EventFeed(store, None)
+    await feed.refresh()
+    matched = MatchedFeed(feed, parse_filter("kind:tx", lambda asset: 2))
+    looks = 0
+    step = asyncio.ensure_future(matched.step())
+    while not step.done():
+        await asyncio.sleep(0)
+        looks += 1
+        assert matched.matches <= matched.scanned
+    assert looks > 20
+    assert matched.matches == 120
+
+
+async def test_a_scan_that_failed_halfway_goes_on_with_every_match_once(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("talea_tui.events.matched.SLICE_EVENTS", 4)
+    store = await books_in_disorder(3)
+    feed = EventFeed(store, None)
+    await feed.refresh()
+    wanted = parse_filter("coffee", lambda asset: 2)
+    matched = MatchedFeed(feed, wanted)
+    with monkeypatch.context() as failing:
+        tested = 0
+
+        def matches(self: Filter, book: str, sequenced: Sequenced) -> bool:
+            nonlocal tested
+            tested += 1
+            if tested == 30:
+                raise StoreIOError("The disk is gone.")
+            return "coffee" in searchable_text(sequenced.event)
+
+        failing.setattr(Filter, "matches", matches)
+        with pytest.raises(StoreIOError):
+            await matched.step()
+    await matched.step()
+    expected = [
+        event for event in await everything(store, "alpha", "beta", "gamma") if wanted.matches(*event)
+    ]
+    assert await matched.rows(matched.first, matched.end) == expected
 
 
 async def test_an_empty_book_has_been_searched_before_it_began() -> None:
