@@ -47,7 +47,7 @@ class Sieve(NamedTuple):
 
     A text is casefolded and free of control characters, `"` and `\\`. It occurs in a transaction when it is part
     of an account's path or asset, of the key, of `kind:value` or `kind value` of a ref, of the id, or of the
-    metadata as JSON.
+    metadata as JSON, where there is any.
     What texts occur in other events is for the caller to tell.
     """
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Sequence
 from typing import Any
@@ -11,7 +12,7 @@ from .model import AccountOpened, AssetRegistered, TransactionPosted
 from .protocol import Sieve
 
 _KINDS = {TransactionPosted: KIND_TRANSACTION, AssetRegistered: KIND_ASSET, AccountOpened: KIND_ACCOUNT}
-_SCALAR_WORDS = ("null", "true", "false", "infinity", "nan")
+_WORDS = ("null", "true", "false", "infinity", "nan")
 _NUMBER_PART = re.compile(r"[0-9.e+-]+")
 _BETWEEN_TEXTS = re.compile(r"[{}\[\],: ]")
 """What stands around texts, numbers and words in JSON."""
@@ -27,6 +28,7 @@ class Strainer:
         self._kinds = None if sieve.kinds is None else {_KINDS[kind] for kind in sieve.kinds}
         self._texts = [_Text(text, True) for text in sieve.texts]
         self._texts += [_Text(text, False) for text in sieve.no_texts]
+        self._may_be_txid = any(_TXID_PART.fullmatch(wanted.text) for wanted in self._texts)
         self._names = sieve.names
         self._only_kinds = sieve[1:] == Sieve()[1:]
 
@@ -74,72 +76,62 @@ class Strainer:
         return False
 
     def _texts_fit(self, items: list[Any]) -> bool | None:
-        ids, assets, refs = self._table.ids, self._table.assets, items[10]
+        ids, assets, refs, metadata = self._table.ids, self._table.assets, items[10], items[11]
         parts = [items[8]]
         for index in items[9][::2]:
             parts.append(ids[index].path)
             parts.append(assets[index])
         if refs:
             parts += map('{0}:{1}"{0} {1}'.format, refs[::2], refs[1::2])
-        has_scalars = _gather(items[11], parts)
-        everything = '"'.join(
-            parts
-        )  # no text that is looked for has one, so that it is found within a part only
+        if self._may_be_txid:
+            parts.append(_txid_text(items[5]))
+        if metadata:
+            _gather(metadata, parts)
+        # no text that is looked for has a quotation mark, so that it is found within one part only
+        everything = '"'.join(parts)
         if not everything.isprintable():
             return None  # control characters show as escapes, and those have letters
         everything = everything.casefold()
         fits: bool | None = True
         for wanted in self._texts:
-            if wanted.text in everything or (wanted.may_be_txid and wanted.text in _txid_text(items[5])):
-                found = True
-            elif wanted.may_be_structure or (wanted.may_be_scalar and has_scalars):
+            found = wanted.text in everything
+            if not found and metadata and wanted.may_be_structure:
                 fits = None
-                continue
-            else:
-                found = False
-            if found is not wanted.expected:
+            elif found is not wanted.expected:
                 return False
         return fits
 
 
 class _Text:
-    """A text that is to occur, or not to, and where else than in texts it may."""
+    """A text that is to occur, or not to."""
 
-    __slots__ = ("expected", "may_be_scalar", "may_be_structure", "may_be_txid", "text")
+    __slots__ = ("expected", "may_be_structure", "text")
 
     def __init__(self, text: str, expected: bool) -> None:
         self.text, self.expected = text, expected
-        self.may_be_txid = _TXID_PART.fullmatch(text) is not None
-        self.may_be_scalar = all(
-            not token
-            or _NUMBER_PART.fullmatch(token) is not None
-            or any(token in word for word in _SCALAR_WORDS)
+        self.may_be_structure = _BETWEEN_TEXTS.search(text) is not None and all(
+            _NUMBER_PART.fullmatch(token) or any(token in word for word in _WORDS)
             for token in _BETWEEN_TEXTS.split(text)
         )
-        self.may_be_structure = self.may_be_scalar and _BETWEEN_TEXTS.search(text) is not None
 
 
-def _gather(value: Any, parts: list[str]) -> bool:
-    """Add the texts and keys of a JSON value to `parts`; whether it holds anything else."""
+def _gather(value: Any, parts: list[str]) -> None:
+    """Add the texts, keys, numbers and words of a JSON value to `parts`."""
     kind = type(value)
     if kind is str:
         parts.append(value)
-        return False
-    if kind is dict:
-        found = False
+    elif kind is dict:
         for key, inner in value.items():
             parts.append(key)
             if type(inner) is str:
                 parts.append(inner)
             else:
-                found |= _gather(inner, parts)
-        return found
-    if kind is list:
-        found = False
+                _gather(inner, parts)
+    elif kind is list:
         for inner in value:
-            found |= _gather(inner, parts)
-        return found
-    return True
+            _gather(inner, parts)
+    else:
+        parts.append(json.dumps(value))
 
 
 def _txid_text(txid: bytes) -> str:

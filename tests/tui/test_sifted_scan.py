@@ -245,18 +245,22 @@ def must_not_be_read() -> Sequenced:
 async def test_what_cannot_be_told_before_decoding_is_left_to_whoever_looks(tmp_path: Path) -> None:
     async with await _opened(tmp_path / "ledger") as log:
         await fill(log, 2, 1)
-        for metadata in ({"n": 1042}, {"text": "naïve\u00a01042"}, {"text": 'say "1042"'}, {"k1042": None}):
+        for metadata in ({"n": [1042]}, {"text": "naïve\u00a01042"}, {"text": 'say "1042"'}, {"k1042": None}):
             await log.commit(transfer(f"{PATHS[0]}:EUR", f"{PATHS[1]}:EUR", 1, metadata=metadata))
         (last,) = (info.last_seq for info in await log.books())
-        for text in ("1042", "-1042"):
+        cases = {
+            "1042": ([True, False, True, True], [0, 1, 2, 3]),
+            "-1042": ([False], []),
+            '": [1"': ([False, False, False, False], [0]),
+            '"say \\"1"': ([False, True], [2]),
+            "-nullify": ([True, False, True, True], [0, 1, 2, 3]),
+        }
+        for text, (certain, rows) in cases.items():
             wanted = parse_filter(text, PRECISIONS.__getitem__)
             sifted = await log.sift(BOOK, wanted.sieve, last - 3, last)
-            assert [each.is_certain for each in sifted] == CERTAIN[text]
+            assert [each.is_certain for each in sifted] == certain, text
             found = [each.seq for each in sifted if wanted.admits(BOOK, each)]
-            assert found == ([last - 3, last - 2, last - 1, last] if text == "1042" else [])
-
-
-CERTAIN = {"1042": [False, False, True, True], "-1042": [False, False]}
+            assert found == [last - 3 + row for row in rows], text
 
 
 async def test_an_asset_that_whoever_looks_does_not_know_is_left_to_them(tmp_path: Path) -> None:
