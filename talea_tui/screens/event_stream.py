@@ -1,0 +1,276 @@
+"""The events of a book, or of all, in a view that is kept current: what arrives, and history behind a filter."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import suppress
+from datetime import datetime
+
+from textual import events, getters, on
+from textual.containers import Vertical
+from textual.message import Message
+
+from store import StoreError
+
+from ..events.feed import EventFeed
+from ..events.filter import EVERYTHING, Filter, FilterError, parse_filter
+from ..events.matched import MatchedFeed
+from ..events.rate import RateMeter
+from ..events.text import BookEvent
+from ..formatting import format_age, format_count, printable
+from ..widgets.event_view import EventView
+from ..widgets.rate import StreamBar, StreamState
+from ..widgets.shell import Shell
+from .base import TaleaScreen
+
+REPAINT_SECONDS = 0.1
+BUSY_PER_SECOND = 100
+NOTHING_YET = "Nothing yet: what is posted appears here."
+
+
+class EventStream(Vertical):
+    """Shows `book`, or the one the user works in when that is None, or all; the screen says what changed."""
+
+    app = getters.app(Shell)
+
+    class Moved(Message):
+        """Another event is the current one."""
+
+        def __init__(self, pane: EventStream) -> None:
+            super().__init__()
+            self.pane = pane
+
+        @property
+        def control(self) -> EventStream:
+            return self.pane
+
+    class Shows(Message):
+        """It is to show another book."""
+
+        def __init__(self, pane: EventStream) -> None:
+            super().__init__()
+            self.pane = pane
+
+    def __init__(self, book: str | None = None, *, all_books: bool = False) -> None:
+        super().__init__()
+        self.own_book = book
+        self.all_books = all_books
+        self.is_one_of_many = False
+        self.bar = StreamBar(id="stream")
+        self.view = EventView(id="events", empty=NOTHING_YET)
+        self.filter: Filter = EVERYTHING
+        self._feed: EventFeed | None = None
+        self._matched: MatchedFeed | None = None
+        self._shown: tuple[object, ...] = ()
+        self._meter = RateMeter()
+        self._pending: BookEvent | datetime | None = None
+        """Where to go as soon as the search through history has come so far."""
+        self._note = ""
+
+    def on_mount(self) -> None:
+        self.clock = self.set_interval(1.0, self._show_state)
+
+    def begin_with(self, filter: str) -> None:
+        """Filter by this from the beginning, if it is one."""
+        with suppress(FilterError):
+            self.filter = parse_filter(filter, self.app.precision)
+
+    @property
+    def book(self) -> str | None:
+        """The book that is shown when it is not all."""
+        return self.own_book if self.own_book is not None else self.app.book
+
+    @property
+    def what(self) -> str:
+        return "all books" if self.all_books else self.book or "no book yet"
+
+    def show_book(self, book: str | None, *, all_books: bool = False) -> None:
+        self.own_book, self.all_books = book, all_books
+        self.post_message(self.Shows(self))
+
+    # Data
+
+    async def refresh_data(self, changed: frozenset[str] | None) -> None:
+        shown = (self.all_books, None if self.all_books else self.book, self.app.instant)
+        if self._feed is None or shown != self._shown:
+            await self._start(shown)
+            return
+        if await self._feed.refresh(changed):
+            self._observe()
+            if self._matched is not None:
+                await self._catch_up(self._matched)
+            await self._repaint()
+        else:
+            self._show_state()
+
+    async def _repaint(self) -> None:
+        """Show what has grown and the figures in one frame."""
+        with self.app.batch_update():
+            await self.view.grown()
+            self._show_state()
+        if self.view.following:
+            self.post_message(self.Moved(self))
+
+    async def _start(self, shown: tuple[object, ...]) -> None:
+        """Follow the book, or all, from now on."""
+        self._shown = shown
+        self._meter = RateMeter()
+        self._pending = None
+        self._feed = EventFeed(self.app.store, None if self.all_books else self.book or "", self.app.as_of)
+        if not self.all_books and self.book is None:
+            self._feed.heads.clear()
+        else:
+            await self._feed.refresh()
+        self._observe()
+        self.view.show_books = self.all_books
+        await self._show_rows(anchor=None)
+
+    def _observe(self) -> None:
+        if self._feed is not None:
+            self._meter.observe(asyncio.get_running_loop().time(), self._feed.end)
+
+    async def _catch_up(self, matched: MatchedFeed) -> None:
+        painted = asyncio.get_running_loop().time()
+        while await matched.catch_up() and matched is self._matched:
+            if asyncio.get_running_loop().time() - painted >= REPAINT_SECONDS:
+                await self._repaint()
+                painted = asyncio.get_running_loop().time()
+
+    async def _show_rows(self, anchor: BookEvent | None) -> None:
+        """Show what the filter lets pass; `anchor` is the event to stay at, None to follow."""
+        feed = self._feed
+        if feed is None:
+            return
+        unreadable = None if self.all_books else self.app.why_unreadable(self.book)
+        nothing = "No event meets this filter." if self.filter else NOTHING_YET
+        self.view.empty = printable(unreadable, 1_000) if unreadable is not None else nothing
+        if not self.filter:
+            self._matched = None
+            self.workers.cancel_group(self, "scan")
+            row = await feed.row_of(*anchor.id) if anchor is not None else None
+            await self.view.show(feed, at=row)
+        else:
+            matched = self._matched = MatchedFeed(feed, self.filter)
+            self._pending = anchor
+            await self.view.show(matched)
+            self.run_worker(self._scan(matched), group="scan", exclusive=True)
+        self._show_state()
+
+    async def _scan(self, matched: MatchedFeed) -> None:
+        """Test history from the newest backwards; matches appear as they are found."""
+        loop = asyncio.get_running_loop()
+        painted = float("-inf")
+        try:
+            while not matched.is_complete:
+                began = loop.time()
+                await matched.step()
+                if loop.time() - painted >= REPAINT_SECONDS:
+                    await self._show_found(matched)
+                    painted = loop.time()
+                # Where much is being posted, writers get their share of the loop.
+                busy = self._meter.per_second() > BUSY_PER_SECOND
+                await asyncio.sleep((loop.time() - began) / 2 if busy else 0)
+            await self._show_found(matched)
+        except StoreError as error:
+            if matched is self._matched:
+                self._note = f"The search through history stopped: {error}"
+                self._show_state()
+
+    async def _show_found(self, matched: MatchedFeed) -> None:
+        if matched is not self._matched:
+            return
+        await self._repaint()
+        pending = self._pending
+        if pending is not None:
+            at = pending if isinstance(pending, datetime) else pending.sequenced.at
+            if matched.has_reached(at):
+                self._pending = None
+                if isinstance(pending, datetime):
+                    row = await matched.row_at(pending)
+                else:
+                    row = await matched.row_of(*pending.id)
+                await self.view.go_to(row)
+
+    # What is told
+
+    def _show_state(self) -> None:
+        if not self.is_mounted or self._feed is None or not self._is_seen:
+            return
+        self._observe()
+        bar, feed, view = self.bar, self._feed, self.view
+        age = format_age(feed.last_at, self.app.now()) if feed.last_at is not None else ""
+        info = self.app.books.get(self.book or "") if not self.all_books else None
+        trouble = f"writer {info.writer}: {info.error or ''}" if info and info.writer != "running" else ""
+        bar.show(
+            StreamState(
+                what=self.what,
+                counts=tuple(self._meter.counts(bar.sparkline_cells)),
+                per_second=self._meter.per_second(),
+                last=feed.end,
+                is_seq=not self.all_books,
+                age=age,
+                behind=self._matched.waiting if self._matched is not None else 0,
+                following=view.following,
+                new=view.new,
+                past=self.app.instant is not None,
+                trouble=trouble,
+                current=self.is_current if self.is_one_of_many else None,
+            )
+        )
+        self._show_prompt()
+
+    def _show_prompt(self) -> None:
+        """Tell what there is to tell below the events."""
+
+    @property
+    def match_figures(self) -> str:
+        """How many events meet the filter, of how many that were looked at; empty without one."""
+        matched = self._matched
+        if matched is None:
+            return ""
+        text = f"{format_count(matched.matches)} of {format_count(matched.scanned)}"
+        if matched.is_complete:
+            return f"{text} match"
+        share = matched.scanned * 100 // max(1, matched.total)
+        return f"{text} match · {share} % of {format_count(matched.total)}"
+
+    @property
+    def is_current(self) -> bool:
+        """Whether the keys go to this tail."""
+        return self.has_focus_within
+
+    @property
+    def _is_seen(self) -> bool:
+        return isinstance(self.screen, TaleaScreen) and self.screen.is_seen
+
+    @on(events.DescendantFocus)
+    @on(events.DescendantBlur)
+    def focus_changed(self) -> None:
+        self.call_after_refresh(self._show_state)
+
+    @on(EventView.Moved)
+    def place_changed(self) -> None:
+        if self._pending is not None and not self.view.following:
+            self._pending = None
+        self._show_state()
+        self.post_message(self.Moved(self))
+
+    # Places
+
+    async def _go_to_event(self, event: BookEvent) -> None:
+        matched = self._matched
+        if matched is not None and not matched.has_reached(event.sequenced.at):
+            self._pending = event
+            return
+        if self.view.source is not None:
+            self.view.pause()
+            await self.view.go_to(await self.view.source.row_of(*event.id))
+
+    async def _go_to_time(self, at: datetime) -> None:
+        matched = self._matched
+        if matched is not None and not matched.has_reached(at):
+            self._pending = at
+            return
+        if self.view.source is not None:
+            self.view.pause()
+            await self.view.go_to(await self.view.source.row_at(at))
