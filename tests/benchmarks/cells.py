@@ -10,7 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from . import commits, large, peers, postgres, prototype
+from . import commits, large, peers, postgres, prototype, watching
 from .workload import Skipped
 
 FUNCTIONS: dict[str, Callable[..., Any]] = {
@@ -29,6 +29,8 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
         peers.sqlite_single,
         postgres.postgres_grouped,
         prototype.prototype,
+        watching.following,
+        watching.scanning,
     )
 }
 

@@ -56,6 +56,7 @@ def rows(sizes: Sizes) -> list[Row]:
         *_stalls(sizes),
         *_opening(sizes),
         *_reading(sizes),
+        *_watching(sizes),
         *_growth(sizes),
     ]
 
@@ -216,6 +217,43 @@ def _reading(sizes: Sizes) -> list[Row]:
         read("100 events from any seq, p50", "read_events", 2000),
         read(f"100 of {sizes.ledger:,} postings of an account, p50", "account_history", 1000),
         Row("subscribe", "events/s while catching up", Of(catching_up, "rate"), "/s", at_least=100_000),
+    ]
+
+
+def _watching(sizes: Sizes) -> list[Row]:
+    ledger = sizes.ledger
+    some = cell("scanning", ledger=ledger, filter="customers:00004", one_in=100)
+    all_of_them = cell("scanning", ledger=ledger, filter="order", one_in=1)
+    start = cell("following", ledger=ledger)
+    opening = cell("opening", ledger=ledger, snapshot=True)
+    return [
+        Row(
+            "filter",
+            "first screen of matches, 1 event in 100",
+            Of(some, "first_screen_ms"),
+            "ms",
+            at_most=300,
+        ),
+        Row("filter", f"scan of {ledger:,}, 1 in 100 matches", Of(some, "seconds"), "s", at_most=10),
+        *_stall("filter", "scan, 1 in 100 matches", some, sizes, 50),
+        Row(
+            "filter",
+            "first screen of matches, every event",
+            Of(all_of_them, "first_screen_ms"),
+            "ms",
+            at_most=300,
+        ),
+        Row("filter", f"scan of {ledger:,}, all match", Of(all_of_them, "seconds"), "s", at_most=10),
+        *_stall("filter", "scan, all match", all_of_them, sizes, 50),
+        Row("filter", "memory for a match", Of(all_of_them, "bytes_per_match"), "B", at_most=50),
+        Row(
+            "follow",
+            f"start with snapshot and a tail of {ledger // 10:,} / open",
+            Of(start, "seconds"),
+            "s",
+            Of(opening, "seconds"),
+        ),
+        *_stall("follow", "start of a follower", start, sizes, 50),
     ]
 
 
