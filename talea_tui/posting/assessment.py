@@ -14,6 +14,7 @@ from store import (
     Amount,
     AmountOverflow,
     AssetMismatch,
+    Committed,
     ConstraintViolation,
     Direction,
     IdempotencyConflict,
@@ -299,6 +300,18 @@ def transaction_of(draft: Draft, assessment: Assessment) -> Transaction:
         metadata=metadata_of(draft, assessment.day),
         occurred_at=datetime.combine(assessment.day, time(), UTC),
     )
+
+
+def receipt_of(draft: Draft, committed: Committed, assessment: Assessment) -> str:
+    """What was posted, in a line."""
+    again = " (it had been posted before; nothing was added)" if committed.deduplicated else ""
+    amounts = ", ".join(
+        f"{format_amount(turned // 2, difference.precision)} {printable(difference.asset, 20)}"
+        for difference in assessment.differences
+        if (turned := sum(row.minor or 0 for row in assessment.rows if row.asset == difference.asset))
+    )
+    words = printable(draft.description.strip(), 60)
+    return f"seq {committed.seq:,} posted: {words + ', ' if words else ''}{amounts}{again}"
 
 
 def refusal_at(error: StoreError, draft: Draft, assessment: Assessment) -> Problem:

@@ -21,7 +21,7 @@ from textual.widgets import Input, Label
 
 from store import AccountId, Committed, StoredTransaction, StoreError
 
-from ..formatting import format_amount, format_days_ago, printable
+from ..formatting import printable
 from ..posting.assessment import (
     DATE,
     DESCRIPTION,
@@ -29,11 +29,11 @@ from ..posting.assessment import (
     Assessment,
     Field,
     assess,
+    receipt_of,
     refusal_at,
     transaction_of,
     waits_for_missing,
 )
-from ..posting.completion import complete_account
 from ..posting.correction import duplicate_of
 from ..posting.draft import Draft, Row
 from ..posting.drafts import DraftStack, shelf_beside
@@ -41,9 +41,10 @@ from ..posting.editing import expected_side, fill_missing, next_field, prefill, 
 from ..posting.history import BookHistory
 from ..posting.usage import DescriptionUse
 from ..widgets.entry_field import AmountField, EntryField
-from ..widgets.entry_form import EntryForm, EntryView, PostBar, signed, tone_of
+from ..widgets.entry_form import EntryForm, EntryView, PostBar, tone_of
+from ..widgets.entry_offers import Surroundings, offers_of_account, offers_of_description
 from ..widgets.keys import bindings_for
-from ..widgets.offers import OFFERS_MAX, Offer, Offers
+from ..widgets.offers import Offer, Offers
 from .base import TaleaScreen
 
 logger = logging.getLogger(__name__)
@@ -288,35 +289,13 @@ class PostScreen(TaleaScreen):
         offers: list[Offer] = []
         if at.name == "description" and typed:
             self._uses = self.history.usage.complete_description(typed)
-            if [use.text for use in self._uses] != [typed]:
-                offers = [Offer(use.text, use.text, self._use_aside(use)) for use in self._uses]
-        elif at.name == "account" and typed not in self.history.accounts:
-            offers = [Offer(path, path, self._balance_aside(path)) for path in self._likely_accounts(typed)]
-            if typed and len(offers) < OFFERS_MAX:
-                offers.append(Offer("", f"open “{printable(typed, 60)}” as a new account"))
+            offers = offers_of_description(self._uses, typed, self.today)
+        elif at.name == "account":
+            signs = self.app.natural_signs
+            around = Surroundings(self.draft, self.history, self.read(), self.precisions, signs)
+            offers = offers_of_account(typed, around)
         self._offered_for = at
         self.offers.show(offers, self.form.widget_at(at).region, self.screen.region)
-
-    def _likely_accounts(self, typed: str) -> list[str]:
-        """What `typed` can mean, accounts that can balance the entry before others."""
-        history = self.history
-        matches = complete_account(typed, history.accounts, history.usage, history.last_seq, 2 * OFFERS_MAX)
-        open_assets = {difference.asset for difference in self.read().differences if difference.minor}
-        named = {row.account.strip() for row in self.draft.rows} if not typed else set()
-        paths = [match.path for match in matches if match.path not in named]
-        if open_assets:
-            paths.sort(key=lambda path: history.accounts[path].definition.asset not in open_assets)
-        return paths[:OFFERS_MAX]
-
-    def _use_aside(self, use: DescriptionUse) -> str:
-        leaf = next((row.path for row in use.rows), "").rpartition(":")[2]
-        return f"{leaf} · {format_days_ago(use.last_day, self.today)}"
-
-    def _balance_aside(self, path: str) -> str:
-        info = self.history.accounts[path]
-        asset = info.definition.asset
-        minor = signed(info, info.balance.amount.minor, self.app.natural_signs)
-        return f"{format_amount(minor, self.app.precision(asset))} {asset}"
 
     @on(Offers.Picked)
     async def pick(self, event: Offers.Picked) -> None:
@@ -500,14 +479,7 @@ class PostScreen(TaleaScreen):
         if self.stack is None or self.stack.book != draft.book:
             return
         self.stack.drop(draft, date=draft.date)
-        again = " (it had been posted before; nothing was added)" if committed.deduplicated else ""
-        amounts = ", ".join(
-            f"{format_amount(turned // 2, difference.precision)} {printable(difference.asset, 20)}"
-            for difference in assessment.differences
-            if (turned := sum(row.minor or 0 for row in assessment.rows if row.asset == difference.asset))
-        )
-        words = printable(draft.description.strip(), 60)
-        self.receipt = f"seq {committed.seq:,} posted: {words + ', ' if words else ''}{amounts}{again}"
+        self.receipt = receipt_of(draft, committed, assessment)
         await self._begin_anew()
 
     async def _begin_anew(self) -> None:
