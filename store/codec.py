@@ -109,9 +109,16 @@ _QUICK_MAX_BYTES = 4096
 """Only events are worth it; what is large is a column of an index."""
 
 
-def _may_hold_tag_42(payload: bytes) -> bool:
-    """libipld would take what has this tag for bytes. Its head is D8 2A, or longer and ends with 00 2A."""
-    return 0x2A in payload and (b"\xd8\x2a" in payload or b"\0\x2a" in payload)
+_TAG_42 = (b"\xd8\x2a", b"\xd9\0\x2a", b"\xda\0\0\0\x2a", b"\xdb\0\0\0\0\0\0\0\x2a")
+
+
+def _may_hold_tag_42(data: bytes) -> bool:
+    """libipld would take what has this tag for bytes."""
+    if 0x2A in data:
+        for head in _TAG_42:
+            if head in data:
+                return True
+    return False
 
 
 _decode_quickly = _quick_decoder()
@@ -227,6 +234,21 @@ def decode_items(payload: bytes) -> list[Any] | None:
     except (cbor2.CBORError, ValueError, TypeError, OverflowError, RecursionError, MemoryError):
         return None
     return items if type(items) is list else None
+
+
+def decode_many(payloads: Sequence[bytes]) -> list[Any]:
+    """The arrays that these payloads are. Raises Malformed."""
+    data = b"".join(payloads)
+    quick = max(map(len, payloads)) <= _QUICK_MAX_BYTES and not _may_hold_tag_42(data)
+    if quick and _decode_quickly is not None:
+        try:
+            return list(map(_decode_quickly, payloads))
+        except (ValueError, RecursionError):
+            pass
+    found: list[Any] = list(map(decode_items, payloads))
+    if None in found:
+        raise Malformed("not an event")
+    return found
 
 
 # ---------------------------------------------------------------- items

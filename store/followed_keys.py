@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from array import array
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 
 from .codec import KIND_TRANSACTION, decode_items, text_item
@@ -46,9 +46,9 @@ class FollowedKeys:
         self._names: list[str] = []
         self._looking = asyncio.Lock()
 
-    def add(self, named: Iterable[tuple[str, int]]) -> None:
-        """Keys with their seqs, which rise and are above all that were added before."""
-        for key, seq in named:
+    def add(self, keys: Sequence[str], seqs: Sequence[int]) -> None:
+        """Keys and the seqs of their events, which rise and are above all that were added before."""
+        for key, seq in zip(keys, seqs, strict=True):
             if self._first_hot is None:
                 self._first_hot = self._first_newer = seq
             elif len(self._newer) >= HOT_KEYS:

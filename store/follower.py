@@ -45,7 +45,7 @@ from .reading import LedgerReads
 from .replay import NoEvent, replay
 from .segments import SEGMENT_NAME, Segment, SegmentLog, checksum_of, frame_groups, segment_name
 from .snapshots import Snapshot, Unusable, load_snapshot, snapshot_name, snapshots_among
-from .state import BookState, Replayed
+from .state import BookState
 from .subscriptions import Signal, Watchers
 from .verification import Extent
 from .watermark import read_watermark
@@ -278,15 +278,12 @@ class FollowedBook:
         try:
             found = replay(self.state, [payload for _, payload in frames], frames[0][0])
         except NoEvent as e:
-            self._take_keys(e.found)
+            self._keys.add(e.found.keys, e.found.seqs)
             name, segment.bytes = segment_name(segment.base_seq), e.offset
             raise CorruptLog(self.name, name, e.offset, f"a frame is no event: {e.reason}") from e
-        self._take_keys(found)
+        self._keys.add(found.keys, found.seqs)
         offset, payload = frames[-1]
         segment.bytes = offset + FRAME_HEAD_BYTES + len(payload)
-
-    def _take_keys(self, found: list[Replayed]) -> None:
-        self._keys.add([(transaction.key, transaction.seq) for transaction in found])
 
     # ------------------------------------------------------------ what reading needs
 

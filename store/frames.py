@@ -6,7 +6,7 @@ damage, is for the caller to decide, who knows what had been synced.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from struct import Struct
 from zlib import crc32
 
@@ -37,9 +37,9 @@ def read_frame(buffer: bytes | memoryview, offset: int) -> bytes | None:
     return payload if crc32(payload) == checksum else None
 
 
-def frames_in(buffer: bytes, count: int) -> Iterator[bytes]:
-    """The payloads of up to `count` frames from the start, as far as they are whole and sound."""
-    head, offset, size = FRAME_HEAD.unpack_from, 0, len(buffer) - FRAME_HEAD_BYTES
+def frames_in(buffer: bytes, count: int, offset: int = 0) -> Iterator[bytes]:
+    """The payloads of up to `count` frames from `offset`, as far as they are whole and sound."""
+    head, size = FRAME_HEAD.unpack_from, len(buffer) - FRAME_HEAD_BYTES
     while count and offset <= size:
         length, checksum = head(buffer, offset)
         offset += FRAME_HEAD_BYTES
@@ -49,6 +49,11 @@ def frames_in(buffer: bytes, count: int) -> Iterator[bytes]:
         yield payload
         offset += length
         count -= 1
+
+
+def bytes_of(payloads: Sequence[bytes]) -> int:
+    """How many bytes the frames of these payloads take."""
+    return sum(map(len, payloads)) + FRAME_HEAD_BYTES * len(payloads)
 
 
 def frame_bytes_wanted(buffer: bytes | memoryview, offset: int) -> int:

@@ -37,6 +37,8 @@ _SHARDS = 48
 So many that a generation of half a million names, the default, ends just before its dicts would grow once more.
 """
 
+_PERSIST_SLICE = 256
+
 Name = TypeVar("Name", str, int)
 
 
@@ -72,6 +74,8 @@ class KeyIndex(Generic[Name]):
         """Newest first."""
         self.runs: list[Run] = []
         """Oldest first."""
+        self._forgotten = 0
+        """Names of events up to this seq may be in runs alone."""
         self._next_number = 1
         self.witnessed = 0
         """The last seq that any sound run spoke of when the book was opened."""
@@ -111,26 +115,32 @@ class KeyIndex(Generic[Name]):
     def may_be_cold(self, name: Name) -> bool:
         """False when the name is surely in no run."""
         number = bloom_number(digest_of(self._to_bytes(name)))
-        return any(run.may_hold(number) for run in self.runs)
+        return any(run.first_seq <= self._forgotten and run.may_hold(number) for run in self.runs)
+
+    @property
+    def any_cold(self) -> bool:
+        """Whether any name may be in runs alone."""
+        return self._forgotten > 0
 
     async def find(self, name: Name) -> int | None:
         seq = self.hot(name)
-        return seq if seq is not None or not self.runs else await self.cold(name)
+        return seq if seq is not None or not self.any_cold else await self.cold(name)
 
-    def add(self, named: Sequence[tuple[Name, int]]) -> None:
-        """Names with their seqs, which rise and are above all that were added before."""
-        while named:
+    def add(self, names: Sequence[Name], seqs: Sequence[int]) -> None:
+        """Names and the seqs of their events, which rise and are above all that were added before."""
+        while names:
             generation = self._hot[0]
             room = self._generation_max - generation.count
             if not room:
                 self._hot.insert(0, _Generation())
                 continue
-            part, named = named[:room], named[room:]
             shards = generation.shards
-            for name, seq in part:
+            for name, seq in zip(names[:room], seqs, strict=False):
                 shards[hash(name) % _SHARDS][name] = seq
-            generation.count += len(part)
-            generation.last_seq = part[-1][1]
+            added = min(room, len(names))
+            generation.count += added
+            generation.last_seq = seqs[added - 1]
+            names, seqs = names[added:], seqs[added:]
 
     # ------------------------------------------------------------ runs
 
@@ -152,6 +162,7 @@ class KeyIndex(Generic[Name]):
             await self._drop(old)
 
     async def _drop(self, generations: list[_Generation[Name]]) -> None:
+        self._forgotten = generations[0].last_seq
         self._hot = [g for g in self._hot if g not in generations]
         pace = Pace()
         for generation in generations:
@@ -173,11 +184,13 @@ class KeyIndex(Generic[Name]):
             if generation.last_seq < first_seq:
                 continue
             for shard in generation.shards:
-                items = list(shard.items())
-                for start in range(0, len(items), 512):
+                # not its items: tens of thousands of tuples at one go would be felt
+                names, seqs = list(shard), list(shard.values())
+                for start in range(0, len(names), _PERSIST_SLICE):
+                    stop = start + _PERSIST_SLICE
                     records += [
                         digest_of(to_bytes(name)) + seq.to_bytes(8, "big")
-                        for name, seq in items[start : start + 512]
+                        for name, seq in zip(names[start:stop], seqs[start:stop], strict=True)
                         if first_seq <= seq <= last_seq
                     ]
                     if pace.due:
@@ -242,12 +255,14 @@ class KeyIndex(Generic[Name]):
                 self.runs.append(run)
             else:
                 self._redundant.append(run.path)
+        self._forgotten = self.persisted
         return bad
 
     def discard(self) -> None:
         """Use no run and forget every name: all will be added anew."""
         self._redundant += [run.path for run in self.runs]
         self.runs.clear()
+        self._forgotten = 0
         self._hot = [_Generation()]
 
     async def remove_redundant(self) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import re
+from bisect import bisect_right
 from pathlib import Path
 from typing import NamedTuple
 from zlib import crc32
@@ -404,9 +405,10 @@ class _Opening:
             found = replay(book.state, payloads, offset)
         except NoEvent as e:
             raise CorruptLog(book.name, segment, e.offset, f"a frame is no event: {e.reason}") from e
-        keys_from, txids_from = book.keys.persisted, book.txids.persisted
-        book.keys.add([(t.key, t.seq) for t in found if t.seq > keys_from])
-        book.txids.add([(t.txid, t.seq) for t in found if t.seq > txids_from])
+        keys_from = bisect_right(found.seqs, book.keys.persisted)
+        book.keys.add(found.keys[keys_from:], found.seqs[keys_from:])
+        txids_from = bisect_right(found.seqs, book.txids.persisted)
+        book.txids.add(found.txids[txids_from:], found.seqs[txids_from:])
 
     async def _refuse_if_synced(self, segment: Segment, offset: int, size: int, seq: int) -> None:
         """A bad frame is a tear unless something later shows that its seq had been synced."""
@@ -477,8 +479,9 @@ class _Opening:
         """Index transaction ids from the columns."""
         state = self._book.state
         for start in range(first_seq, last_seq + 1, 256):
-            seqs = range(start, min(start + 256, last_seq + 1))
-            self._book.txids.add([(state.txid_of(seq), seq) for seq in seqs if state.is_transaction(seq)])
+            stop = min(start + 256, last_seq + 1)
+            seqs = [seq for seq in range(start, stop) if state.is_transaction(seq)]
+            self._book.txids.add([state.txid_of(seq) for seq in seqs], seqs)
             if self._pace.due:
                 await self._pace.rest()
 

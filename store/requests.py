@@ -160,7 +160,7 @@ def encode_refs(refs: object) -> bytes:
 class Request(msgspec.Struct, gc=False, eq=False):
     """A transaction whose shape has been checked, from its caller to the disk.
 
-    Accounts are never closed, so most requests are resolved to legs and bytes before they reach the writer.
+    Accounts are never closed, so most requests are resolved to accounts and bytes before they reach the writer.
     """
 
     transaction: Transaction
@@ -168,8 +168,10 @@ class Request(msgspec.Struct, gc=False, eq=False):
     txid: int
     txid_bytes: bytes
     metadata: EncodedMetadata
-    legs: list[tuple[Account, int]] | None
-    """(account, amount, positive for debit) of each posting; None until resolved."""
+    accounts: list[Account] | None
+    """Of each posting; None until resolved."""
+    amounts: list[int]
+    """Of each posting, positive for debit."""
     print8: bytes
     body: bytes
     sink: Any = None
@@ -183,9 +185,10 @@ class Request(msgspec.Struct, gc=False, eq=False):
     def resolve(self, accounts: Mapping[str, Account]) -> StoreError | None:
         """Find the accounts; why that fails, if it does."""
         resolved = check_transaction(self.transaction, accounts, self.metadata)
-        if resolved.legs is None:
+        if resolved.accounts is None:
             return next(filter(None, (_account_fault(p, accounts) for p in self.transaction.postings)))
-        self.legs, self.print8, self.body = resolved.legs, resolved.print8, resolved.body
+        self.accounts, self.amounts = resolved.accounts, resolved.amounts
+        self.print8, self.body = resolved.print8, resolved.body
         return None
 
 
@@ -201,7 +204,6 @@ class Definition(msgspec.Struct, gc=False, eq=False):
     payload: bytes = b""
     repeats: bool = False
 
-    legs: ClassVar[None] = None
     txid_bytes: ClassVar[bytes] = bytes(16)
     print8: ClassVar[bytes] = bytes(8)
 
@@ -236,7 +238,9 @@ def check_transaction(
     total = 0
     first_asset: str | None = None
     mixed = False
-    legs: list[tuple[Account, int]] | None = []
+    touched: list[Account] = []
+    amounts: list[int] = []
+    resolved = True
     item = bytearray(postings_head(len(postings)))
     for posting in postings:
         if type(posting) is not Posting or type(amount := posting.amount) is not Amount:
@@ -256,9 +260,10 @@ def check_transaction(
             known = False
         if not known:
             _refuse_bad_names(account_id, asset)
-            legs = None
-        elif legs is not None:
-            legs.append((account, signed))
+            resolved = False
+        elif resolved:
+            touched.append(account)
+            amounts.append(signed)
             try:
                 if signed > 0:
                     item += account.debit_head + narrow_amount(signed)
@@ -287,13 +292,13 @@ def check_transaction(
     occurred = _occurred_micros(t.occurred_at)
     txid = id.int
     txid_bytes = txid.to_bytes(16, "big")
-    if legs is None:
-        return Request(t, key, txid, txid_bytes, metadata, None, b"", b"")
+    if not resolved:
+        return Request(t, key, txid, txid_bytes, metadata, None, amounts, b"", b"")
     start = bytes(item) + refs_item
     content = start + details
     print8 = fingerprint(content if canonical is details else start + canonical)
     body = transaction_body(txid_bytes, occurred, print8, text_item(key), content)
-    return Request(t, key, txid, txid_bytes, metadata, legs, print8, body)
+    return Request(t, key, txid, txid_bytes, metadata, touched, amounts, print8, body)
 
 
 def _posting_fault(posting: object) -> str:

@@ -15,7 +15,7 @@ from zlib import crc32
 from .codec import SALT_BYTES, encode_segment_header, is_event
 from .errors import CorruptLog
 from .files import FULL, Files, SyncError, make_directories, read_all, write_all
-from .frames import FRAME_HEAD_BYTES, frame, frame_bytes_wanted, frames_in, read_frame
+from .frames import FRAME_HEAD_BYTES, bytes_of, frame, frame_bytes_wanted, frames_in
 from .offload import Offload
 
 SEGMENT_NAME = re.compile(r"segment-([0-9]{20})\.log")
@@ -243,16 +243,9 @@ async def frame_groups(
     while offset < stop:
         window = await offload.run(read_all, files, fd, min(window_bytes, stop - offset), offset)
         at = 0
-        payloads: list[bytes] = []
-        first = 0
-        while (payload := read_frame(window, at)) is not None:
-            payloads.append(payload)
-            at += FRAME_HEAD_BYTES + len(payload)
-            if len(payloads) == GROUP_FRAMES:
-                yield offset + first, payloads
-                payloads, first = [], at
-        if payloads:
-            yield offset + first, payloads
+        while payloads := list(frames_in(window, GROUP_FRAMES, at)):
+            yield offset + at, payloads
+            at += bytes_of(payloads)
         if at == 0:
             wanted = frame_bytes_wanted(window, 0)
             if not len(window) < wanted <= stop - offset or window_bytes >= wanted:

@@ -15,8 +15,6 @@ from hashlib import sha256
 from typing import Any, TypeAlias
 from uuid import UUID
 
-import msgspec
-
 from .account import Account
 from .codec import (
     AccountTable,
@@ -56,20 +54,7 @@ MARK_ROWS = 512
 """How many rows lie between two marks of cumulated turnover; more when there are many assets."""
 
 
-class Replayed(msgspec.Struct, gc=False, eq=False):
-    """An event read back from the log: a transaction, or what `event` defines."""
-
-    seq: int
-    payload: bytes
-    legs: list[tuple[Account, int]] | None
-    event: Any = None
-    key: str = ""
-    txid: int = 0
-    txid_bytes: bytes = bytes(16)
-    print8: bytes = bytes(8)
-
-
-Event: TypeAlias = Request | Definition | Replayed
+Event: TypeAlias = Request | Definition
 
 
 class BookState:
@@ -167,7 +152,7 @@ class BookState:
         commit. Raises IdempotencyConflict, AlreadyExists, UnknownAccount, AssetMismatch, AmountOverflow,
         ConstraintViolation.
         """
-        fault = request.resolve(self.accounts) if request.legs is None else None
+        fault = request.resolve(self.accounts) if request.accounts is None else None
         key = request.key
         pending = self._pending_keys.get(key)
         if pending is not None:
@@ -182,44 +167,45 @@ class BookState:
             raise AlreadyExists(f"Transaction id {request.transaction.id} in book {self.name!r}")
         if fault is not None:
             raise fault
-        legs = request.legs
-        assert legs is not None
+        accounts, amounts = request.accounts, request.amounts
+        assert accounts is not None
         within = True
-        for account, signed in legs:
+        for account, signed in zip(accounts, amounts, strict=True):
             tip = account.tip = account.tip + signed
             if not account.lowest <= tip <= account.highest:
                 within = False
         if not within:
-            self._refuse_unless_within_in_the_end(legs)
+            self._refuse_unless_within_in_the_end(accounts, amounts)
         seq = request.seq = self._tip_seq = self._tip_seq + 1
         request.payload = self._before_seq + pack_seq(seq) + self._after_seq + request.body
         self._pending_keys[key] = request
         self._pending_txids.add(request.txid)
         return request
 
-    def _refuse_unless_within_in_the_end(self, legs: list[tuple[Account, int]]) -> None:
-        """Legs have been carried into the tips and broke a rule at least on the way: take them back if it holds.
+    @staticmethod
+    def _refuse_unless_within_in_the_end(accounts: list[Account], amounts: list[int]) -> None:
+        """Amounts have been carried into the tips and broke a rule at least on the way: take them back if it holds.
 
         Raises AmountOverflow, ConstraintViolation.
         """
         fault: StoreError | None = None
-        for account, signed in legs:
+        for account, signed in zip(accounts, amounts, strict=True):
             account.tip -= signed
         moved = 0
-        for account, signed in legs:
+        for account, signed in zip(accounts, amounts, strict=True):
             account.tip += signed
             moved += 1
             if not -AMOUNT_LIMIT < account.tip < AMOUNT_LIMIT:
                 fault = AmountOverflow(account.id)
                 break
         else:
-            for account, _ in legs:
+            for account in accounts:
                 would_be = account.sign * account.tip
                 if account.floor is not None and would_be < account.floor:
                     fault = ConstraintViolation(account.id, account.floor, would_be)
                     break
         if fault is not None:
-            for account, signed in legs[:moved]:
+            for account, signed in zip(accounts[:moved], amounts, strict=False):
                 account.tip -= signed
             raise fault
 
@@ -239,7 +225,7 @@ class BookState:
         """Nothing of `batch` was written: take back what its decisions changed."""
         for event in batch:
             if type(event) is Request:
-                for account, _ in event.legs or ():
+                for account in event.accounts or ():
                     account.tip = account.net
         self._end_batch()
 
@@ -253,75 +239,101 @@ class BookState:
 
     def apply(self, batch: Sequence[Event], offset: int) -> int:
         """The next of a batch are durable, the first frame at byte `offset` of its segment; where the last ends."""
-        return self.apply_at(batch, [self._at] * len(batch), offset)
+        if len(batch) > self.room:
+            room = self.room
+            return self.apply(batch[room:], self.apply(batch[:room], offset))
+        place = self.last_seq % CHUNK_EVENTS
+        offsets: list[int] = []
+        places: list[int] = []
+        accounts: list[Account] = []
+        amounts: list[int] = []
+        for event in batch:
+            offsets.append(offset)
+            offset += len(event.payload) + FRAME_HEAD_BYTES
+            if type(event) is Request:
+                assert event.accounts is not None
+                accounts += event.accounts
+                amounts += event.amounts
+                places += [place] * len(event.amounts)
+            else:
+                self.define(event.event, event.seq)  # type: ignore[union-attr]
+            place += 1
+        txids = b"".join([event.txid_bytes for event in batch])
+        prints = b"".join([event.print8 for event in batch])
+        self.extend([self._at] * len(batch), offsets, txids, prints, places, accounts, amounts)
+        return offset
 
     def end_batch(self) -> None:
         """All of a batch has been applied."""
         self.head, self.head_seq = self._tip_head, self._tip_seq
         self._end_batch()
 
-    def apply_at(self, batch: Sequence[Event], times: list[int], offset: int) -> int:
-        """As `apply`, for events with commit times of their own; the chain of digests is left to the caller."""
-        if not batch:
-            return offset
-        room = CHUNK_EVENTS - self.last_seq % CHUNK_EVENTS
-        if len(batch) > room:
-            offset = self.apply_at(batch[:room], times[:room], offset)
-            return self.apply_at(batch[room:], times[room:], offset)
-        if room == CHUNK_EVENTS:
+    @property
+    def room(self) -> int:
+        """How many events fit into the chunk that grows."""
+        return CHUNK_EVENTS - self.last_seq % CHUNK_EVENTS
+
+    def extend(
+        self,
+        times: list[int],
+        offsets: list[int],
+        txids: bytes,
+        prints: bytes,
+        places: list[int],
+        accounts: list[Account],
+        amounts: list[int],
+    ) -> None:
+        """Add events, for which there is `room`, in columns; the chain of digests is left to the caller.
+
+        Of each event its commit time, the byte where its frame begins, 16 bytes of id and 8 of fingerprint, zeros
+        for what is no transaction; of each posting its event's place in the chunk, its account and signed amount.
+        """
+        if self.room == CHUNK_EVENTS:
             self.chunks.append(Chunk(self.last_seq + 1, self.rows))
             self.chunk_rows.append(self.rows)
         chunk = self.chunks[-1]
-        place = self.last_seq + 1 - chunk.base_seq
-        first_row = number = self.rows
-        turnover = self.turnover
-        offsets: list[int] = []
-        places: list[int] = []
-        indexes: list[int] = []
+        base_seq = chunk.base_seq
+        number = self.rows
         nets: list[int] = []
         debits: list[int] = []
-        transactions = len(batch)
-        for event in batch:
-            offsets.append(offset)
-            offset += len(event.payload) + FRAME_HEAD_BYTES
-            if event.legs is None:
-                transactions -= 1
-                self._define(event.event, event.seq)  # type: ignore[union-attr]
-            else:
-                seq = event.seq
-                for account, signed in event.legs:
-                    net = account.net = account.net + signed
-                    if signed > 0:
-                        account.debits += signed
-                        turnover[2 * account.asset_index] += signed
-                    else:
-                        turnover[2 * account.asset_index + 1] -= signed
-                    account.updated = seq
-                    account.rows.append(number)
-                    number += 1
-                    places.append(place)
-                    indexes.append(account.index)
-                    nets.append(net)
-                    debits.append(account.debits)
-            place += 1
+        for place, account, signed in zip(places, accounts, amounts, strict=True):
+            net = account.net = account.net + signed
+            if signed > 0:
+                account.debits += signed
+            account.updated = base_seq + place
+            account.rows.append(number)
+            number += 1
+            nets.append(net)
+            debits.append(account.debits)
         chunk.at.fromlist(times)
         chunk.offset.fromlist(offsets)
-        chunk.add_ids(
-            b"".join([event.txid_bytes for event in batch]), b"".join([event.print8 for event in batch])
-        )
+        chunk.add_ids(txids, prints)
         chunk.row_event.fromlist(places)
-        chunk.row_account.fromlist(indexes)
+        chunk.row_account.fromlist([account.index for account in accounts])
         chunk.row_net.extend(nets)
         chunk.row_debits.extend(debits)
-        self.rows = number
-        self.transactions += transactions
-        self.last_seq += len(batch)
+        self._turn_over(accounts, amounts)
+        self.transactions += len(set(places))
+        self.last_seq += len(times)
         self.last_at = times[-1]
-        if number > first_row and number >= self._next_mark:
-            self.add_mark(number, tuple(turnover))
-        return offset
+        if number > self.rows and number >= self._next_mark:
+            self.add_mark(number, tuple(self.turnover))
+        self.rows = number
 
-    def _define(self, event: AssetDef | tuple[int, AccountDef, AccountCfg], seq: int) -> None:
+    def _turn_over(self, accounts: list[Account], amounts: list[int]) -> None:
+        turnover = self.turnover
+        if len(turnover) == 2:  # one asset, by far the commonest book
+            debits = sum([signed for signed in amounts if signed > 0])
+            turnover[0] += debits
+            turnover[1] += debits - sum(amounts)
+            return
+        for account, signed in zip(accounts, amounts, strict=True):
+            if signed > 0:
+                turnover[2 * account.asset_index] += signed
+            else:
+                turnover[2 * account.asset_index + 1] -= signed
+
+    def define(self, event: AssetDef | tuple[int, AccountDef, AccountCfg], seq: int) -> None:
         if isinstance(event, AssetDef):
             self.assets[event.id] = event
         else:

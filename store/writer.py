@@ -217,11 +217,11 @@ class BookWriter:
         batch: list[Job] = []
         """What becomes events, in their order."""
         waiting: list[Job] = []
-        """The same, and what repeats an event of this batch."""
+        """The same, and what repeats an event of this batch; all others are answered at once."""
         frames: list[bytes] = []
         size = 0
         hot_key, hot_txid = self.keys.hot, self.txids.hot
-        cold = self._has_runs
+        cold = self._any_cold
         pace = Pace()
         for n, job in enumerate(jobs):
             event: Job | Committed | None
@@ -265,9 +265,10 @@ class BookWriter:
                     waiting.append(job)
             if n % 16 == 15 and pace.due:
                 await pace.rest()
-                cold = self._has_runs
+                cold = self._any_cold
+        jobs[:] = waiting
         if batch:
-            await self._write(batch, frames, waiting)
+            await self._write(batch, frames, jobs)
 
     async def _write(self, batch: list[Job], frames: list[bytes], waiting: list[Job]) -> None:
         try:
@@ -303,8 +304,8 @@ class BookWriter:
         return appended, seconds
 
     @property
-    def _has_runs(self) -> bool:
-        return bool(self.keys.runs or self.txids.runs)
+    def _any_cold(self) -> bool:
+        return self.keys.any_cold or self.txids.any_cold
 
     async def find_key(self, key: str) -> int | None:
         """Where an idempotency key was committed. Raises OSError, DamagedRun."""
@@ -321,26 +322,29 @@ class BookWriter:
         return seq
 
     async def _apply(self, batch: list[Job], waiting: list[Job], offset: int) -> None:
-        """Make a durable batch readable, slice by slice, and answer whoever asked for it."""
+        """Make a durable batch readable, slice by slice, and answer whoever asked for it.
+
+        Consumes both lists: to let go of a thousand jobs at one go would be felt.
+        """
         state = self.state
         at = from_micros(state.batch_at)
-        answered = 0
-        for start in range(0, len(batch), APPLY_SLICE):
-            if start:
-                await asyncio.sleep(0)
-            part = batch[start : start + APPLY_SLICE]
+        repeats = len(waiting) > len(batch)
+        while batch:
+            part = batch[:APPLY_SLICE]
+            del batch[:APPLY_SLICE]
             start_offset, offset = offset, state.apply(part, offset)
-            self.keys.add([(job.key, job.seq) for job in part if type(job) is Request])
-            self.txids.add([(job.txid, job.seq) for job in part if type(job) is Request])
+            posted = [job for job in part if type(job) is Request]
+            seqs = [job.seq for job in posted]
+            self.keys.add([job.key for job in posted], seqs)
+            self.txids.add([job.txid for job in posted], seqs)
             self.ring.add(part[0].seq, [job.payload for job in part], offset - start_offset)
-            last_seq = part[-1].seq
-            if len(waiting) == len(batch):
-                ready = part
-            else:
+            ready = part
+            if repeats:
                 # answers stand in the order of their events; one that repeats an event stands after it
-                ready = list(takewhile(lambda job: job.seq <= last_seq, waiting[answered:]))  # noqa: B023
-                answered += len(ready)
-            if last_seq == batch[-1].seq:
+                last_seq = part[-1].seq
+                ready = list(takewhile(lambda job: job.seq <= last_seq, waiting))  # noqa: B023
+            del waiting[: len(ready)]
+            if not batch:
                 state.end_batch()
             for job in ready:
                 if type(job) is not Request:
@@ -352,6 +356,8 @@ class BookWriter:
                 elif not job.sink.done():
                     job.sink.set_result(Committed(job.transaction.id, job.seq, at))
             self.news.fire()
+            if batch:
+                await asyncio.sleep(0)
         self._shop.changed(self.name)
 
     @staticmethod
