@@ -381,9 +381,10 @@ class _Opening:
             if not sound:
                 if not final:
                     raise CorruptLog(book.name, name, offset, "a frame is damaged")
-                await self._refuse_if_synced(segment, offset, size, next_seq)
+                zeros = await self._refuse_if_synced(segment, offset, size, next_seq)
                 book.cut = (segment, offset)
-                book.repairs.append(f"{name}: {size - offset} torn bytes were cut after seq {next_seq - 1}")
+                what = "zero bytes that had been written ahead" if zeros else "torn bytes"
+                book.repairs.append(f"{name}: {size - offset} {what} were cut after seq {next_seq - 1}")
                 break
             if self._pace.due:
                 self._tell(next_seq - 1, self._read_bytes + end)
@@ -410,8 +411,8 @@ class _Opening:
         txids_from = bisect_right(found.seqs, book.txids.persisted)
         book.txids.add(found.txids[txids_from:], found.seqs[txids_from:])
 
-    async def _refuse_if_synced(self, segment: Segment, offset: int, size: int, seq: int) -> None:
-        """A bad frame is a tear unless something later shows that its seq had been synced."""
+    async def _refuse_if_synced(self, segment: Segment, offset: int, size: int, seq: int) -> bool:
+        """A bad frame is a tear unless something later shows that its seq had been synced; whether all is zeros."""
         assert self._fd is not None
         name = segment_name(segment.base_seq)
         refusal = CorruptLog(
@@ -420,6 +421,7 @@ class _Opening:
         if seq <= self._claimed:
             raise refusal
         marks = salt_marks(segment.salt)
+        zeros = True
         while offset < size:
             data: bytes = await self._offload.run(read_all, self._files, self._fd, 17 * WINDOW_BYTES, offset)
             for mark in marks:
@@ -430,8 +432,10 @@ class _Opening:
                     if prefix is not None and prefix.synced >= seq:
                         raise refusal
                     at = data.find(mark, at + 1)
+            zeros = zeros and data.count(0) == len(data)
             offset += WINDOW_BYTES
             await self._pace.rest()
+        return zeros
 
     async def _conclude(self, found: int, durable: int) -> None:
         """`found` is the last seq of the log, `durable` the last one that a snapshot or run knows of."""

@@ -24,6 +24,7 @@ from store import (
     Transaction,
     TransactionPosted,
     WriterStopped,
+    segments,
 )
 from tests.support.build import HOUSEHOLD, asset, definition, transfer
 from tests.support.faulty_files import FaultyFiles, UnsyncedFiles, every, never, nth
@@ -34,6 +35,11 @@ TINY = LogStoreOptions(segment_max=700, snapshot_every=5, idem_hot_cap=3)
 THOROUGHLY = 4 if os.environ.get("HYPOTHESIS_PROFILE") == "deep" else 1
 """How many disks with half-kept writes are looked at after each failure."""
 PATHS = ("assets:cash", "income:salary")
+
+
+@pytest.fixture(autouse=True)
+def room_is_written_ahead(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(segments, "ROOM_FROM_BYTES", 100)
 
 
 class Workload:

@@ -16,6 +16,7 @@ from pathlib import Path
 from store import Committed, LogStoreOptions, LogTaleaStore
 
 from .build import household, transfer
+from .limits import TINY, modules_with
 
 BOOKS = ("alpha", "beta", "gamma")
 OPTIONS = LogStoreOptions(segment_max=3000, snapshot_every=40, idem_hot_cap=16)
@@ -48,4 +49,7 @@ async def main(directory: Path, life: str) -> None:
 
 
 if __name__ == "__main__":
+    for limit in ("ROOM_FROM_BYTES", "ROOM_MAX_BYTES"):
+        for module in modules_with(limit):
+            setattr(module, limit, TINY[limit])
     asyncio.run(main(Path(sys.argv[1]), sys.argv[2]))
