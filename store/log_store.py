@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
 import logging
 import os
 from collections import defaultdict
@@ -132,11 +133,12 @@ class LogTaleaStore(LedgerReads):
                 continue
             try:
                 book = await self._examine(entry.name, entry.is_link, progress)
-            except CorruptLog as e:
-                if not self._options.skip_damaged:
+            except (CorruptLog, OSError) as e:
+                damage = _damage(entry.name, e)
+                if damage is None or not self._options.skip_damaged:
                     raise
-                logger.info("%s", e)  # `books` tells it
-                self._damaged[entry.name] = e
+                logger.info("%s", damage)  # `books` tells it
+                self._damaged[entry.name] = damage
                 self._folded[folded(entry.name)] = entry.name
             else:
                 if book is not None:
@@ -555,6 +557,15 @@ async def _queued(writer: BookWriter, wanted: AssetDef | AccountOpened) -> None:
     if writer.full:
         await writer.wait_for_room()
     await writer.submit(Definition(wanted))
+
+
+def _damage(name: str, error: CorruptLog | OSError) -> CorruptLog | None:
+    """What is wrong with a book; a disk that cannot read it any more has damaged it. None for other trouble."""
+    if isinstance(error, CorruptLog):
+        return error
+    if error.errno == errno.EIO:
+        return CorruptLog(name, None, None, f"the disk cannot read it ({error.strerror})")
+    return None
 
 
 def _damaged_info(name: str, error: CorruptLog) -> BookInfo:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import errno
 import logging
 import os
 from pathlib import Path
 
 import pytest
 
-from store import CorruptLog, StoreError, StoreIOError, UnsupportedFormat
+from store import CorruptLog, LogStoreOptions, LogTaleaStore, StoreError, StoreIOError, UnsupportedFormat
+from store.files import Files
 from tests.support.build import BOOK, account, household, transfer
 from tests.support.disk import (
     append,
@@ -353,6 +355,36 @@ async def test_a_damaged_book_can_be_set_aside(tmp_path: Path) -> None:
             assert (await store.transaction(found.transaction.id)) is not None
     assert tree(book_directory(directory, "beta")) == damaged
     await refused(directory)
+
+
+class BadSector(Files):
+    """A disk that cannot read a file of book beta, or may not."""
+
+    def __init__(self, code: int) -> None:
+        self.code = code
+
+    def open(self, path: Path, write: bool = False) -> int:
+        if path.parent.name == "beta":
+            raise OSError(self.code, os.strerror(self.code))
+        return super().open(path, write)
+
+
+async def test_a_book_that_the_disk_cannot_read_can_be_set_aside(tmp_path: Path) -> None:
+    directory = await written(tmp_path / "ledger", books=("alpha", "beta"))
+    files, skipping = BadSector(errno.EIO), LogStoreOptions(skip_damaged=True)
+    with pytest.raises(StoreIOError, match="Input/output error"):
+        await LogTaleaStore.open_with(directory, LogStoreOptions(), files=files)
+    async with await LogTaleaStore.open_with(directory, skipping, files=files) as store:
+        assert [(info.name, info.writer) for info in await store.books()] == [
+            ("alpha", "running"),
+            ("beta", "damaged"),
+        ]
+        with pytest.raises(CorruptLog, match=r"the disk cannot read it \(Input/output error\)"):
+            await store.accounts("beta")
+        with pytest.raises(StoreIOError, match="Input/output error"):
+            await store.reopen("beta")
+    with pytest.raises(StoreIOError, match="Permission denied"):
+        await LogTaleaStore.open_with(directory, skipping, files=BadSector(errno.EACCES))
 
 
 # What does not belong there.
