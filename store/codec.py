@@ -109,16 +109,13 @@ _QUICK_MAX_BYTES = 4096
 """Only events are worth it; what is large is a column of an index."""
 
 
-_TAG_42 = (b"\xd8\x2a", b"\xd9\0\x2a", b"\xda\0\0\0\x2a", b"\xdb\0\0\0\0\0\0\0\x2a")
+_HEADS_OF_TAG_42 = (b"\xd8", b"\xd9\0", b"\xda\0\0\0", b"\xdb\0\0\0\0\0\0\0")
+"""What may stand before the byte 42 to make a tag of it."""
 
 
 def _may_hold_tag_42(data: bytes) -> bool:
     """libipld would take what has this tag for bytes."""
-    if 0x2A in data:
-        for head in _TAG_42:
-            if head in data:
-                return True
-    return False
+    return any(before.endswith(_HEADS_OF_TAG_42) for before in data.split(b"\x2a")[:-1])
 
 
 _decode_quickly = _quick_decoder()
@@ -176,6 +173,19 @@ def read_identity(payload: bytes) -> tuple[bytes, int, int] | None:
         return None
     identity: tuple[bytes, int, int] = _IDENTITY.unpack_from(payload, _SALT_AT)
     return identity
+
+
+def synced_in_order(payloads: Sequence[bytes], salt: bytes, first_seq: int) -> int | None:
+    """The highest `synced` of events that all have this salt and follow one another from this seq on, else None."""
+    if not _PREFIX_HEADS.issuperset([payload[_HEADS] for payload in payloads]):
+        return None
+    salts, synced, seqs = zip(
+        *[_IDENTITY.unpack_from(payload, _SALT_AT) for payload in payloads], strict=True
+    )
+    if set(salts) != {salt} or seqs != tuple(range(first_seq, first_seq + len(payloads))):
+        return None
+    highest: int = max(synced)
+    return highest
 
 
 def kind_in(payload: bytes) -> int:

@@ -21,11 +21,12 @@ from .codec import (
     read_identity,
     read_prefix,
     salt_marks,
+    synced_in_order,
 )
 from .columns import CHUNK_EVENTS
 from .errors import CorruptLog, UnsupportedFormat
 from .files import TEMPORARY_SUFFIX, Entry, Files, read_all, write_all
-from .frames import FRAME_HEAD_BYTES, frame, read_frame
+from .frames import FRAME_HEAD_BYTES, bytes_of, frame, read_frame
 from .idempotency import KEY_RUNS, TXID_RUNS, KeyIndex
 from .offload import Offload, Pace
 from .protocol import Progress
@@ -297,6 +298,7 @@ class _Opening:
             segment = Segment(base, size, header.salt)
             book.segments.append(segment)
             self._read_from = FRAME_HEAD_BYTES + len(payload)
+            self._summed = 0, 0
             return segment
         if not final or base <= self._claimed:
             raise CorruptLog(book.name, name, 0, "its header is damaged")
@@ -343,6 +345,7 @@ class _Opening:
             found = await self._offload.run(checksum_of, self._files, self._fd, 0, size)
             if found == checksum:
                 self._read_from = size
+                self._summed = size, checksum
                 return covered + 1
         return segment.base_seq
 
@@ -354,31 +357,20 @@ class _Opening:
         size, end = segment.bytes, self._read_from
         async for start, payloads in frame_groups(self._files, self._offload, self._fd, end, size):
             offset = start
-            sound = bool(payloads)
-            new: list[bytes] = []
-            new_at = start
-            for payload in payloads:
-                identity = read_identity(payload)
-                if identity is None or identity[0] != salt:
-                    sound = False
+            sound = synced_in_order(payloads, salt, next_seq) if payloads else None
+            for group in [payloads] if sound is not None else [[payload] for payload in payloads]:
+                synced = sound if sound is not None else synced_in_order(group, salt, next_seq)
+                if synced is None:
+                    self._refuse_another_seq(name, offset, group[0], salt, next_seq)
                     break
-                _, synced, seq = identity
-                if seq != next_seq:
-                    self._fold(name, new, new_at)
-                    raise CorruptLog(
-                        book.name, name, offset, f"seq {seq} stands where seq {next_seq} belongs"
-                    )
-                if synced > self._proven:
-                    self._proven = synced
-                offset += FRAME_HEAD_BYTES + len(payload)
-                if next_seq > covered:
-                    new.append(payload)
-                else:
-                    new_at = offset
-                next_seq += 1
-            self._fold(name, new, new_at)
+                self._proven = max(self._proven, synced)
+                known = max(0, min(covered - next_seq + 1, len(group)))
+                if known < len(group):
+                    self._fold(name, group[known:], offset + bytes_of(group[:known]))
+                offset += bytes_of(group)
+                next_seq += len(group)
             end = offset
-            if not sound:
+            if offset < start + bytes_of(payloads) or not payloads:
                 if not final:
                     raise CorruptLog(book.name, name, offset, "a frame is damaged")
                 zeros = await self._refuse_if_synced(segment, offset, size, next_seq)
@@ -390,7 +382,8 @@ class _Opening:
                 self._tell(next_seq - 1, self._read_bytes + end)
                 await self._pace.rest()
         segment.bytes = end
-        segment.checksum = await self._offload.run(checksum_of, self._files, self._fd, 0, end)
+        summed, checksum = self._summed
+        segment.checksum = await self._offload.run(checksum_of, self._files, self._fd, summed, end, checksum)
         self._read_bytes += size
         if final:
             proven = max(self._proven, segment.base_seq - 1)
@@ -398,6 +391,17 @@ class _Opening:
                 # with the first frame the header is unproven too
                 book.unproven_from = state.offset_of(proven + 1) if proven >= segment.base_seq else 0
         return next_seq
+
+    def _refuse_another_seq(
+        self, segment: str, offset: int, payload: bytes, salt: bytes, next_seq: int
+    ) -> None:
+        """Raises CorruptLog for an event of this segment, and so no tear, that stands at the wrong place."""
+        identity = read_identity(payload)
+        if identity is not None and identity[0] == salt:
+            seq = identity[2]
+            raise CorruptLog(
+                self._book.name, segment, offset, f"seq {seq} stands where seq {next_seq} belongs"
+            )
 
     def _fold(self, segment: str, payloads: list[bytes], offset: int) -> None:
         """Apply events that no snapshot covers, and index what no run holds."""
