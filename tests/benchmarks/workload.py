@@ -131,7 +131,8 @@ async def drive(
         while clients and not latencies:  # noqa: ASYNC110 - only when the machine is too busy for one call
             await asyncio.sleep(0.001)
         elapsed = perf_counter() - started
-        figures = _summary(latencies[:], elapsed, per_call) | heartbeat.figures() | {"seconds": elapsed}
+        beats = heartbeat.figures()  # first: the summary, too, would hold the loop
+        figures = _summary(latencies[:], elapsed, per_call) | beats | {"seconds": elapsed}
         stopping = True
         await asyncio.gather(*tasks)
     return figures

@@ -1,0 +1,60 @@
+"""Long computations on the loop, and blocking calls in threads, leave each other room."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import AsyncIterator
+
+import pytest
+
+from store import offload
+from store.offload import GIVE_WAY_SECONDS, Offload, Pace
+
+
+@pytest.fixture
+def rests(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """How long computations rested."""
+    taken: list[float] = []
+    really = asyncio.sleep
+
+    async def noted(seconds: float) -> None:
+        taken.append(seconds)
+        await really(0)
+
+    monkeypatch.setattr(offload.asyncio, "sleep", noted)
+    return taken
+
+
+@pytest.fixture
+async def threads() -> AsyncIterator[Offload]:
+    opened = Offload(asyncio.get_running_loop(), 1, "test")
+    yield opened
+    opened.close()
+
+
+async def test_a_computation_hardly_rests_while_nobody_else_works(
+    threads: Offload, rests: list[float]
+) -> None:
+    await threads.run(lambda: None)
+    await Pace().rest()
+    assert rests == [0]
+
+
+async def test_a_computation_makes_room_for_a_call_in_a_thread(threads: Offload, rests: list[float]) -> None:
+    ended = threading.Event()
+    call = threads.start(ended.wait)
+    await Pace().rest()
+    ended.set()
+    await call
+    assert rests == [GIVE_WAY_SECONDS]
+
+
+async def test_a_closed_set_of_threads_asks_for_no_room(rests: list[float]) -> None:
+    threads = Offload(asyncio.get_running_loop(), 1, "test")
+    ended = threading.Event()
+    threads.start(ended.wait)
+    ended.set()
+    threads.close()
+    await Pace().rest()
+    assert rests == [0]
