@@ -137,19 +137,24 @@ async def examine(
     Raises CorruptLog, UnsupportedFormat, OSError; nothing on disk is changed.
     """
     found = _classify(await offload.run(files.entries, directory), name)
-    book = Examined.blank(files, offload, directory, name, hot_cap)
-    book.temporary = found.temporary
-    if not found.segments:
-        beside = [e.name for e in found.entries if _claims_a_log(e.name)]
-        if beside:
-            raise CorruptLog(name, None, None, f"{beside[0]} stands there without a log")
-        return book if found.temporary else None
-    opening = _Opening(files, offload, book, found, progress)
-    try:
-        await opening.run()
-    finally:
-        opening.close()
-    return book
+    foreign: set[int] = set()
+    while True:
+        book = Examined.blank(files, offload, directory, name, hot_cap)
+        book.temporary = found.temporary
+        if not found.segments:
+            beside = [e.name for e in found.entries if _claims_a_log(e.name)]
+            if beside:
+                raise CorruptLog(name, None, None, f"{beside[0]} stands there without a log")
+            return book if found.temporary else None
+        opening = _Opening(files, offload, book, found, foreign, progress)
+        try:
+            await opening.run()
+        except _ForeignSnapshot as e:
+            foreign.add(e.last_seq)
+        else:
+            return book
+        finally:
+            opening.close()
 
 
 def _txid_bytes(txid: int) -> bytes:
@@ -184,13 +189,27 @@ def _classify(entries: list[Entry], book: str) -> _Found:
     return found
 
 
+class _ForeignSnapshot(Exception):
+    """The log does not have the bytes that a good snapshot was made from."""
+
+    def __init__(self, last_seq: int) -> None:
+        self.last_seq = last_seq
+
+
 class _Opening:
-    """The work of `examine` on one book that has segments."""
+    """The work of `examine` on one book that has segments; the snapshots in `foreign` are not to be used."""
 
     def __init__(
-        self, files: Files, offload: Offload, book: Examined, found: _Found, progress: Progress | None
+        self,
+        files: Files,
+        offload: Offload,
+        book: Examined,
+        found: _Found,
+        foreign: set[int],
+        progress: Progress | None,
     ) -> None:
         self._files, self._offload, self._book, self._found = files, offload, book, found
+        self._foreign = foreign
         self._progress = progress
         self._pace = Pace()
         self._fd: int | None = None
@@ -211,6 +230,10 @@ class _Opening:
         await book.keys.load(self._found.entries)
         await book.txids.load(self._found.entries)
         self._claimed = book.keys.witnessed
+        if self._foreign:
+            # the runs beside them will tell the same other history
+            book.keys.discard()
+            book.txids.discard()
         snapshot = await self._newest_snapshot()
         covered = 0
         if snapshot is not None:
@@ -270,6 +293,9 @@ class _Opening:
                 logger.warning("Book %r: %s; the log is read instead", book.name, e)
                 continue
             self._claimed = max(self._claimed, last_seq)
+            if last_seq in self._foreign:
+                logger.warning("Book %r: %s is not of this log; the log is read instead", book.name, path)
+                continue
             book.snapshots.insert(0, last_seq)
             if good is None and last_seq <= book.keys.persisted:
                 good = snapshot
@@ -339,15 +365,18 @@ class _Opening:
             offset += WINDOW_BYTES
 
     async def _skip_covered(self, segment: Segment, size: int, checksum: int, covered: int) -> int:
-        """Check at one go the bytes that the snapshot covers; the seq to read on from, the first if they differ."""
+        """Check at one go the bytes that the snapshot covers; the seq to read on from.
+
+        Raises _ForeignSnapshot if they differ: reading them all tells whether they are damaged.
+        """
         assert self._fd is not None
-        if segment.bytes >= size:
-            found = await self._offload.run(checksum_of, self._files, self._fd, 0, size)
-            if found == checksum:
-                self._read_from = size
-                self._summed = size, checksum
-                return covered + 1
-        return segment.base_seq
+        if segment.bytes < size:
+            return segment.base_seq
+        if await self._offload.run(checksum_of, self._files, self._fd, 0, size) != checksum:
+            raise _ForeignSnapshot(covered)
+        self._read_from = size
+        self._summed = size, checksum
+        return covered + 1
 
     async def _read_segment(self, segment: Segment, next_seq: int, covered: int, final: bool) -> int:
         """Check every byte, fold what the snapshot does not cover; the seq after the segment's last."""

@@ -9,7 +9,7 @@ import pytest
 
 from store import AccountCfg, AlreadyExists, CorruptLog, LogTaleaStore, StoreIOError
 from store.files import Files
-from tests.support.build import BOOK, asset, definition, household, transfer, txid
+from tests.support.build import BOOK, account, asset, definition, household, transfer, txid
 from tests.support.disk import book_directory, cut, frames, runs, segments
 from tests.support.ledgers import opened, pay, refused, seen, spilled, written
 
@@ -105,3 +105,33 @@ async def test_damage_is_not_taken_for_a_short_read(tmp_path: Path) -> None:
     for files in (Files(), PiecemealFiles()):
         with pytest.raises(CorruptLog, match="header"):
             await seen(directory, files=files)
+
+
+async def paid(directory: Path, minor: int) -> Path:
+    """A ledger with 20 payments of as much under keys that no other amount has, and a snapshot."""
+    async with opened(directory, idem_hot_cap=4, snapshot_every=0) as store:
+        await household(store)
+        for n in range(20):
+            await store.commit(transfer("assets:cash", "income:salary", minor, key=f"{minor} no {n}"))
+        await store.snapshot_now(BOOK)
+    return directory
+
+
+async def test_a_snapshot_and_runs_of_another_log_are_not_believed(tmp_path: Path) -> None:
+    """Logs of the same length in files of the same size, swapped by hand: the log is the ledger."""
+    ours, theirs = await paid(tmp_path / "ours", 10), await paid(tmp_path / "theirs", 20)
+    (log,), (other,) = segments(ours, BOOK), segments(theirs, BOOK)
+    assert log.stat().st_size == other.stat().st_size
+    shutil.copy(other, log)
+    async with opened(ours, idem_hot_cap=4) as store:
+        assert (await store.balance(account("assets:cash"))).amount.minor == 20 * 20
+        again = await store.commit(transfer("assets:cash", "income:salary", 20, key="20 no 3"))
+        assert again.deduplicated
+        assert not (
+            await store.commit(transfer("assets:cash", "income:salary", 10, key="10 no 3"))
+        ).deduplicated
+        await store.verify(BOOK)
+        await store.snapshot_now(BOOK)
+    async with opened(ours, idem_hot_cap=4) as store:
+        assert (await store.balance(account("assets:cash"))).amount.minor == 20 * 20 + 10
+        await store.verify(BOOK)
