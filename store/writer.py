@@ -27,7 +27,7 @@ from .protocol import Progress
 from .recovery import Examined
 from .requests import Definition, Request
 from .runs import DamagedRun
-from .segments import Appended, NothingWritten, Segment, SegmentLog
+from .segments import SEGMENT_NAME, Appended, NothingWritten, Segment, SegmentLog
 from .snapshots import KEPT, Image, snapshot_name, snapshots_among, write_snapshot
 from .state import BookState
 from .subscriptions import Ring, Signal
@@ -519,7 +519,7 @@ class BookWriter:
     async def measure(self) -> None:
         """Learn what the files beside the log take."""
         entries = await self._shop.writes.run(self._shop.files.entries, self.directory)
-        self._side_bytes = sum(e.bytes for e in entries) - self.log.bytes
+        self._side_bytes = sum(e.bytes for e in entries if not SEGMENT_NAME.fullmatch(e.name))
         self._snapshot_files = snapshots_among(entries)
 
     # ------------------------------------------------------------ reading
