@@ -85,7 +85,7 @@ def _replay_transactions(state: BookState, payloads: Sequence[bytes], offset: in
             set(kinds) == {KIND_TRANSACTION}
             and state.last_at <= times[0]
             and times[-1] < MICROS_END
-            and (times[0] == times[-1] or list(times) == sorted(times))
+            and list(times) == sorted(times)
             and set(map(type, chain(ids, prints))) == {bytes}
             and set(map(len, ids)) == {16}
             and set(map(len, prints)) == {8}

@@ -21,7 +21,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from store import FollowedLedger, LogStoreOptions, LogTaleaStore, StoreError
+from store import CorruptLog, FollowedLedger, LogStoreOptions, LogTaleaStore, StoreError
 from tests.support.build import BOOK, household, transfer
 from tests.support.disk import Frame, framed, frames
 from tests.support.faulty_files import UnsyncedFiles
@@ -238,6 +238,27 @@ def test_a_number_of_another_kind_where_a_place_or_a_time_belongs_is_no_event(
     survives(files)
     with tempfile.TemporaryDirectory() as directory:
         asyncio.run(followed(plant(files, Path(directory) / "ledger")))
+
+
+@pytest.mark.parametrize("time", [1, 2**64 - 1])
+async def test_one_time_that_runs_backwards_among_equal_ones_is_no_event(tmp_path: Path, time: int) -> None:
+    async with await opened(tmp_path, segment_max=1) as store:
+        await household(store)
+        await store.commit_batch([transfer("assets:cash", "income:salary", n + 1) for n in range(5)])
+    segment = max(tmp_path.glob(f"books/{BOOK}/segment-*.log"))
+    pieces = frames(segment.read_bytes())
+    payloads = [frame.payload for frame in pieces]
+    assert len(payloads) == 6, "a header, and one batch of nothing but transactions"
+    assert len({payload[29:37] for payload in payloads[1:]}) == 1
+    payloads[-3] = payloads[-3][:29] + time.to_bytes(8, "big") + payloads[-3][37:]
+    segment.write_bytes(b"".join(map(framed, payloads)))
+    with pytest.raises(CorruptLog) as refusal:
+        await opened(tmp_path)
+    assert refusal.value.offset == pieces[-3].offset
+    async with await FollowedLedger.open(tmp_path) as ledger:
+        info = await ledger.book(BOOK)
+        assert info is not None
+        assert (info.writer, info.last_seq) == ("damaged", int(segment.stem[-20:]) + 1)
 
 
 def _with_byte(payload: bytes, at: int, byte: int) -> bytes:
