@@ -26,6 +26,10 @@ class ParseError(ValueError):
     """`str(error)` is a sentence for the person who typed; safe to show."""
 
 
+class NoDate(ParseError):
+    """Nothing like a date was typed."""
+
+
 def _quoted(text: str) -> str:
     return f"“{printable(text.strip(), _QUOTED_MAX)}”"
 
@@ -177,7 +181,7 @@ def parse_date(text: str, today: date) -> date:
         return _latest(text, today, month=None, day=int(word))
     if re.fullmatch(r"[0-9]{1,2}[/.][0-9]{1,2}\.?", word):
         raise ParseError(f"{_quoted(text)} can be read in two ways: write month and day as 11-22.")
-    raise ParseError(f"{_quoted(text)} is no date: type 2026-11-22, 11-22, 28, fri or -1.")
+    raise NoDate(f"{_quoted(text)} is no date: type 2026-11-22, 11-22, 28, fri or -1.")
 
 
 def _calendar_date(text: str, year: int, month: int, day: int) -> date:

@@ -12,11 +12,11 @@ from store import AccountOpened, Sequenced, Store, TransactionPosted
 
 from ..events.filter import parse_filter
 from ..events.jsonl import event_json, time_text
-from ..events.jump import SeqTarget, parse_target
+from ..events.jump import SeqTarget, books_named, parse_target
 from ..events.lines import opened_text, registered_text
 from ..events.text import description_of, flow_of, kind_of, turnover_of
 from ..formatting import format_amount_plain, printable
-from .opening import followed, readable, sound_book
+from .opening import followed, readable, refuse_damaged, sound_book
 from .refusals import Refused
 from .terminal import ProgressLine
 
@@ -51,6 +51,8 @@ async def _tail(arguments: argparse.Namespace, progress: ProgressLine) -> None:
             sys.stdout.flush()
             seq = end + 1
         if arguments.follow:
+            # nothing comes after damage, and who waits for it should not have to guess why
+            await refuse_damaged(store, book)
             async with aclosing(store.subscribe(book, seq)) as stream:
                 async for sequenced in stream:
                     await printer.print(sequenced)
@@ -63,6 +65,8 @@ async def _first_seq(store: Store, arguments: argparse.Namespace, last: int) -> 
     now = datetime.now().astimezone()
     target = parse_target(arguments.start, now, now.tzinfo or UTC)
     if isinstance(target, SeqTarget):
+        if target.book is not None and not books_named(target.book, [arguments.book]):
+            raise Refused(f"Seq {target.seq:,} of {target.book!r} is not in book {arguments.book!r}.")
         return max(1, target.seq)
     if isinstance(target, datetime):
         before = target - timedelta(microseconds=1)

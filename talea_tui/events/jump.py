@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta, tzinfo
 from typing import Literal, TypeAlias
 
-from ..parsing import ParseError, parse_date, parse_time
+from ..formatting import printable
+from ..parsing import NoDate, ParseError, parse_date, parse_time
 
 _SEQ = re.compile(r"(?:seq\s*|(?P<book>.*\S)?\s*#\s*)?(?P<seq>\d[\d,_']*)$", re.IGNORECASE)
 _AGO = re.compile(r"[-−](\d{1,6})\s*(s|sec|m|min|h|d|w)$", re.IGNORECASE)
@@ -58,6 +59,10 @@ def parse_target(text: str, now: datetime, zone: tzinfo = UTC) -> Target:
         else:
             moment = datetime.combine(parse_date(word, today), time.min, zone)
         return moment.astimezone(UTC)
+    except NoDate:
+        raise ParseError(
+            f"“{printable(word, 30)}” is no seq or time: type 812, 2026-11-22, 14:02, -2h, start or end."
+        ) from None
     except OverflowError:
         raise ParseError("That is outside the calendar.") from None
 

@@ -139,6 +139,7 @@ def test_a_damaged_book_is_told_by_verify_and_the_others_are_still_checked(tmp_p
     for words in (
         ("export", "--book", "bad"),
         ("tail", "--book", "bad"),
+        ("tail", "--book", "bad", "--follow"),
         ("import", HACKERSPACE / "fy2024.jsonl", "--book", "bad"),
         ("backup", tmp_path / "copy"),
     ):
@@ -154,6 +155,12 @@ def test_a_damaged_book_is_told_by_verify_and_the_others_are_still_checked(tmp_p
         assert done.stdout
     listed = talea("stats", "--dir", directory)
     assert "bad is damaged: Book 'bad' is damaged, " + segment.name in listed.stdout
+
+
+def test_tail_refuses_to_begin_at_a_seq_of_another_book(ledger: Path) -> None:
+    words = ("tail", "--book", "hackerspace", "--dir", ledger, "--from")
+    assert "'studio' is not in book 'hackerspace'" in refused(talea(*words, "studio#5"))
+    assert talea(*words, "hack#5").stdout == talea(*words, "5").stdout
 
 
 def test_tail_prints_the_last_events_or_from_a_seq_or_a_time(ledger: Path) -> None:

@@ -296,6 +296,13 @@ def test_go_to_refuses_what_it_cannot_read(text: str) -> None:
         parse_target(text, NOW)
 
 
+def test_go_to_names_what_it_can_read_and_no_day_of_the_month_that_would_be_a_seq() -> None:
+    with pytest.raises(ParseError, match="no seq or time: type 812, 2026-11-22, 14:02, -2h, start or end"):
+        parse_target("nonsense", NOW)
+    with pytest.raises(ParseError, match="two ways"):
+        parse_target("11/12", NOW)
+
+
 def test_the_rate_is_what_came_in_over_time() -> None:
     meter = RateMeter()
     for tenth in range(51):
