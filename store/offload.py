@@ -9,7 +9,6 @@ from queue import SimpleQueue
 from threading import Thread
 from time import perf_counter
 from typing import Any, TypeVar
-from weakref import WeakSet
 
 T = TypeVar("T")
 
@@ -19,7 +18,8 @@ GIVE_WAY_SECONDS = 0.001
 """How long it rests at most while calls run in threads, which need the interpreter, too, and would hardly get it
 from a loop that never waits: a commit's append took 40 ms beside a `verify`."""
 
-_offloads: WeakSet[Offload] = WeakSet()
+_offloads: set[Offload] = set()
+"""Those not closed yet, of all loops; a loop in another thread may add to them at any time."""
 
 
 class Offload:
@@ -112,5 +112,5 @@ class Pace:
         return perf_counter() - self._since > STRETCH_SECONDS
 
     async def rest(self) -> None:
-        await asyncio.sleep(GIVE_WAY_SECONDS if any(offload.busy for offload in _offloads) else 0)
+        await asyncio.sleep(GIVE_WAY_SECONDS if any(offload.busy for offload in tuple(_offloads)) else 0)
         self._since = perf_counter()

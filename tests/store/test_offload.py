@@ -58,3 +58,24 @@ async def test_a_closed_set_of_threads_asks_for_no_room(rests: list[float]) -> N
     threads.close()
     await Pace().rest()
     assert rests == [0]
+
+
+async def test_another_loop_may_open_or_close_its_threads_while_a_computation_rests(
+    rests: list[float],
+) -> None:
+    loop = asyncio.get_running_loop()
+
+    class Interrupted(Offload):
+        """Another thread gets the interpreter just when this one is looked at."""
+
+        @property
+        def busy(self) -> bool:
+            Offload(loop, 1, "another").close()
+            opened.append(Offload(loop, 1, "a third"))
+            return False
+
+    opened: list[Offload] = [Interrupted(loop, 1, "test"), Interrupted(loop, 1, "test")]
+    await Pace().rest()
+    assert rests == [0]
+    for threads in opened:
+        threads.close()
