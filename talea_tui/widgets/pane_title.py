@@ -6,6 +6,7 @@ from typing import ClassVar
 
 from rich.cells import cell_len, set_cell_size
 from rich.segment import Segment
+from textual.geometry import Size
 from textual.strip import Strip
 from textual.widget import Widget
 
@@ -24,7 +25,11 @@ class PaneTitle(Widget):
     def show(self, left: str, right: str = "") -> None:
         if (left, right) != (self.left, self.right):
             self.left, self.right = left, right
-            self.refresh()
+            self.refresh(layout=self.styles.auto_dimensions)
+
+    def get_content_width(self, container: Size, viewport: Size) -> int:
+        left, right = cell_len(printable(self.left, 500)), cell_len(printable(self.right, 200))
+        return 3 + left + (right + 1 if right else 0) if left or right else 0
 
     def on_mount(self) -> None:
         self.watch(self.screen, "focused", self._relight, init=False)

@@ -324,7 +324,16 @@ async def test_go_to_a_seq_a_time_the_start_and_the_end(open_app: OpenApp) -> No
         await press(pilot, "g", *"20001", "enter")
         assert "the last is 20,000" in text(pilot)
         await press(pilot, "g", *"nonsense", "enter")
-        assert "is no date" in text(pilot)
+        assert "is no seq or time" in text(pilot)
+
+
+async def test_what_may_be_typed_and_what_is_wrong_with_it_are_shown_whole(open_app: OpenApp) -> None:
+    async with open_app(await filled(20), settings=on_tail(), size=(80, 24)) as pilot:
+        await press(pilot, "vertical_line")
+        assert "a part of its name, or all; nothing to leave it" in text(pilot)
+        await press(pilot, "escape")
+        await type_filter(pilot, "amount>")
+        assert "amount wants a number, as in amount>10 or amount:10..20" in text(pilot)
 
 
 async def test_going_to_a_seq_that_the_filter_has_not_reached_waits_for_it(open_app: OpenApp) -> None:
