@@ -190,7 +190,7 @@ class LedgerApp(Shell):
         writer = await store.writer_pid()
         if writer != self.writer:
             self.writer = writer
-            self.refresh_chrome()
+            self._tell_screens(frozenset(self.books))
 
     async def _open(self) -> None:
         from .screens.opening import OpeningScreen

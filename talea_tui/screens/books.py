@@ -116,7 +116,9 @@ class BooksScreen(TaleaScreen):
             Cell(last, "dim", info.last_at.isoformat() if info.last_at is not None else ""),
             size,
             Cell(
-                info.writer if running else f"■ {info.writer}", "dim" if running else "warning", info.writer
+                self.app.writer_of(info) if running else f"■ {info.writer}",
+                "dim" if running else "warning",
+                self.app.writer_of(info),
             ),
         ]
 

@@ -187,7 +187,7 @@ class StorageScreen(TaleaScreen):
         history = self._histories[info.name]
         start: Row = [
             Cell(printable(info.name, 200), "", info.name),
-            Cell(info.writer, "" if info.writer == "running" else "warning"),
+            Cell(self.app.writer_of(info), "" if info.writer == "running" else "warning"),
         ]
         if is_unreadable(info):
             return [*start, *([Cell("–", "dim", "")] * (len(COLUMNS) - len(start)))]

@@ -75,6 +75,11 @@ class Shell(App[int]):
         """The ledger's directory as people write it; empty when it has none."""
         raise NotImplementedError
 
+    def writer_of(self, info: BookInfo) -> str:
+        """How a book's writer fares; `nobody` where a sound book is followed that no process writes."""
+        is_alone = self.is_followed and self.writer is None and info.writer == "running"
+        return "nobody" if is_alone else info.writer
+
     @property
     def is_followed(self) -> bool:
         """Whether the ledger is written elsewhere and only followed here."""

@@ -60,6 +60,18 @@ async def test_the_header_says_when_the_writer_is_gone(tmp_path: Path) -> None:
         await shows(pilot, f"pid {os.getpid()}")
 
 
+async def test_no_book_has_a_running_writer_when_nobody_writes(tmp_path: Path) -> None:
+    directory = await written(tmp_path / "ledger")
+    (directory / "LOCK").write_text("")
+    for screen in ("books", "storage"):
+        async with app_at(directory, screen=screen) as pilot:
+            await shows(pilot, "no writer", "nobody")
+            assert "running" not in text(pilot)
+            (directory / "LOCK").write_text(str(os.getpid()))
+            await shows(pilot, "running")
+        (directory / "LOCK").write_text("")
+
+
 async def test_what_is_posted_elsewhere_arrives_on_the_screen(tmp_path: Path) -> None:
     directory = await written(tmp_path / "ledger")
     async with opened(directory) as store, app_at(directory, screen="tail") as pilot:
