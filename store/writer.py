@@ -343,7 +343,6 @@ class BookWriter:
                 # answers stand in the order of their events; one that repeats an event stands after it
                 last_seq = part[-1].seq
                 ready = list(takewhile(lambda job: job.seq <= last_seq, waiting))  # noqa: B023
-            del waiting[: len(ready)]
             if not batch:
                 state.end_batch()
             for job in ready:
@@ -355,6 +354,7 @@ class BookWriter:
                     job.sink.put(job.place, Committed(job.transaction.id, job.seq, at))
                 elif not job.sink.done():
                     job.sink.set_result(Committed(job.transaction.id, job.seq, at))
+            del waiting[: len(ready)]  # only now: whoever a fault leaves unanswered must be found there
             self.news.fire()
             if batch:
                 await asyncio.sleep(0)

@@ -23,6 +23,7 @@ from store import (
     WriterStopped,
 )
 from store.files import Files
+from store.state import BookState
 from tests.support.build import asset, definition, transfer
 from tests.support.disk import flip, segments, snapshots
 
@@ -86,6 +87,22 @@ async def test_a_fault_of_the_program_leaves_no_caller_waiting(tmp_path: Path) -
         with pytest.raises(StoreIOError):
             await store.commit(transfer("a", "b", 1, book="shop", key="k"))
         await store.shutdown()
+
+
+async def test_a_fault_while_a_batch_is_answered_leaves_no_caller_waiting(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails(*_: object) -> None:
+        raise RuntimeError("a fault of the program")
+
+    store = await ready(tmp_path / "ledger")
+    monkeypatch.setattr(BookState, "receipt", fails)
+    posted = [transfer("a", "b", 1, book="shop", key=key) for key in ("once", "once", "another")]
+    async with asyncio.timeout(30):
+        first, *others = await asyncio.gather(*map(store.commit, posted), return_exceptions=True)
+        await store.shutdown()
+    assert isinstance(first, Committed)
+    assert [type(answer) for answer in others] == [StoreIOError, StoreIOError]
 
 
 class HeldFiles(Files):
