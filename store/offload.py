@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections import deque
 from collections.abc import Callable
-from queue import SimpleQueue
+from queue import Empty, SimpleQueue
 from threading import Thread
 from time import perf_counter
 from typing import Any, TypeVar
@@ -37,7 +38,8 @@ class Offload:
         self._running = 0
         _offloads.add(self)
         self._done: deque[tuple[asyncio.Future[Any], Any, BaseException | None]] = deque()
-        self._delivering = False
+        self._delivering = self._waited_for = False
+        self._arrivals: SimpleQueue[None] = SimpleQueue()
         self._closed = False
 
     @property
@@ -71,9 +73,23 @@ class Offload:
                 error = e
             self._done.append((future, result, error))
             del job, future, call, args, result, error
-            if not self._delivering:
+            if self._waited_for:
+                self._arrivals.put(None)
+            elif not self._delivering:
                 self._delivering = True
                 self._loop.call_soon_threadsafe(self._deliver)
+
+    def wait(self, call: asyncio.Future[Any], seconds: float) -> None:
+        """Hold the loop until a call that was started has ended, but no longer than this."""
+        until = perf_counter() + seconds
+        self._waited_for = True
+        while not call.done() and (left := until - perf_counter()) > 0:
+            with contextlib.suppress(Empty):
+                self._arrivals.get(timeout=left)
+            self._deliver()
+        # cleared first: a thread that still saw it set has handed over before the last look
+        self._waited_for = False
+        self._deliver()
 
     def _deliver(self) -> None:
         # cleared first: a thread that still sees it set has appended before the loop below looks

@@ -79,3 +79,33 @@ async def test_another_loop_may_open_or_close_its_threads_while_a_computation_re
     assert rests == [0]
     for threads in opened:
         threads.close()
+
+
+async def test_a_call_that_ends_while_the_loop_waits_is_answered_at_once(threads: Offload) -> None:
+    for n in range(300):
+        call = threads.start(lambda n=n: n)
+        threads.wait(call, 60)
+        assert call.done()
+        assert await call == n
+
+
+async def test_the_loop_waits_no_longer_than_it_was_told_and_hears_of_the_call_later(
+    threads: Offload,
+) -> None:
+    for _ in range(50):
+        go_on = threading.Event()
+        call = threads.start(go_on.wait)
+        threads.wait(call, 0)
+        assert not call.done()
+        go_on.set()
+        assert await call
+
+
+async def test_what_fails_while_the_loop_waits_fails_where_it_is_awaited(threads: Offload) -> None:
+    def fail() -> None:
+        raise OSError("gone")
+
+    call = threads.start(fail)
+    threads.wait(call, 60)
+    with pytest.raises(OSError, match="gone"):
+        await call
