@@ -80,6 +80,8 @@ class SegmentLog:
         self._fd: int | None = None
         self._end = self._filled = 0
         """Where the frames of the open file end, and where the file does."""
+        self._found = False
+        """Whether an earlier life wrote the open file: its end may be one that the disk never got."""
         self._new_salt: bytes | None = None
         self.bytes = sum(segment.bytes for segment in segments)
 
@@ -101,8 +103,8 @@ class SegmentLog:
             return self._append_to_new(data, first_seq, self._new_salt)
         segment = self.segments[-1]
         if self._fd is None:
-            self._fd = self._files.open(self._path(segment), write=True)
-            self._end = self._filled = segment.bytes
+            self._open(segment)
+        assert self._fd is not None
         end = segment.bytes + len(data)
         try:
             if end > self._filled:
@@ -137,13 +139,23 @@ class SegmentLog:
         self._files.truncate(fd, size)
         self._filled = size
 
+    def _open(self, segment: Segment) -> None:
+        self._fd = self._files.open(self._path(segment), write=True)
+        self._end = self._filled = segment.bytes
+        self._found = True
+
     def _seal(self) -> None:
-        """Close the growing segment's file, which ends with its last frame. Raises OSError."""
+        """Have the growing segment's file end with its last frame, on the disk too, and close it. Raises OSError."""
+        if self._fd is None and self.segments:
+            self._open(self.segments[-1])
+        self._close(self._found)
+
+    def _close(self, cut: bool) -> None:
         fd, self._fd = self._fd, None
         if fd is None:
             return
         try:
-            if self._filled > self._end:
+            if cut or self._filled > self._end:
                 self._cut(fd, self._end)
                 self._files.sync(fd)
         finally:
@@ -183,7 +195,7 @@ class SegmentLog:
             raise
         segment = Segment(first_seq, 0, salt)
         end = len(header) + len(data)
-        self._fd, self._end, self._filled = fd, end, end
+        self._fd, self._end, self._filled, self._found = fd, end, end, False
         return Appended(segment, len(header), end, crc32(data, crc32(header)))
 
     def advance(self, appended: Appended) -> None:
@@ -224,7 +236,7 @@ class SegmentLog:
 
     def close(self) -> None:
         with contextlib.suppress(OSError):  # zeros that stay are cut off when the book is opened
-            self._seal()
+            self._close(False)
 
     # ------------------------------------------------------------ reading
 

@@ -87,6 +87,7 @@ class Workshop:
     ) -> None:
         self.loop, self.files, self.clock, self.options, self.changed = loop, files, clock, options, changed
         self.last_writer: BookWriter | None = None
+        """Whose batch was synced last."""
         self.writes = Offload(loop, 4, "talea-write")
         self.reads = Offload(loop, 2, "talea-read")
 
@@ -298,6 +299,7 @@ class BookWriter:
             self._refuse_queue()
             return
         self._figures.append((len(batch), seconds))
+        self._shop.last_writer = self
         async with self.settled:
             self.log.advance(appended)
             await self._apply(batch, waiting, appended.start)
@@ -305,8 +307,7 @@ class BookWriter:
 
     def _waits_for_so_few(self, events: int) -> bool:
         """Whether to hold the loop for the disk: only while nobody else posts and the disk is that quick."""
-        shop = self._shop
-        alone, shop.last_writer = shop.last_writer is self, self
+        alone = self._shop.last_writer is self
         return alone and events <= PATIENT_EVENTS and self._figures[-1][1] < PATIENCE_SECONDS
 
     def _append(self, frames: list[bytes], first_seq: int, last_seq: int) -> tuple[Appended, float]:

@@ -13,7 +13,8 @@ from store import Committed, CorruptLog, FollowedLedger, LogTaleaStore, StoreIOE
 from store.files import Files
 from tests.support.build import BOOK, household, transfer
 from tests.support.disk import frames
-from tests.support.observe import events_of
+from tests.support.faulty_files import FaultyFiles, every, never
+from tests.support.observe import events_of, plant
 from tests.support.subjects import open_log_store
 
 ROOM = 4096
@@ -178,3 +179,24 @@ async def test_a_follower_takes_no_room_for_events(tmp_path: Path) -> None:
             async for event in followed.subscribe(BOOK, seen + 1):
                 if event.seq == seen + 3:
                     break
+
+
+async def test_room_that_a_failed_cut_left_on_the_disk_never_stands_in_a_sealed_segment(
+    tmp_path: Path,
+) -> None:
+    """The cut at the end of the first life is seen, but never reached the disk; then the power fails."""
+    disk = FaultyFiles(tmp_path / "ledger")
+    async with await open_log_store(disk.root, files=disk) as store:
+        await household(store)
+        await post(store, 30)
+        disk.fails = every("sync")
+    disk.fails = never
+    assert zeros_behind(the_segment(disk.root)) == 0
+    async with await open_log_store(disk.root, files=disk, segment_max=1000) as store:
+        (last,) = await post(store, 1, "in a new segment")
+        image = plant(disk.image(), tmp_path / "after the power cut")
+    async with await LogTaleaStore.open(image) as again:
+        info = await again.book(BOOK)
+        assert info is not None
+        assert (info.last_seq, info.segments) == (last.seq, 2)
+        await again.verify(BOOK)
