@@ -29,7 +29,8 @@ RECORD_BYTES = DIGEST_BYTES + 8
 PAGE_RECORDS = 256
 _PAGE_BYTES = FRAME_HEAD_BYTES + PAGE_RECORDS * RECORD_BYTES
 _MAGIC, _VERSION, _END = "talea run", 1, "end"
-_BLOOM_FALSE_POSITIVES = 0.01
+_BLOOM_FALSE_POSITIVES = (0.001, 0.01)
+"""At most this share of new names costs a read of a page; the first is written, the second was, and is read, too."""
 _BLOOM_PIECE_BYTES = 2**20
 _WINDOW_BYTES = 2**20
 
@@ -98,8 +99,8 @@ class Run:
         self._fences.append(int.from_bytes(records[:8], "big"))
 
 
-def _new_bloom(count: int) -> Bloom:
-    return Bloom(max(64, count), _BLOOM_FALSE_POSITIVES, as_int)
+def _new_bloom(count: int, false_positives: float = _BLOOM_FALSE_POSITIVES[0]) -> Bloom:
+    return Bloom(max(64, count), false_positives, as_int)
 
 
 _BLOOM_HEAD_BYTES = 8
@@ -107,10 +108,11 @@ _BLOOM_HEAD_BYTES = 8
 
 
 def _load_bloom(data: bytes, run: Run) -> Bloom:
-    blank = _new_bloom(run.count).save_bytes()
-    if len(data) != len(blank) or data[:_BLOOM_HEAD_BYTES] != blank[:_BLOOM_HEAD_BYTES]:
-        raise DamagedRun(f"{run.path.name}: its filter is unreadable")
-    return Bloom.load_bytes(data, as_int)
+    for false_positives in _BLOOM_FALSE_POSITIVES:
+        blank = _new_bloom(run.count, false_positives).save_bytes()
+        if len(data) == len(blank) and data[:_BLOOM_HEAD_BYTES] == blank[:_BLOOM_HEAD_BYTES]:
+            return Bloom.load_bytes(data, as_int)
+    raise DamagedRun(f"{run.path.name}: its filter is unreadable")
 
 
 class RunWriter:
