@@ -146,6 +146,12 @@ def format_age(then: datetime, now: datetime) -> str:
     return f"{text} ago" if seconds > 0 else f"in {text}"
 
 
+def format_lag(lag: timedelta) -> str:
+    """`84 ms`, `1.2 s`: how late something came; never negative."""
+    seconds = max(0.0, lag / timedelta(seconds=1))
+    return f"{seconds * 1000:.0f} ms" if seconds < 1 else f"{seconds:,.1f} s"
+
+
 def format_age_short(then: datetime, now: datetime) -> str:
     """`0s`, `12s`, `3m`, `2h`, `3d`, `5w`, `2y`: for narrow columns; never negative."""
     seconds = max(0, int((now - then) / timedelta(seconds=1)))

@@ -51,12 +51,36 @@ async def _tail(arguments: argparse.Namespace, progress: ProgressLine) -> None:
             sys.stdout.flush()
             seq = end + 1
         if arguments.follow:
-            # nothing comes after damage, and who waits for it should not have to guess why
-            await refuse_damaged(store, book)
-            async with aclosing(store.subscribe(book, seq)) as stream:
-                async for sequenced in stream:
-                    await printer.print(sequenced)
-                    sys.stdout.flush()
+            if await store.book(book) is None:
+                print(f"There is no book {book!r} in this ledger yet; waiting for it.", file=sys.stderr)
+            tasks = [
+                asyncio.create_task(_print_what_comes(store, book, seq, printer)),
+                asyncio.create_task(_refused_once_damaged(store, book)),
+            ]
+            try:
+                done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+                for task in done:
+                    task.result()
+            finally:
+                for task in tasks:
+                    task.cancel()
+                await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def _print_what_comes(store: Store, book: str, seq: int, printer: _Printer) -> None:
+    async with aclosing(store.subscribe(book, seq)) as stream:
+        async for sequenced in stream:
+            await printer.print(sequenced)
+            sys.stdout.flush()
+
+
+async def _refused_once_damaged(store: Store, book: str) -> None:
+    """Nothing comes after damage, and who waits for it should not have to guess why. Raises Refused."""
+    async with aclosing(store.watch()) as changes:
+        await refuse_damaged(store, book)
+        async for changed in changes:
+            if book in changed:
+                await refuse_damaged(store, book)
 
 
 async def _first_seq(store: Store, arguments: argparse.Namespace, last: int) -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import suppress
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from textual import events, getters, on
 from textual.containers import Vertical
@@ -17,13 +17,15 @@ from ..events.filter import EVERYTHING, Filter, FilterError, parse_filter
 from ..events.matched import MatchedFeed
 from ..events.rate import RateMeter
 from ..events.text import BookEvent
-from ..formatting import format_age, format_count, printable
+from ..formatting import format_age, format_count, format_lag, printable
 from ..widgets.event_view import EventView
 from ..widgets.rate import StreamBar, StreamState
 from ..widgets.shell import Shell
 from .base import TaleaScreen
 
 REPAINT_SECONDS = 0.1
+LIVE = timedelta(seconds=2)
+"""While the newest event is younger than this, how late events come here says more than how old it is."""
 BUSY_PER_SECOND = 100
 NOTHING_YET = "Nothing yet: what is posted appears here."
 
@@ -63,6 +65,10 @@ class EventStream(Vertical):
         self._matched: MatchedFeed | None = None
         self._shown: tuple[object, ...] = ()
         self._meter = RateMeter()
+        self._seen = 0
+        """How many events had been seen when last looked."""
+        self._lag: timedelta | None = None
+        """How long after its commit the newest event was seen here, if it came while looking."""
         self._pending: BookEvent | datetime | None = None
         """Where to go as soon as the search through history has come so far."""
         self._note = ""
@@ -115,6 +121,7 @@ class EventStream(Vertical):
         """Follow the book, or all, from now on."""
         self._shown = shown
         self._meter = RateMeter()
+        self._seen, self._lag = 0, None
         self._pending = None
         self._feed = EventFeed(self.app.store, None if self.all_books else self.book or "", self.app.as_of)
         if not self.all_books and self.book is None:
@@ -126,8 +133,22 @@ class EventStream(Vertical):
         await self._show_rows(anchor=None)
 
     def _observe(self) -> None:
-        if self._feed is not None:
-            self._meter.observe(asyncio.get_running_loop().time(), self._feed.end)
+        feed = self._feed
+        if feed is None:
+            return
+        self._meter.observe(asyncio.get_running_loop().time(), feed.end)
+        if feed.end > self._seen > 0 and feed.last_at is not None:
+            self._lag = self.app.now() - feed.last_at
+        self._seen = feed.end
+
+    def _age(self, feed: EventFeed) -> str:
+        """How old the newest event is; while events come, how late they come here."""
+        if feed.last_at is None:
+            return ""
+        now = self.app.now()
+        if self._lag is not None and now - feed.last_at < LIVE:
+            return f"lag {format_lag(self._lag)}"
+        return format_age(feed.last_at, now)
 
     async def _catch_up(self, matched: MatchedFeed) -> None:
         painted = asyncio.get_running_loop().time()
@@ -198,7 +219,6 @@ class EventStream(Vertical):
             return
         self._observe()
         bar, feed, view = self.bar, self._feed, self.view
-        age = format_age(feed.last_at, self.app.now()) if feed.last_at is not None else ""
         info = self.app.books.get(self.book or "") if not self.all_books else None
         trouble = f"writer {info.writer}: {info.error or ''}" if info and info.writer != "running" else ""
         bar.show(
@@ -208,7 +228,7 @@ class EventStream(Vertical):
                 per_second=self._meter.per_second(),
                 last=feed.end,
                 is_seq=not self.all_books,
-                age=age,
+                age=self._age(feed),
                 behind=self._matched.waiting if self._matched is not None else 0,
                 following=view.following,
                 new=view.new,

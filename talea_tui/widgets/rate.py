@@ -35,7 +35,7 @@ class StreamState:
 
 
 class StreamBar(Widget):
-    """`payments  ▁▂▅█▆▃ 9,812/s  seq 4,812,331 · just now            following`"""
+    """`payments  ▁▂▅█▆▃ 9,812/s  seq 4,812,331 · lag 54 ms           following`"""
 
     COMPONENT_CLASSES: ClassVar[set[str]] = {
         "stream--what",

@@ -1,4 +1,4 @@
-"""`talea-tui tail --filter` finds what testing every decoded event finds, in history and in what follows."""
+"""`talea-tui tail`: what a filter finds is what testing every decoded event finds, and nobody waits for nothing."""
 
 from __future__ import annotations
 
@@ -13,6 +13,8 @@ from pathlib import Path
 import pytest
 
 from store import LogTaleaStore, Sequenced, Sieve, Sifted
+from store.files import Files
+from store.watermark import Watermark
 from talea_tui.cli import command_parser
 from talea_tui.commands import tail
 from talea_tui.events.filter import parse_filter
@@ -101,17 +103,22 @@ def test_history_is_asked_for_page_by_page(
     assert asked == []
 
 
+async def following(directory: Path, book: str, *more: str) -> asyncio.subprocess.Process:
+    return await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "talea_tui", "tail", "--book", book, "--follow", "--json", *more),
+        *("--dir", str(directory)),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env=os.environ | {"PYTHONPATH": str(REPOSITORY)},
+    )
+
+
 async def test_what_follows_meets_the_same_filter_as_history(tmp_path: Path) -> None:
     directory = tmp_path / "ledger"
     async with opened(directory) as store:
         await household(store)
         await pay(store, 30)
-    command = [sys.executable, "-m", "talea_tui", "tail", "--book", BOOK, "--from", "1", "--follow", "--json"]
-    follower = await asyncio.create_subprocess_exec(
-        *(*command, "--filter", "amount>0.25 -account:food", "--dir", str(directory)),
-        stdout=subprocess.PIPE,
-        env=os.environ | {"PYTHONPATH": str(REPOSITORY)},
-    )
+    follower = await following(directory, BOOK, "--from", "1", "--filter", "amount>0.25 -account:food")
     try:
         assert follower.stdout is not None
         seqs = [json.loads(await follower.stdout.readline())["seq"] for _ in range(5)]
@@ -126,3 +133,35 @@ async def test_what_follows_meets_the_same_filter_as_history(tmp_path: Path) -> 
     finally:
         follower.kill()
         await follower.wait()
+
+
+async def test_a_book_that_is_not_there_yet_is_told_and_waited_for(tmp_path: Path) -> None:
+    directory = tmp_path / "ledger"
+    async with opened(directory) as store:
+        await household(store)
+        follower = await following(directory, "shop")
+        try:
+            assert follower.stdout is not None
+            assert follower.stderr is not None
+            told = (await follower.stderr.readline()).decode()
+            assert told == "There is no book 'shop' in this ledger yet; waiting for it.\n"
+            await household(store, "shop")
+            assert json.loads(await follower.stdout.readline())["seq"] == 1
+        finally:
+            follower.kill()
+            await follower.wait()
+
+
+async def test_damage_that_is_found_while_following_ends_it_with_a_sentence(tmp_path: Path) -> None:
+    directory = tmp_path / "ledger"
+    async with opened(directory) as store:
+        await household(store)
+    follower = await following(directory, BOOK, "--from", "1")
+    assert follower.stdout is not None
+    last = [json.loads(await follower.stdout.readline())["seq"] for _ in range(7)][-1]
+    watermark = Watermark(Files(), directory / "books" / BOOK)
+    watermark.publish(last + 1)
+    watermark.close()
+    _, errors = await follower.communicate()
+    assert follower.returncode == 1
+    assert f"seq {last + 1} had been synced, but cannot be read" in errors.decode()

@@ -22,6 +22,7 @@ from talea_tui.formatting import (
     format_date,
     format_datetime,
     format_days_ago,
+    format_lag,
     format_micros,
     format_time,
     fraction_cells,
@@ -91,6 +92,14 @@ def test_dates_and_times_are_cut_to_what_is_asked() -> None:
     assert format_time(NOW, decimals=3) == "14:02:11.204"
     assert format_time(NOW, decimals=6) == "14:02:11.204999"
     assert format_datetime(NOW, tokyo) == "2026-11-22 23:02:11"
+
+
+@pytest.mark.parametrize(
+    ("millis", "text"),
+    [(-20, "0 ms"), (0, "0 ms"), (84, "84 ms"), (999, "999 ms"), (1_240, "1.2 s"), (4_000_000, "4,000.0 s")],
+)
+def test_how_late_something_came_is_short(millis: int, text: str) -> None:
+    assert format_lag(timedelta(milliseconds=millis)) == text
 
 
 @pytest.mark.parametrize(

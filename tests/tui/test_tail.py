@@ -186,6 +186,18 @@ async def test_the_newest_events_stand_at_the_bottom_and_what_is_posted_joins_th
         assert "seq 20,003" in text(pilot)
 
 
+async def test_while_events_come_the_line_above_tells_how_late_they_come(open_app: OpenApp) -> None:
+    store = Stream(110)
+    await household(store, BOOK)
+    store.flow(payments(range(8, 101)))
+    async with open_app(store, size=(120, 24), settings=on_tail()) as pilot:
+        assert "lag" not in text(pilot)
+        store.moment = NOW - timedelta(milliseconds=1_084)
+        store.flow(payments(range(101, 102)))
+        await until(pilot, lambda: tail(pilot).view.source.end == 101)
+        assert "seq 101 · lag 84 ms" in text(pilot)
+
+
 async def test_only_pages_around_what_is_seen_are_ever_read(open_app: OpenApp) -> None:
     store = await filled(20_000)
     async with open_app(store, settings=on_tail()) as pilot:
