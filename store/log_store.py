@@ -171,7 +171,8 @@ class LogTaleaStore(LedgerReads):
 
     def _made(self, book: Examined) -> BookWriter:
         for repair in book.repairs:
-            logger.warning("Book %r: %s", book.name, repair)
+            level = logging.INFO if book.is_as_a_kill_leaves_it else logging.WARNING
+            logger.log(level, "Book %r: %s", book.name, repair)
         return BookWriter(self._shop, book)
 
     def _blank(self, name: str) -> Examined:

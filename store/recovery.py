@@ -38,6 +38,7 @@ from .segments import (
     Segment,
     checksum_of,
     frame_groups,
+    gets_room,
     new_salt,
     segment_name,
 )
@@ -73,6 +74,8 @@ class Examined:
         """Last seqs of snapshots that cannot be read, to be removed when there is a better one."""
         self.sealed_chunks: set[int] = set()
         self.repairs: list[str] = []
+        self.is_as_a_kill_leaves_it = False
+        """Whether nothing was repaired but that room was cut off which a killed writer had made."""
         self.unchecked: list[Segment] = []
         """Sealed segments that the snapshot covers and nobody has read."""
         self.temporary: list[str] = []
@@ -406,6 +409,7 @@ class _Opening:
                 book.cut = (segment, offset)
                 what = "zero bytes that had been written ahead" if zeros else "torn bytes"
                 book.repairs.append(f"{name}: {size - offset} {what} were cut after seq {next_seq - 1}")
+                book.is_as_a_kill_leaves_it = zeros and gets_room(offset)
                 break
             if self._pace.due:
                 self._tell(next_seq - 1, self._read_bytes + end)

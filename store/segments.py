@@ -42,6 +42,11 @@ is closed; after a crash they are what stands behind the last frame."""
 _ZEROS = bytes(ROOM_MAX_BYTES)
 
 
+def gets_room(size: int) -> bool:
+    """Whether zeros are written ahead in a growing segment of this many bytes."""
+    return size >= ROOM_FROM_BYTES
+
+
 class NothingWritten(Exception):
     """Nothing of a batch was kept; once its cause is gone, as a full disk is, the same writer goes on."""
 
@@ -122,7 +127,7 @@ class SegmentLog:
     def _make_room(self, fd: int, size: int, end: int) -> None:
         """Fill the growing segment, of this size, with zeros from `end` on, if it is large and the disk is not full."""
         self._filled = end
-        if size < ROOM_FROM_BYTES:
+        if not gets_room(size):
             return
         room = min(size // 4, ROOM_MAX_BYTES)
         try:

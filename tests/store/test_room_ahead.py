@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import logging
 import os
 import shutil
 from pathlib import Path
@@ -88,7 +89,9 @@ async def test_a_small_segment_is_as_long_as_its_frames(
         assert zeros_behind(the_segment(tmp_path)) == 0
 
 
-async def test_what_a_kill_leaves_of_the_room_is_cut_off_and_told(tmp_path: Path) -> None:
+async def test_what_a_kill_leaves_of_the_room_is_cut_off_and_told_without_alarm(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     directory = tmp_path / "ledger"
     async with await open_log_store(directory) as store:
         await household(store)
@@ -99,9 +102,23 @@ async def test_what_a_kill_leaves_of_the_room_is_cut_off_and_told(tmp_path: Path
         assert info is not None
         (repair,) = info.repairs
         assert "zero bytes that had been written ahead were cut" in repair
+        assert [record for record in caplog.records if record.levelno >= logging.WARNING] == []
         assert info.last_seq == receipts[-1].seq
         await again.verify(BOOK)
     assert zeros_behind(the_segment(copy)) == 0
+
+
+async def test_zeros_behind_a_segment_that_gets_no_room_are_warned_of(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with await open_log_store(tmp_path) as store:
+        await household(store)
+    segment = the_segment(tmp_path)
+    assert segment.stat().st_size < 1000
+    segment.write_bytes(segment.read_bytes() + bytes(50))
+    async with await LogTaleaStore.open(tmp_path):
+        assert "50 zero bytes" in caplog.text
+        assert "WARNING" in caplog.text
 
 
 async def test_a_frame_torn_within_the_room_is_cut_off(tmp_path: Path) -> None:
