@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, date, datetime, time
 from operator import itemgetter
@@ -44,7 +45,7 @@ Step = Callable[[datetime], Transaction | None]
 """Makes one entry at a time of day, from the balances by then; None when there is no reason to."""
 
 
-class DemoBook:
+class DemoBook(ABC):
     """One book of the demo: what it has, how it begins, what happens on a day, and what happens live.
 
     The same seed and the same days make the same transactions, ids and keys included.
@@ -90,17 +91,17 @@ class DemoBook:
 
     # What a book says
 
+    @abstractmethod
     def opening(self, at: datetime) -> Iterator[Transaction]:
         """How the book begins."""
-        raise NotImplementedError
 
+    @abstractmethod
     def plan(self, day: date) -> Iterator[tuple[time, Step]]:
         """What happens on a day, in any order."""
-        raise NotImplementedError
 
+    @abstractmethod
     def live(self, now: datetime) -> Transaction:
         """Something that happens now."""
-        raise NotImplementedError
 
     # What they are made with
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import pytest
@@ -13,6 +14,7 @@ from textual.pilot import Pilot
 
 from talea_tui.app import TaleaApp
 from talea_tui.settings import Settings
+from tests.support.build import BOOK
 
 if TYPE_CHECKING:
     from store import Store
@@ -66,3 +68,25 @@ def screen_text(app: App[int]) -> str:
 def open_app() -> OpenApp:
     """`async with open_app(store, size=(80, 24)) as pilot`: the application over a store, ready."""
     return open_app_on
+
+
+@asynccontextmanager
+async def app_on_directory(
+    directory: Path, book: str = BOOK, *, follow: bool = False, screen: str = "books"
+) -> AsyncIterator[Pilot[int]]:
+    """The application on the ledger at a directory, on one of its screens."""
+    app = TaleaApp(
+        directory,
+        follow=follow,
+        settings=Settings(screen=screen, book=book),
+        clock=lambda: datetime(2026, 11, 22, 14, 2, 11, tzinfo=UTC),
+        zone=UTC,
+    )
+    async with app.run_test(size=(120, 30), notifications=True) as pilot:
+        await settle(pilot)
+        yield pilot
+
+
+async def shows(pilot: Pilot[int], *said: str) -> None:
+    """Wait until all of this can be read on the screen, spaces aside."""
+    await until(pilot, lambda: all(one in " ".join(screen_text(pilot.app).split()) for one in said))

@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 import pytest
 from textual.pilot import Pilot
 
-from talea_tui.app import TaleaApp
-from talea_tui.settings import Settings
 from tests.support.disk import book_directory, flip, frames, segments
 from tests.support.ledgers import written
 from tests.support.observe import tree
-from tests.tui.conftest import screen_text, settle, until
+from tests.tui.conftest import app_on_directory, screen_text, settle, shows, until
+
+app_at = partial(app_on_directory, book="beta", screen="accounts")
 
 SENTENCE = "Book 'beta' is damaged, segment-00000000000000000001.log at byte"
 
@@ -35,29 +33,8 @@ def damage(directory: Path, book: str) -> None:
     flip(segment, frames(segment.read_bytes())[3].offset + 20)
 
 
-@asynccontextmanager
-async def app_at(
-    directory: Path, book: str = "beta", *, follow: bool = False, screen: str = "accounts"
-) -> AsyncIterator[Pilot[int]]:
-    app = TaleaApp(
-        directory,
-        follow=follow,
-        settings=Settings(screen=screen, book=book),
-        clock=lambda: datetime(2026, 11, 22, 14, 2, 11, tzinfo=UTC),
-        zone=UTC,
-    )
-    async with app.run_test(size=(120, 30), notifications=True) as pilot:
-        await settle(pilot)
-        yield pilot
-
-
 def text(pilot: Pilot[int]) -> str:
     return screen_text(pilot.app)
-
-
-async def shows(pilot: Pilot[int], *said: str) -> None:
-    await until(pilot, lambda: all(one in " ".join(text(pilot).split()) for one in said))
-    await settle(pilot)
 
 
 async def clear(pilot: Pilot[int]) -> None:
@@ -213,14 +190,14 @@ async def test_the_last_screen_is_not_shown_of_a_book_that_cannot_be_read(direct
 
 async def test_several_damaged_books_are_told_by_name(directory: Path) -> None:
     damage(directory, "alpha")
-    async with app_at(directory, "gamma", screen="books") as pilot:
+    async with app_at(directory, book="gamma", screen="books") as pilot:
         await shows(pilot, "2 books are damaged: alpha, beta.")
         assert pilot.app.book == "gamma"
 
 
 async def test_a_ledger_begins_with_a_book_that_can_be_read(directory: Path) -> None:
     damage(directory, "alpha")
-    async with app_at(directory, "none", screen="books") as pilot:
+    async with app_at(directory, book="none", screen="books") as pilot:
         await shows(pilot, "■ damaged")
         assert pilot.app.book == "gamma"
 

@@ -5,44 +5,25 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from textual.pilot import Pilot
 
 from store import FollowedLedger, LogTaleaStore
-from talea_tui.app import TaleaApp
 from talea_tui.settings import Settings
 from tests.support.build import BOOK, asset
 from tests.support.ledgers import opened, pay, written
 from tests.support.memory_store import MemoryStore
 from tests.support.observe import tree
-from tests.tui.conftest import OpenApp, screen_text, settle, until
+from tests.tui.conftest import OpenApp, app_on_directory, screen_text, settle, shows
 
-
-@asynccontextmanager
-async def app_at(directory: Path, *, follow: bool = True, screen: str = "books") -> AsyncIterator[Pilot[int]]:
-    app = TaleaApp(
-        directory,
-        follow=follow,
-        settings=Settings(screen=screen, book=BOOK),
-        clock=lambda: datetime(2026, 11, 22, 14, 2, 11, tzinfo=UTC),
-        zone=UTC,
-    )
-    async with app.run_test(size=(120, 30), notifications=True) as pilot:
-        await settle(pilot)
-        yield pilot
+app_at = partial(app_on_directory, follow=True)
 
 
 def text(pilot: Pilot[int]) -> str:
     return screen_text(pilot.app)
-
-
-async def shows(pilot: Pilot[int], *said: str) -> None:
-    await until(pilot, lambda: all(one in " ".join(text(pilot).split()) for one in said))
 
 
 async def test_the_header_says_that_it_follows_and_who_writes(tmp_path: Path) -> None:
