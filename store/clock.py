@@ -22,20 +22,23 @@ def utc_now() -> datetime:
 
 _VERSION_AND_VARIANT = 0x7000_8000_0000_0000_0000
 _RANDOM_BITS = 0x0FFF_3FFF_FFFF_FFFF_FFFF
-_RANDOM_BYTES = 8_000
-_random = b""
-_random_at = 0
+_DRAWN = 256
+_drawn: list[int] = []
+"""The last 80 bits of ids to come: to ask the system for each would cost more than all the rest of an id."""
 
 
 def new_txid() -> UUID:
     """A UUIDv7 (RFC 9562, section 5.7): 48 bits of milliseconds, 74 random bits."""
-    global _random, _random_at
-    if _random_at >= len(_random):
-        _random, _random_at = os.urandom(_RANDOM_BYTES), 0
-    noise = int.from_bytes(_random[_random_at : _random_at + 10], "big")
-    _random_at += 10
-    millis = time.time_ns() // 1_000_000
-    return uuid_of(millis << 80 | _VERSION_AND_VARIANT | noise & _RANDOM_BITS)
+    try:
+        noise = _drawn.pop()
+    except IndexError:
+        random = os.urandom(10 * _DRAWN)
+        noise, *more = [
+            int.from_bytes(random[at : at + 10], "big") & _RANDOM_BITS | _VERSION_AND_VARIANT
+            for at in range(0, len(random), 10)
+        ]
+        _drawn.extend(more)
+    return uuid_of(time.time_ns() // 1_000_000 << 80 | noise)
 
 
 _new_object, _set_attribute, _UNKNOWN = object.__new__, object.__setattr__, SafeUUID.unknown

@@ -121,14 +121,14 @@ def _may_hold_tag_42(data: bytes) -> bool:
 _decode_quickly = _quick_decoder()
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
 MICROS_START, MICROS_END = -62_135_596_800_000_000, 253_402_300_800_000_000
 """The calendar's ends, 0001-01-01 and 10000-01-01."""
 
 
 def to_micros(t: datetime) -> int:
     """Microseconds since 1970 of an aware time."""
-    d = t - EPOCH
-    return (d.days * 86_400 + d.seconds) * 1_000_000 + d.microseconds
+    return (t - EPOCH) // _MICROSECOND
 
 
 def from_micros(micros: int) -> datetime:
@@ -305,18 +305,19 @@ def wide_posting(index: int, signed: int) -> bytes:
     return _dumps(index) + _dumps(signed)
 
 
-def transaction_body(txid: bytes, occurred: int, print8: bytes, key_item: bytes, content: bytes) -> bytes:
-    """What follows the prefix of a transaction; `content` is its postings, refs and metadata, as items."""
+def transaction_body(
+    txid: bytes, occurred: int, key: str, content: bytes, compared: bytes
+) -> tuple[bytes, bytes]:
+    """The fingerprint of a transaction, 8 bytes that differ when what is posted differs, and what follows its prefix.
+
+    `content` is its postings, refs and metadata, as items; `compared` the same with the keys of objects sorted.
+    """
+    print8 = blake2b(compared, digest_size=8).digest()
     if occurred >= 0:
         head = _BODY_HEAD.pack(_BYTES16, txid, _UINT64, occurred, _BYTES8, print8)
     else:
         head = _BODY_HEAD.pack(_BYTES16, txid, _NINT64, -1 - occurred, _BYTES8, print8)
-    return head + key_item + content
-
-
-def fingerprint(content: bytes) -> bytes:
-    """8 bytes that differ when what is posted differs; the keys of objects in the metadata come sorted."""
-    return blake2b(content, digest_size=8).digest()
+    return print8, head + text_item(key) + content
 
 
 pack_seq = _U64.pack

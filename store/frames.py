@@ -16,12 +16,14 @@ PAYLOAD_MAX_BYTES = 16 * 2**20
 """A longer length field is never believed. Length 0 is not a frame either: eight zero bytes would pass for one."""
 
 
-def frame_head(payload: bytes) -> bytes:
-    return FRAME_HEAD.pack(len(payload), crc32(payload))
-
-
 def frame(payload: bytes) -> bytes:
-    return frame_head(payload) + payload
+    return FRAME_HEAD.pack(len(payload), crc32(payload)) + payload
+
+
+def framed(payloads: Sequence[bytes]) -> bytes:
+    """The frames of these payloads, one after the other."""
+    pack = FRAME_HEAD.pack
+    return b"".join([pack(len(payload), crc32(payload)) + payload for payload in payloads])
 
 
 def read_frame(buffer: bytes | memoryview, offset: int) -> bytes | None:

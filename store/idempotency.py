@@ -83,14 +83,16 @@ class KeyIndex(Generic[Name]):
 
     # ------------------------------------------------------------ lookups
 
-    def hot(self, name: Name) -> int | None:
-        """The seq of a name that is in memory."""
-        shard = hash(name) % _SHARDS
+    def hot(self, names: Sequence[Name]) -> list[int | None]:
+        """Of each name the seq, if it is in memory."""
+        found: list[int | None] = [None] * len(names)
         for generation in self._hot:
-            seq = generation.shards[shard].get(name)
-            if seq is not None:
-                return seq
-        return None
+            shards = generation.shards
+            found = [
+                shards[hash(name) % _SHARDS].get(name) if seq is None else seq
+                for name, seq in zip(names, found, strict=True)
+            ]
+        return found
 
     async def cold(self, name: Name) -> int | None:
         """The seq of a name that is in a run. Raises OSError, DamagedRun."""
@@ -123,7 +125,7 @@ class KeyIndex(Generic[Name]):
         return self._forgotten > 0
 
     async def find(self, name: Name) -> int | None:
-        seq = self.hot(name)
+        (seq,) = self.hot([name])
         return seq if seq is not None or not self.any_cold else await self.cold(name)
 
     def add(self, names: Sequence[Name], seqs: Sequence[int]) -> None:

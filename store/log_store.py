@@ -306,9 +306,8 @@ class LogTaleaStore(LedgerReads):
             check_transaction(transaction, _NO_ACCOUNTS)
             raise UnknownAccount(transaction.postings[0].account)
         request = check_transaction(transaction, writer.state.accounts)
-        if writer.full:
+        while (answer := writer.submit(request)) is None:
             await writer.wait_for_room()
-        answer = writer.submit(request)
         del request  # else a refusal's frames would hold it, out of sight of the collector of cycles
         return await answer  # type: ignore[no-any-return]
 
@@ -321,7 +320,7 @@ class LogTaleaStore(LedgerReads):
         metadata = [_encoded_metadata(transaction) for transaction in transactions]
         done: asyncio.Future[None] = self._shop.loop.create_future()
         batch = Batch(len(transactions), done)
-        jobs: dict[str, tuple[BookWriter, list[Job]]] = {}
+        jobs: defaultdict[BookWriter, list[Job]] = defaultdict(list)
         pace = Pace()
         for place, (transaction, encoded) in enumerate(zip(transactions, metadata, strict=True)):
             if place % 16 == 15 and pace.due:
@@ -339,8 +338,8 @@ class LogTaleaStore(LedgerReads):
                 batch.put(place, e.with_traceback(None))
                 continue
             request.sink, request.place = batch, place
-            jobs.setdefault(writer.name, (writer, []))[1].append(request)
-        await asyncio.gather(*[writer.submit_many(queued) for writer, queued in jobs.values()])
+            jobs[writer].append(request)
+        await asyncio.gather(*[writer.submit_many(queued) for writer, queued in jobs.items()])
         await done
         return batch.results
 
@@ -555,9 +554,10 @@ def _encoded_metadata(transaction: Transaction) -> EncodedMetadata | InvalidTran
 
 
 async def _queued(writer: BookWriter, wanted: AssetDef | AccountOpened) -> None:
-    if writer.full:
+    definition = Definition(wanted)
+    while (answer := writer.submit(definition)) is None:
         await writer.wait_for_room()
-    await writer.submit(Definition(wanted))
+    await answer
 
 
 def _damage(name: str, error: CorruptLog | OSError) -> CorruptLog | None:

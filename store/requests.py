@@ -22,7 +22,6 @@ from .codec import (
     MICROS_END,
     MICROS_START,
     POSTING_MAX_BYTES,
-    fingerprint,
     narrow_amount,
     postings_head,
     text_item,
@@ -204,6 +203,8 @@ class Definition(msgspec.Struct, gc=False, eq=False):
     payload: bytes = b""
     repeats: bool = False
 
+    key: ClassVar[str] = ""
+    txid: ClassVar[int] = 0
     txid_bytes: ClassVar[bytes] = bytes(16)
     print8: ClassVar[bytes] = bytes(8)
 
@@ -241,13 +242,14 @@ def check_transaction(
     touched: list[Account] = []
     amounts: list[int] = []
     resolved = True
-    item = bytearray(postings_head(len(postings)))
+    items = [postings_head(len(postings))]
     for posting in postings:
         if type(posting) is not Posting or type(amount := posting.amount) is not Amount:
             raise InvalidTransaction(_posting_fault(posting))
-        account_id, signed, asset, direction = posting.account, amount.minor, amount.asset, posting.direction
+        signed, asset = amount.minor, amount.asset
         if type(signed) is not int or not 0 < signed < AMOUNT_LIMIT:
             raise InvalidTransaction(_minor_fault(signed))
+        direction, account_id = posting.direction, posting.account
         if direction is _CREDIT:
             signed = -signed
         elif direction is not _DEBIT:
@@ -266,11 +268,11 @@ def check_transaction(
             amounts.append(signed)
             try:
                 if signed > 0:
-                    item += account.debit_head + narrow_amount(signed)
+                    items.append(account.debit_head + narrow_amount(signed))
                 else:
-                    item += account.credit_head + narrow_amount(-1 - signed)
+                    items.append(account.credit_head + narrow_amount(-1 - signed))
             except StructError:
-                item += wide_posting(account.index, signed)
+                items.append(wide_posting(account.index, signed))
         if asset != first_asset:
             mixed = mixed or first_asset is not None
             first_asset = first_asset or asset
@@ -294,10 +296,11 @@ def check_transaction(
     txid_bytes = txid.to_bytes(16, "big")
     if not resolved:
         return Request(t, key, txid, txid_bytes, metadata, None, amounts, b"", b"")
-    start = bytes(item) + refs_item
+    items.append(refs_item)
+    start = b"".join(items)
     content = start + details
-    print8 = fingerprint(content if canonical is details else start + canonical)
-    body = transaction_body(txid_bytes, occurred, print8, text_item(key), content)
+    compared = content if canonical is details else start + canonical
+    print8, body = transaction_body(txid_bytes, occurred, key, content, compared)
     return Request(t, key, txid, txid_bytes, metadata, touched, amounts, print8, body)
 
 

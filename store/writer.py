@@ -18,7 +18,7 @@ from .clock import Clock
 from .codec import from_micros
 from .errors import CorruptLog, StoreClosed, StoreError, StoreIOError, UnknownAccount, WriterStopped
 from .files import Files
-from .frames import frame_head
+from .frames import framed
 from .idempotency import KeyIndex
 from .model import BookInfo, Committed, SnapshotFile
 from .offload import Offload, Pace
@@ -39,7 +39,7 @@ LOCK_NAME, BOOKS_NAME = "LOCK", "books"
 
 QUEUE_MAX = 16_384
 """How many jobs wait in a book's queue; further callers wait for room."""
-APPLY_SLICE = 32
+APPLY_SLICE = 64
 """How many events are applied and answered in one turn of the loop."""
 BATCH_BYTES = 4 * 2**20
 """A batch ends with the event that carries it beyond this, however many jobs wait."""
@@ -162,29 +162,32 @@ class BookWriter:
                 raise StoreClosed
             await self._room.wait()
 
-    def submit(self, job: Job) -> asyncio.Future[Any]:
-        """Queue a job; its answer. Whoever cancels it harms nobody."""
+    def submit(self, job: Job) -> asyncio.Future[Any] | None:
+        """Queue a job; its answer, which whoever cancels it harms nobody. None when there is no room."""
+        queue = self._queue
+        if len(queue) >= QUEUE_MAX or self._closing or self.error is not None:
+            return None
+        if not queue:
+            self._work.fire()
         future: asyncio.Future[Any] = asyncio.Future(loop=self._shop.loop)
         job.sink = future
-        if not self._queue:
-            self._work.fire()
-        self._queue.append(job)
+        queue.append(job)
         return future
 
     async def submit_many(self, jobs: list[Job]) -> None:
         """Queue many jobs in order; each answer goes to its job's place."""
-        fault: StoreIOError | None = None
-        for job in jobs:
+        while jobs:
             try:
-                if fault is None and self.full:
+                if self.full:
                     await self.wait_for_room()
             except StoreIOError as e:
-                fault = e
-            if fault is not None:
-                self._answer(job, fault)
-            else:
-                self._queue.append(job)
-                self._work.fire()
+                for job in jobs:
+                    self._answer(job, e)
+                return
+            room = QUEUE_MAX - len(self._queue)
+            self._queue.extend(jobs[:room])
+            self._work.fire()
+            jobs = jobs[room:]
 
     # ------------------------------------------------------------ the task
 
@@ -224,22 +227,23 @@ class BookWriter:
         """What becomes events, in their order."""
         waiting: list[Job] = []
         """The same, and what repeats an event of this batch; all others are answered at once."""
-        frames: list[bytes] = []
+        payloads: list[bytes] = []
         size = 0
-        hot_key, hot_txid = self.keys.hot, self.txids.hot
+        # what is in memory now may be in runs alone after a rest, but is found all the same
+        by_key = self.keys.hot([job.key for job in jobs])
+        by_txid = self.txids.hot([job.txid for job in jobs])
         cold = self._any_cold
         pace = Pace()
-        for n, job in enumerate(jobs):
+        for n, (job, known, same_id) in enumerate(zip(jobs, by_key, by_txid, strict=True)):
             event: Job | Committed | None
             try:
                 if type(job) is Request:
-                    known, id_used = hot_key(job.key), hot_txid(job.txid) is not None
                     if cold:
                         if known is None and self.keys.may_be_cold(job.key):
                             known = await self.find_key(job.key)
-                        if not id_used and self.txids.may_be_cold(job.txid):
-                            id_used = await self.find_txid(job.txid) is not None
-                    event = state.decide_transaction(job, known, id_used)
+                        if same_id is None and self.txids.may_be_cold(job.txid):
+                            same_id = await self.find_txid(job.txid)
+                    event = state.decide_transaction(job, known, same_id is not None)
                 else:
                     assert type(job) is Definition
                     event = state.decide_definition(job)
@@ -258,8 +262,7 @@ class BookWriter:
                     payload = job.payload
                     batch.append(job)
                     waiting.append(job)
-                    frames.append(frame_head(payload))
-                    frames.append(payload)
+                    payloads.append(payload)
                     size += len(payload)
                     if size > BATCH_BYTES:
                         self._queue.extendleft(reversed(jobs[n + 1 :]))
@@ -274,11 +277,11 @@ class BookWriter:
                 cold = self._any_cold
         jobs[:] = waiting
         if batch:
-            await self._write(batch, frames, jobs)
+            await self._write(batch, payloads, jobs)
 
-    async def _write(self, batch: list[Job], frames: list[bytes], waiting: list[Job]) -> None:
+    async def _write(self, batch: list[Job], payloads: list[bytes], waiting: list[Job]) -> None:
         try:
-            write = self._shop.writes.start(self._append, frames, batch[0].seq, batch[-1].seq)
+            write = self._shop.writes.start(self._append, payloads, batch[0].seq, batch[-1].seq)
             pace = Pace()
             for start in range(0, len(batch), LINK_SLICE):
                 self.state.link(batch[start : start + LINK_SLICE])
@@ -310,9 +313,10 @@ class BookWriter:
         alone = self._shop.last_writer is self
         return alone and events <= PATIENT_EVENTS and self._figures[-1][1] < PATIENCE_SECONDS
 
-    def _append(self, frames: list[bytes], first_seq: int, last_seq: int) -> tuple[Appended, float]:
+    def _append(self, payloads: list[bytes], first_seq: int, last_seq: int) -> tuple[Appended, float]:
+        frames = framed(payloads)
         started = perf_counter()
-        appended = self.log.append(b"".join(frames), first_seq)
+        appended = self.log.append(frames, first_seq)
         seconds = perf_counter() - started
         self._watermark.publish(last_seq)
         return appended, seconds
