@@ -16,7 +16,7 @@ from .columns import MASK64
 from .files import Entry, Files
 from .idempotency import KEY_RUNS
 from .offload import Offload, Pace
-from .runs import DamagedRun, Run, bloom_number, digest_of, load_run, run_name_pattern
+from .runs import DamagedRun, Run, bloom_numbers, digests_of, load_run, run_name_pattern
 from .state import BookState
 
 HOT_KEYS = 100_000
@@ -70,13 +70,13 @@ class FollowedKeys:
 
     async def _in_runs(self, key: str) -> tuple[int, int | None]:
         """How far the runs reach, and the key's seq if it is in one."""
-        digest = digest_of(key.encode(errors="surrogatepass"))
-        number = bloom_number(digest)
+        (digest,) = digests_of([key.encode(errors="surrogatepass")])
+        number = bloom_numbers([digest])
         for _ in range(2):
             try:
                 await self._load_runs()
                 for run in self._runs:
-                    if run.may_hold(number):
+                    if any(run.may_hold(number)):
                         seq = await self._offload.run(run.find, self._files, digest)
                         if seq is not None:
                             return 0, seq

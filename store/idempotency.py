@@ -9,18 +9,21 @@ may be there. The same structure serves the idempotency keys (`idem-*.run`) and 
 from __future__ import annotations
 
 import logging
+from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Sequence
+from operator import add
 from pathlib import Path
 from typing import Generic, TypeVar
 
+from .codec import pack_seq
 from .files import Entry, Files
 from .offload import Offload, Pace
 from .runs import (
     DamagedRun,
     Run,
     RunWriter,
-    bloom_number,
-    digest_of,
+    bloom_numbers,
+    digests_of,
     load_run,
     merged_pages,
     run_name_pattern,
@@ -39,11 +42,14 @@ So many that a generation of half a million names, the default, ends just before
 
 _PERSIST_SLICE = 256
 
+PERHAPS = -1
+"""In place of a seq: the name may be in a run, says a Bloom filter."""
+
 Name = TypeVar("Name", str, int)
 
 
 class _Generation(Generic[Name]):
-    """Names of consecutive events."""
+    """Names of consecutive events, in each shard in the order of their seqs."""
 
     __slots__ = ("count", "last_seq", "shards")
 
@@ -83,8 +89,11 @@ class KeyIndex(Generic[Name]):
 
     # ------------------------------------------------------------ lookups
 
-    def hot(self, names: Sequence[Name]) -> list[int | None]:
-        """Of each name the seq, if it is in memory."""
+    def lookup(self, names: Sequence[Name]) -> list[int | None]:
+        """Of each name the seq that used it, None when none did, or `PERHAPS` when only `find` can tell.
+
+        The answer stays good while names are spilled, until some are added.
+        """
         found: list[int | None] = [None] * len(names)
         for generation in self._hot:
             shards = generation.shards
@@ -92,14 +101,24 @@ class KeyIndex(Generic[Name]):
                 shards[hash(name) % _SHARDS].get(name) if seq is None else seq
                 for name, seq in zip(names, found, strict=True)
             ]
+        if self._forgotten:
+            numbers = bloom_numbers(digests_of(map(self._to_bytes, names)))
+            for run in self.runs:
+                if run.first_seq <= self._forgotten:
+                    found = [
+                        PERHAPS if seq is None and here else seq
+                        for seq, here in zip(found, run.may_hold(numbers), strict=True)
+                    ]
         return found
 
-    async def cold(self, name: Name) -> int | None:
-        """The seq of a name that is in a run. Raises OSError, DamagedRun."""
-        digest = digest_of(self._to_bytes(name))
-        number = bloom_number(digest)
+    async def find(self, name: Name) -> int | None:
+        """The seq that used a name, if any did. Raises OSError, DamagedRun."""
+        (seq,) = self.lookup([name])
+        if seq != PERHAPS:
+            return seq
+        (digest,) = digests_of([self._to_bytes(name)])
         asked: set[Run] = set()
-        while (run := self._next_to_ask(number, asked)) is not None:
+        while (run := self._next_to_ask(digest, asked)) is not None:
             try:
                 seq = await self.offload.run(run.find, self._files, digest)
             except FileNotFoundError:
@@ -111,22 +130,11 @@ class KeyIndex(Generic[Name]):
             asked.add(run)
         return None
 
-    def _next_to_ask(self, number: int, asked: set[Run]) -> Run | None:
-        return next((run for run in reversed(self.runs) if run not in asked and run.may_hold(number)), None)
-
-    def may_be_cold(self, name: Name) -> bool:
-        """False when the name is surely in no run."""
-        number = bloom_number(digest_of(self._to_bytes(name)))
-        return any(run.first_seq <= self._forgotten and run.may_hold(number) for run in self.runs)
-
-    @property
-    def any_cold(self) -> bool:
-        """Whether any name may be in runs alone."""
-        return self._forgotten > 0
-
-    async def find(self, name: Name) -> int | None:
-        (seq,) = self.hot([name])
-        return seq if seq is not None or not self.any_cold else await self.cold(name)
+    def _next_to_ask(self, digest: bytes, asked: set[Run]) -> Run | None:
+        number = bloom_numbers([digest])
+        return next(
+            (run for run in reversed(self.runs) if run not in asked and any(run.may_hold(number))), None
+        )
 
     def add(self, names: Sequence[Name], seqs: Sequence[int]) -> None:
         """Names and the seqs of their events, which rise and are above all that were added before."""
@@ -188,13 +196,11 @@ class KeyIndex(Generic[Name]):
             for shard in generation.shards:
                 # not its items: tens of thousands of tuples at one go would be felt
                 names, seqs = list(shard), list(shard.values())
-                for start in range(0, len(names), _PERSIST_SLICE):
-                    stop = start + _PERSIST_SLICE
-                    records += [
-                        digest_of(to_bytes(name)) + seq.to_bytes(8, "big")
-                        for name, seq in zip(names[start:stop], seqs[start:stop], strict=True)
-                        if first_seq <= seq <= last_seq
-                    ]
+                end = bisect_right(seqs, last_seq)
+                for start in range(bisect_left(seqs, first_seq), end, _PERSIST_SLICE):
+                    some = slice(start, min(start + _PERSIST_SLICE, end))
+                    digests = digests_of(map(to_bytes, names[some]))
+                    records += map(add, digests, map(pack_seq, seqs[some]))
                     if pace.due:
                         await pace.rest()
         writer = self._writer(first_seq, last_seq, len(records))

@@ -31,7 +31,7 @@ from .idempotency import KEY_RUNS, TXID_RUNS, KeyIndex
 from .offload import Offload, Pace
 from .protocol import Progress
 from .replay import NoEvent, replay
-from .runs import DamagedRun, digest_of, run_name_pattern
+from .runs import DamagedRun, digests_of, run_name_pattern
 from .segments import (
     SEGMENT_NAME,
     WINDOW_BYTES,
@@ -507,7 +507,7 @@ class _Opening:
                 if run.count:
                     return False
                 continue
-            digest = digest_of(_txid_bytes(state.txid_of(seq)))
+            (digest,) = digests_of([_txid_bytes(state.txid_of(seq))])
             try:
                 if await self._offload.run(run.find, self._files, digest) != seq:
                     return False

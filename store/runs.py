@@ -10,11 +10,10 @@ from __future__ import annotations
 import re
 from array import array
 from bisect import bisect_left, bisect_right
-from collections.abc import AsyncGenerator, Iterable
+from collections.abc import AsyncGenerator, Iterable, Sequence
 from hashlib import blake2b
 from operator import index as as_int
 from pathlib import Path
-from typing import Any
 
 import cbor2
 from rbloom import Bloom
@@ -33,15 +32,17 @@ _BLOOM_FALSE_POSITIVES = (0.001, 0.01)
 """At most this share of new names costs a read of a page; the first is written, the second was, and is read, too."""
 _BLOOM_PIECE_BYTES = 2**20
 _WINDOW_BYTES = 2**20
+_PAGES_AT_ONCE = 8
+"""How many pages of each run are merged in one go."""
 
 
-def digest_of(name: bytes) -> bytes:
-    return blake2b(name, digest_size=DIGEST_BYTES).digest()
+def digests_of(names: Iterable[bytes]) -> list[bytes]:
+    return [blake2b(name, digest_size=DIGEST_BYTES).digest() for name in names]
 
 
-def bloom_number(digest: bytes) -> int:
-    """What the Bloom filter is asked for: the same in every process, unlike Python's hash."""
-    return int.from_bytes(digest, "big", signed=True)
+def bloom_numbers(digests: Iterable[bytes]) -> list[int]:
+    """What Bloom filters are asked for: the same in every process, unlike Python's hash."""
+    return [int.from_bytes(digest, "big", signed=True) for digest in digests]
 
 
 class DamagedRun(Exception):
@@ -63,19 +64,19 @@ class Run:
     def pages(self) -> int:
         return -(-self.count // PAGE_RECORDS)
 
-    def may_hold(self, number: int) -> bool:
-        """False when the digest with this `bloom_number` is surely not here."""
-        return number in self._bloom
+    def may_hold(self, numbers: Sequence[int]) -> list[bool]:
+        """For each of these `bloom_numbers`, False when its digest is surely not here."""
+        bloom = self._bloom
+        return [number in bloom for number in numbers]
 
     def find(self, files: Files, digest: bytes) -> int | None:
         """The seq of a digest. Blocks; raises OSError, DamagedRun."""
         head = int.from_bytes(digest[:8], "big")
         first = max(0, bisect_left(self._fences, head) - 1)
-        last = bisect_right(self._fences, head) - 1
+        end = bisect_right(self._fences, head)
         fd = files.open(self.path)
         try:
-            for page in range(first, last + 1):
-                records = self.read_page(files, fd, page)
+            for records in self.read_pages(files, fd, first, end):
                 at = records.find(digest)
                 while at >= 0:
                     if at % RECORD_BYTES == 0:
@@ -85,15 +86,17 @@ class Run:
             files.close(fd)
         return None
 
-    def read_page(self, files: Files, fd: int, page: int) -> bytes:
-        """The records of a page. Blocks; raises OSError, DamagedRun."""
-        records = min(PAGE_RECORDS, self.count - page * PAGE_RECORDS)
-        size = FRAME_HEAD_BYTES + records * RECORD_BYTES
-        data = read_all(files, fd, size, self._pages_at + page * _PAGE_BYTES)
-        payload = read_frame(data, 0)
-        if payload is None or len(payload) != records * RECORD_BYTES:
-            raise DamagedRun(f"{self.path.name}: page {page} is damaged")
-        return payload
+    def read_pages(self, files: Files, fd: int, first: int, end: int) -> list[bytes]:
+        """The records of the pages from `first` to before `end`. Blocks; raises OSError, DamagedRun."""
+        data = read_all(files, fd, (end - first) * _PAGE_BYTES, self._pages_at + first * _PAGE_BYTES)
+        pages = []
+        for page in range(first, end):
+            records = read_frame(data, (page - first) * _PAGE_BYTES)
+            wanted = min(PAGE_RECORDS, self.count - page * PAGE_RECORDS) * RECORD_BYTES
+            if records is None or len(records) != wanted:
+                raise DamagedRun(f"{self.path.name}: page {page} is damaged")
+            pages.append(records)
+        return pages
 
     def add_page(self, records: bytes) -> None:
         self._fences.append(int.from_bytes(records[:8], "big"))
@@ -143,9 +146,8 @@ class RunWriter:
             await self._flush()
 
     def _page(self, records: list[bytes]) -> None:
-        add, page = self._bloom.add, b"".join(records)
-        for record in records:
-            add(bloom_number(record[:DIGEST_BYTES]))
+        page = b"".join(records)
+        self._bloom.update(bloom_numbers([record[:DIGEST_BYTES] for record in records]))
         self._run.add_page(page)
         self._frames.append(frame(page))
         self._written += len(records)
@@ -299,9 +301,11 @@ async def merged_pages(
         while True:
             for k, run in enumerate(runs):
                 if not rest[k] and pages[k] < run.pages:
-                    data: Any = await offload.run(run.read_page, files, fds[k], pages[k])
+                    end = min(pages[k] + _PAGES_AT_ONCE, run.pages)
+                    found: list[bytes] = await offload.run(run.read_pages, files, fds[k], pages[k], end)
+                    data = b"".join(found)
                     rest[k] = [data[i : i + RECORD_BYTES] for i in range(0, len(data), RECORD_BYTES)]
-                    pages[k] += 1
+                    pages[k] = end
             if not rest[0] or not rest[1]:
                 if not rest[0] and not rest[1]:
                     return

@@ -19,7 +19,7 @@ from .codec import from_micros
 from .errors import CorruptLog, StoreClosed, StoreError, StoreIOError, UnknownAccount, WriterStopped
 from .files import Files
 from .frames import framed
-from .idempotency import KeyIndex
+from .idempotency import PERHAPS, KeyIndex
 from .model import BookInfo, Committed, SnapshotFile
 from .offload import Offload, Pace
 from .options import LogStoreOptions
@@ -229,20 +229,17 @@ class BookWriter:
         """The same, and what repeats an event of this batch; all others are answered at once."""
         payloads: list[bytes] = []
         size = 0
-        # what is in memory now may be in runs alone after a rest, but is found all the same
-        by_key = self.keys.hot([job.key for job in jobs])
-        by_txid = self.txids.hot([job.txid for job in jobs])
-        cold = self._any_cold
+        by_key = self.keys.lookup([job.key for job in jobs])
+        by_txid = self.txids.lookup([job.txid for job in jobs])
         pace = Pace()
         for n, (job, known, same_id) in enumerate(zip(jobs, by_key, by_txid, strict=True)):
             event: Job | Committed | None
             try:
                 if type(job) is Request:
-                    if cold:
-                        if known is None and self.keys.may_be_cold(job.key):
-                            known = await self.find_key(job.key)
-                        if same_id is None and self.txids.may_be_cold(job.txid):
-                            same_id = await self.find_txid(job.txid)
+                    if known == PERHAPS:
+                        known = await self.find_key(job.key)
+                    if same_id == PERHAPS:
+                        same_id = await self.find_txid(job.txid)
                     event = state.decide_transaction(job, known, same_id is not None)
                 else:
                     assert type(job) is Definition
@@ -274,7 +271,6 @@ class BookWriter:
                     waiting.append(job)
             if n % 16 == 15 and pace.due:
                 await pace.rest()
-                cold = self._any_cold
         jobs[:] = waiting
         if batch:
             await self._write(batch, payloads, jobs)
@@ -320,10 +316,6 @@ class BookWriter:
         seconds = perf_counter() - started
         self._watermark.publish(last_seq)
         return appended, seconds
-
-    @property
-    def _any_cold(self) -> bool:
-        return self.keys.any_cold or self.txids.any_cold
 
     async def find_key(self, key: str) -> int | None:
         """Where an idempotency key was committed. Raises OSError, DamagedRun."""
