@@ -7,23 +7,18 @@ may be merged away or lost at any time, and what no run covers is looked for in 
 from __future__ import annotations
 
 import asyncio
-from array import array
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from pathlib import Path
 
 from .codec import KIND_TRANSACTION, decode_items, text_item
-from .columns import MASK64
 from .files import Entry, Files
-from .idempotency import KEY_RUNS
 from .offload import Offload, Pace
-from .runs import DamagedRun, Run, bloom_numbers, digests_of, load_run, run_name_pattern
-from .state import BookState
+from .runs import RUN_NAME, DamagedRun, Run, bloom_numbers, digests_of, load_run
 
 HOT_KEYS = 100_000
 """This many of the newest keys are at hand, and up to twice as many."""
 
 _PAGE_EVENTS = 1024
-_RUN_NAME = run_name_pattern(KEY_RUNS)
 
 Payloads = Callable[[int, int], Awaitable[Sequence[bytes]]]
 """Up to so many payloads from a seq on."""
@@ -120,23 +115,6 @@ class FollowedKeys:
         return None
 
 
-async def find_txid(state: BookState, txid: int) -> int | None:
-    """The seq of a transaction, newest first: a search through bytes, which takes a millisecond a chunk."""
-    wanted = array("Q", [txid >> 64, txid & MASK64]).tobytes()
-    pace = Pace()
-    for chunk in reversed(state.chunks):
-        data = chunk.txid.tobytes()
-        at = data.find(wanted)
-        while at >= 0:
-            place, beside = divmod(at, len(wanted))
-            if not beside and state.is_transaction(chunk.base_seq + place):
-                return chunk.base_seq + place
-            at = data.find(wanted, at + 1)
-        if pace.due:
-            await pace.rest()
-    return None
-
-
 def key_runs_among(entries: Iterable[Entry]) -> list[str]:
     """The names of the runs of keys in a book's directory."""
-    return [entry.name for entry in entries if _RUN_NAME.fullmatch(entry.name)]
+    return [entry.name for entry in entries if RUN_NAME.fullmatch(entry.name)]

@@ -27,7 +27,7 @@ from .codec import (
 )
 from .errors import CorruptLog, InvalidBook, StoreError, StoreIOError, StoreReadOnly, UnsupportedFormat
 from .files import Entry, Files, read_all
-from .followed_keys import FollowedKeys, find_txid, key_runs_among
+from .followed_keys import FollowedKeys, key_runs_among
 from .frames import FRAME_HEAD_BYTES, read_frame
 from .model import (
     AccountCfg,
@@ -47,6 +47,7 @@ from .segments import SEGMENT_NAME, Segment, SegmentLog, checksum_of, frame_grou
 from .snapshots import Snapshot, Unusable, load_snapshot, snapshot_name, snapshots_among
 from .state import BookState
 from .subscriptions import Signal, Watchers
+from .txids import find_txid
 from .verification import Extent
 from .watermark import read_watermark
 from .writer import BOOKS_NAME, LOCK_NAME

@@ -1,24 +1,23 @@
 """Which keys were committed: hot map, sorted runs, Bloom filter.
 
-`KeyIndex` maps names to the seq of the event that used them first, and never forgets one. The newest names are
-kept in memory; older ones are in runs on disk, which a commit reads only when a Bloom filter says that the name
-may be there. The same structure serves the idempotency keys (`idem-*.run`) and the transaction ids
-(`index-txid-*.run`, derived).
+`KeyIndex` maps idempotency keys to the seq of the event that used them first, and never forgets one. The newest
+keys are kept in memory; older ones are in runs on disk (`idem-*.run`), which a commit reads only when a Bloom filter
+says that the key may be there.
 """
 
 from __future__ import annotations
 
 import logging
 from bisect import bisect_left, bisect_right
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from operator import add
 from pathlib import Path
-from typing import Generic, TypeVar
 
 from .codec import pack_seq
 from .files import Entry, Files
 from .offload import Offload, Pace
 from .runs import (
+    RUN_NAME,
     DamagedRun,
     Run,
     RunWriter,
@@ -26,62 +25,49 @@ from .runs import (
     digests_of,
     load_run,
     merged_pages,
-    run_name_pattern,
+    run_name,
     sorted_pages,
 )
 
 logger = logging.getLogger("store")
 
-KEY_RUNS, TXID_RUNS = "idem-", "index-txid-"
 RUNS_MAX = 8
 _SHARDS = 48
 """Many small dicts: the growth of one large dict would hold the loop for tens of milliseconds.
 
-So many that a generation of half a million names, the default, ends just before its dicts would grow once more.
+So many that a generation of half a million keys, the default, ends just before its dicts would grow once more.
 """
 
 _PERSIST_SLICE = 256
 
 PERHAPS = -1
-"""In place of a seq: the name may be in a run, says a Bloom filter."""
-
-Name = TypeVar("Name", str, int)
+"""In place of a seq: the key may be in a run, says a Bloom filter."""
 
 
-class _Generation(Generic[Name]):
-    """Names of consecutive events, in each shard in the order of their seqs."""
+class _Generation:
+    """Keys of consecutive events, in each shard in the order of their seqs."""
 
     __slots__ = ("count", "last_seq", "shards")
 
     def __init__(self) -> None:
-        self.shards: list[dict[Name, int]] = [{} for _ in range(_SHARDS)]
+        self.shards: list[dict[str, int]] = [{} for _ in range(_SHARDS)]
         self.count = 0
         self.last_seq = 0
 
 
-class KeyIndex(Generic[Name]):
-    """Names of one book's events. `hot_cap` bounds how many are held in memory; two generations share it."""
+class KeyIndex:
+    """Keys of one book's events. `hot_cap` bounds how many are held in memory; two generations share it."""
 
-    def __init__(
-        self,
-        files: Files,
-        offload: Offload,
-        directory: Path,
-        book: str,
-        prefix: str,
-        to_bytes: Callable[[Name], bytes],
-        hot_cap: int,
-    ) -> None:
+    def __init__(self, files: Files, offload: Offload, directory: Path, book: str, hot_cap: int) -> None:
         self._files, self.offload = files, offload
-        self._directory, self._book, self._prefix = directory, book, prefix
-        self._to_bytes: Callable[[Name], bytes] = to_bytes
+        self._directory, self._book = directory, book
         self._generation_max = max(1, hot_cap // 2)
-        self._hot: list[_Generation[Name]] = [_Generation()]
+        self._hot: list[_Generation] = [_Generation()]
         """Newest first."""
         self.runs: list[Run] = []
         """Oldest first."""
         self._forgotten = 0
-        """Names of events up to this seq may be in runs alone."""
+        """Keys of events up to this seq may be in runs alone."""
         self._next_number = 1
         self.witnessed = 0
         """The last seq that any sound run spoke of when the book was opened."""
@@ -89,20 +75,20 @@ class KeyIndex(Generic[Name]):
 
     # ------------------------------------------------------------ lookups
 
-    def lookup(self, names: Sequence[Name]) -> list[int | None]:
-        """Of each name the seq that used it, None when none did, or `PERHAPS` when only `find` can tell.
+    def lookup(self, keys: Sequence[str]) -> list[int | None]:
+        """Of each key the seq that used it, None when none did, or `PERHAPS` when only `find` can tell.
 
-        The answer stays good while names are spilled, until some are added.
+        The answer stays good while keys are spilled, until some are added.
         """
-        found: list[int | None] = [None] * len(names)
+        found: list[int | None] = [None] * len(keys)
         for generation in self._hot:
             shards = generation.shards
             found = [
-                shards[hash(name) % _SHARDS].get(name) if seq is None else seq
-                for name, seq in zip(names, found, strict=True)
+                shards[hash(key) % _SHARDS].get(key) if seq is None else seq
+                for key, seq in zip(keys, found, strict=True)
             ]
         if self._forgotten:
-            numbers = bloom_numbers(digests_of(map(self._to_bytes, names)))
+            numbers = bloom_numbers(digests_of(map(str.encode, keys)))
             for run in self.runs:
                 if run.first_seq <= self._forgotten:
                     found = [
@@ -111,12 +97,12 @@ class KeyIndex(Generic[Name]):
                     ]
         return found
 
-    async def find(self, name: Name) -> int | None:
-        """The seq that used a name, if any did. Raises OSError, DamagedRun."""
-        (seq,) = self.lookup([name])
+    async def find(self, key: str) -> int | None:
+        """The seq that used a key, if any did. Raises OSError, DamagedRun."""
+        (seq,) = self.lookup([key])
         if seq != PERHAPS:
             return seq
-        (digest,) = digests_of([self._to_bytes(name)])
+        (digest,) = digests_of([key.encode()])
         asked: set[Run] = set()
         while (run := self._next_to_ask(digest, asked)) is not None:
             try:
@@ -136,27 +122,27 @@ class KeyIndex(Generic[Name]):
             (run for run in reversed(self.runs) if run not in asked and any(run.may_hold(number))), None
         )
 
-    def add(self, names: Sequence[Name], seqs: Sequence[int]) -> None:
-        """Names and the seqs of their events, which rise and are above all that were added before."""
-        while names:
+    def add(self, keys: Sequence[str], seqs: Sequence[int]) -> None:
+        """Keys and the seqs of their events, which rise and are above all that were added before."""
+        while keys:
             generation = self._hot[0]
             room = self._generation_max - generation.count
             if not room:
                 self._hot.insert(0, _Generation())
                 continue
             shards = generation.shards
-            for name, seq in zip(names[:room], seqs, strict=False):
-                shards[hash(name) % _SHARDS][name] = seq
-            added = min(room, len(names))
+            for key, seq in zip(keys[:room], seqs, strict=False):
+                shards[hash(key) % _SHARDS][key] = seq
+            added = min(room, len(keys))
             generation.count += added
             generation.last_seq = seqs[added - 1]
-            names, seqs = names[added:], seqs[added:]
+            keys, seqs = keys[added:], seqs[added:]
 
     # ------------------------------------------------------------ runs
 
     @property
     def persisted(self) -> int:
-        """Names of events up to this seq are in runs."""
+        """Keys of events up to this seq are in runs."""
         return self.runs[-1].last_seq if self.runs else 0
 
     @property
@@ -171,7 +157,7 @@ class KeyIndex(Generic[Name]):
             await self.persist(old[0].last_seq)
             await self._drop(old)
 
-    async def _drop(self, generations: list[_Generation[Name]]) -> None:
+    async def _drop(self, generations: list[_Generation]) -> None:
         self._forgotten = generations[0].last_seq
         self._hot = [g for g in self._hot if g not in generations]
         pace = Pace()
@@ -183,23 +169,22 @@ class KeyIndex(Generic[Name]):
                     await pace.rest()
 
     async def persist(self, last_seq: int) -> None:
-        """Have the names of all events up to `last_seq` in runs. Raises OSError, DamagedRun."""
+        """Have the keys of all events up to `last_seq` in runs. Raises OSError, DamagedRun."""
         first_seq = self.persisted + 1
         if last_seq < first_seq:
             return
         records: list[bytes] = []
         pace = Pace()
-        to_bytes = self._to_bytes
         for generation in list(self._hot):
             if generation.last_seq < first_seq:
                 continue
             for shard in generation.shards:
                 # not its items: tens of thousands of tuples at one go would be felt
-                names, seqs = list(shard), list(shard.values())
+                keys, seqs = list(shard), list(shard.values())
                 end = bisect_right(seqs, last_seq)
                 for start in range(bisect_left(seqs, first_seq), end, _PERSIST_SLICE):
                     some = slice(start, min(start + _PERSIST_SLICE, end))
-                    digests = digests_of(map(to_bytes, names[some]))
+                    digests = digests_of(map(str.encode, keys[some]))
                     records += map(add, digests, map(pack_seq, seqs[some]))
                     if pace.due:
                         await pace.rest()
@@ -215,7 +200,7 @@ class KeyIndex(Generic[Name]):
         await self._merge()
 
     def _writer(self, first_seq: int, last_seq: int, count: int) -> RunWriter:
-        path = self._directory / f"{self._prefix}{self._next_number:06}.run"
+        path = self._directory / run_name(self._next_number)
         self._next_number += 1
         return RunWriter(self._files, self.offload, path, self._book, first_seq, last_seq, count)
 
@@ -240,11 +225,10 @@ class KeyIndex(Generic[Name]):
 
     async def load(self, entries: list[Entry]) -> list[str]:
         """Take the good runs that cover the book from seq 1; the names of damaged or useless ones are returned."""
-        pattern = run_name_pattern(self._prefix)
         found: list[Run] = []
         bad: list[str] = []
         for entry in entries:
-            match = pattern.fullmatch(entry.name)
+            match = RUN_NAME.fullmatch(entry.name)
             if match is None:
                 continue
             self._next_number = max(self._next_number, int(match[1]) + 1)
@@ -267,7 +251,7 @@ class KeyIndex(Generic[Name]):
         return bad
 
     def discard(self) -> None:
-        """Use no run and forget every name: all will be added anew."""
+        """Use no run and forget every key: all will be added anew."""
         self._redundant += [run.path for run in self.runs]
         self.runs.clear()
         self._forgotten = 0

@@ -27,11 +27,11 @@ from .columns import CHUNK_EVENTS
 from .errors import CorruptLog, UnsupportedFormat
 from .files import TEMPORARY_SUFFIX, Entry, Files, read_all, write_all
 from .frames import FRAME_HEAD_BYTES, bytes_of, frame, read_frame
-from .idempotency import KEY_RUNS, TXID_RUNS, KeyIndex
+from .idempotency import KeyIndex
 from .offload import Offload, Pace
 from .protocol import Progress
 from .replay import NoEvent, replay
-from .runs import DamagedRun, digests_of, run_name_pattern
+from .runs import RUN_NAME
 from .segments import (
     SEGMENT_NAME,
     WINDOW_BYTES,
@@ -48,6 +48,8 @@ from .watermark import WATERMARK_NAME
 
 logger = logging.getLogger("store")
 
+_FORMER_NAME = re.compile(r"index-txid-[0-9]{6,}\.run")
+"""Of files that once said where transaction ids are, and that nothing reads any more."""
 _EVENT_STARTS = re.compile(rb"[\x80-\x97]\x48")
 
 
@@ -63,11 +65,11 @@ class _Found(NamedTuple):
 class Examined:
     """A book's memory, and what has to be done on disk before it may be used."""
 
-    def __init__(self, name: str, directory: Path, keys: KeyIndex[str], txids: KeyIndex[int]) -> None:
+    def __init__(self, name: str, directory: Path, keys: KeyIndex) -> None:
         self.name, self.directory = name, directory
         self.state = BookState(name)
         self.segments: list[Segment] = []
-        self.keys, self.txids = keys, txids
+        self.keys = keys
         self.snapshots: list[int] = []
         """Last seqs of the snapshots that stay, ascending."""
         self.useless_snapshots: list[int] = []
@@ -88,19 +90,13 @@ class Examined:
     @classmethod
     def blank(cls, files: Files, offload: Offload, directory: Path, name: str, hot_cap: int) -> Examined:
         """A book that has no files yet."""
-        return cls(
-            name,
-            directory,
-            KeyIndex[str](files, offload, directory, name, KEY_RUNS, str.encode, hot_cap),
-            KeyIndex[int](files, offload, directory, name, TXID_RUNS, _txid_bytes, hot_cap),
-        )
+        return cls(name, directory, KeyIndex(files, offload, directory, name, hot_cap))
 
     async def mend(self, files: Files, offload: Offload) -> None:
         """Do on disk what `examine` found necessary. Raises OSError."""
         for name in self.temporary:
             await offload.run(files.remove, self.directory / name)
         await self.keys.remove_redundant()
-        await self.txids.remove_redundant()
         if self.segments:
             await offload.run(self._mend_final_segment, files)
 
@@ -160,17 +156,13 @@ async def examine(
             opening.close()
 
 
-def _txid_bytes(txid: int) -> bytes:
-    return txid.to_bytes(16, "big")
-
-
 def _claims_a_log(name: str) -> bool:
-    return SNAPSHOT_NAME.fullmatch(name) is not None or run_name_pattern(KEY_RUNS).fullmatch(name) is not None
+    return SNAPSHOT_NAME.fullmatch(name) is not None or RUN_NAME.fullmatch(name) is not None
 
 
 def _classify(entries: list[Entry], book: str) -> _Found:
     found = _Found(entries, [], [], [])
-    known = (SEGMENT_NAME, SNAPSHOT_NAME, CHUNK_NAME, run_name_pattern(KEY_RUNS), run_name_pattern(TXID_RUNS))
+    known = (SEGMENT_NAME, SNAPSHOT_NAME, CHUNK_NAME, RUN_NAME)
     for entry in entries:
         if entry.name == WATERMARK_NAME:
             continue
@@ -179,7 +171,8 @@ def _classify(entries: list[Entry], book: str) -> _Found:
             what = "a symbolic link" if entry.is_link else "a directory"
             raise CorruptLog(book, entry.name, None, f"it is {what}, not a file of the ledger")
         if match is None:
-            if entry.name.endswith(TEMPORARY_SUFFIX) and not entry.is_directory:
+            useless = entry.name.endswith(TEMPORARY_SUFFIX) or _FORMER_NAME.fullmatch(entry.name)
+            if useless and not entry.is_directory:
                 found.temporary.append(entry.name)
             else:
                 logger.warning("Book %r: %r is no file of the ledger and is left alone", book, entry.name)
@@ -231,18 +224,15 @@ class _Opening:
     async def run(self) -> None:
         book = self._book
         await book.keys.load(self._found.entries)
-        await book.txids.load(self._found.entries)
         self._claimed = book.keys.witnessed
         if self._foreign:
             # the runs beside them will tell the same other history
             book.keys.discard()
-            book.txids.discard()
         snapshot = await self._newest_snapshot()
         covered = 0
         if snapshot is not None:
             book.state = snapshot.state
             covered = snapshot.state.last_seq
-            await self._add_txids(book.txids.persisted + 1, covered)
         self._proven = self._claimed
         bases = self._found.segments
         if bases[0] != 1:
@@ -445,8 +435,6 @@ class _Opening:
             raise CorruptLog(book.name, segment, e.offset, f"a frame is no event: {e.reason}") from e
         keys_from = bisect_right(found.seqs, book.keys.persisted)
         book.keys.add(found.keys[keys_from:], found.seqs[keys_from:])
-        txids_from = bisect_right(found.seqs, book.txids.persisted)
-        book.txids.add(found.txids[txids_from:], found.seqs[txids_from:])
 
     async def _refuse_if_synced(self, segment: Segment, offset: int, size: int, seq: int) -> bool:
         """A bad frame is a tear unless something later shows that its seq had been synced; whether all is zeros."""
@@ -487,44 +475,8 @@ class _Opening:
             )
         if book.header_wanted is None and found < book.segments[-1].base_seq:
             book.unproven_from = 0  # a header alone: neither it nor its name need have been synced
-        if not await self._txid_runs_fit():
-            # derived, and about another history: made anew from the columns
-            book.txids.discard()
-            await self._add_txids(1, state.last_seq)
         state.settle()
         self._tell(state.last_seq, self._all_bytes)
-
-    async def _txid_runs_fit(self) -> bool:
-        """Whether each run ends with the transaction that the log has there: then both tell one history."""
-        book, state = self._book, self._book.state
-        for run in book.txids.runs:
-            if run.last_seq > state.last_seq:
-                return False
-            seq = run.last_seq
-            while seq >= run.first_seq and not state.is_transaction(seq):
-                seq -= 1
-            if seq < run.first_seq:
-                if run.count:
-                    return False
-                continue
-            (digest,) = digests_of([_txid_bytes(state.txid_of(seq))])
-            try:
-                if await self._offload.run(run.find, self._files, digest) != seq:
-                    return False
-            except (OSError, DamagedRun) as e:
-                logger.warning("Book %r: %s; its ids are indexed anew", book.name, e)
-                return False
-        return True
-
-    async def _add_txids(self, first_seq: int, last_seq: int) -> None:
-        """Index transaction ids from the columns."""
-        state = self._book.state
-        for start in range(first_seq, last_seq + 1, 256):
-            stop = min(start + 256, last_seq + 1)
-            seqs = [seq for seq in range(start, stop) if state.is_transaction(seq)]
-            self._book.txids.add([state.txid_of(seq) for seq in seqs], seqs)
-            if self._pace.due:
-                await self._pace.rest()
 
     def _tell(self, seq: int, read_bytes: int) -> None:
         if self._progress is not None:

@@ -31,7 +31,6 @@ class Replayed(NamedTuple):
 
     seqs: list[int]
     keys: list[str]
-    txids: list[int]
 
 
 class NoEvent(Exception):
@@ -50,7 +49,7 @@ def replay(state: BookState, payloads: Sequence[bytes], offset: int) -> Replayed
 
     `BookState.settle` ends it. Raises NoEvent; what stands before that is applied then.
     """
-    found = Replayed([], [], [])
+    found = Replayed([], [])
     while payloads:
         part = payloads[: state.room]
         payloads = payloads[len(part) :]
@@ -118,7 +117,6 @@ def _replay_transactions(state: BookState, payloads: Sequence[bytes], offset: in
     _link(state, payloads)
     found.seqs.extend(range(first_seq, first_seq + n))
     found.keys.extend(keys)
-    found.txids.extend([int.from_bytes(id, "big") for id in ids])
     return True
 
 

@@ -2,7 +2,7 @@
 
 A run is a sequence of frames: header, pages, Bloom filter, end. A page holds `PAGE_RECORDS` records (the last may
 hold fewer) of 24 bytes, `digest | u64-BE seq`, in the order of their bytes. A run covers the events of a stretch
-of seqs; runs of one family cover a book from seq 1 on without a gap.
+of seqs; the runs of a book cover it from seq 1 on without a gap.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from .files import DurableFile, Files, read_all
 from .frames import FRAME_HEAD_BYTES, frame, read_frame
 from .offload import Offload, Pace
 
+RUN_NAME = re.compile(r"idem-([0-9]{6,})\.run")
 DIGEST_BYTES = 16
 RECORD_BYTES = DIGEST_BYTES + 8
 PAGE_RECORDS = 256
@@ -34,6 +35,10 @@ _BLOOM_PIECE_BYTES = 2**20
 _WINDOW_BYTES = 2**20
 _PAGES_AT_ONCE = 8
 """How many pages of each run are merged in one go."""
+
+
+def run_name(number: int) -> str:
+    return f"idem-{number:06}.run"
 
 
 def digests_of(names: Iterable[bytes]) -> list[bytes]:
@@ -323,7 +328,3 @@ async def merged_pages(
     finally:
         for fd in fds:
             files.close(fd)
-
-
-def run_name_pattern(prefix: str) -> re.Pattern[str]:
-    return re.compile(re.escape(prefix) + r"([0-9]{6,})\.run")

@@ -19,7 +19,7 @@ from .codec import from_micros
 from .errors import CorruptLog, StoreClosed, StoreError, StoreIOError, UnknownAccount, WriterStopped
 from .files import Files
 from .frames import framed
-from .idempotency import PERHAPS, KeyIndex
+from .idempotency import PERHAPS
 from .model import BookInfo, Committed, SnapshotFile
 from .offload import Offload, Pace
 from .options import LogStoreOptions
@@ -31,6 +31,7 @@ from .segments import SEGMENT_NAME, Appended, NothingWritten, Segment, SegmentLo
 from .snapshots import KEPT, Image, snapshot_name, snapshots_among, write_snapshot
 from .state import BookState
 from .subscriptions import Ring, Signal
+from .txids import TransactionIds
 from .watermark import Watermark
 
 logger = logging.getLogger("store")
@@ -46,6 +47,7 @@ BATCH_BYTES = 4 * 2**20
 LINK_SLICE = 64
 """How many payloads are digested before the loop is looked after again."""
 _FIGURES_KEPT = 64
+_IDS_AT_ONCE = 1024
 PATIENCE_SECONDS = 0.0005
 """So long the loop itself waits for the disk, where it did not take longer the last time: to hand the answer over
 from a thread costs a tenth of a single commit."""
@@ -104,9 +106,9 @@ class BookWriter:
         name = self.name
         options = shop.options
         self.state: BookState = opened.state
-        self.keys: KeyIndex[str] = opened.keys
-        self.txids: KeyIndex[int] = opened.txids
-        self.keys.offload = self.txids.offload = shop.writes
+        self.keys = opened.keys
+        self.keys.offload = shop.writes
+        self.txids = TransactionIds(opened.state)
         self.log = SegmentLog(shop.files, self.directory, name, options.segment_max, opened.segments)
         self._watermark = Watermark(shop.files, self.directory)
         self.repairs = tuple(opened.repairs)
@@ -230,17 +232,17 @@ class BookWriter:
         payloads: list[bytes] = []
         size = 0
         by_key = self.keys.lookup([job.key for job in jobs])
-        by_txid = self.txids.lookup([job.txid for job in jobs])
+        ids_perhaps_used = self.txids.perhaps_used([job.txid for job in jobs])
         pace = Pace()
-        for n, (job, known, same_id) in enumerate(zip(jobs, by_key, by_txid, strict=True)):
+        for n, (job, known, id_used) in enumerate(zip(jobs, by_key, ids_perhaps_used, strict=True)):
             event: Job | Committed | None
             try:
                 if type(job) is Request:
                     if known == PERHAPS:
                         known = await self.find_key(job.key)
-                    if same_id == PERHAPS:
-                        same_id = await self.find_txid(job.txid)
-                    event = state.decide_transaction(job, known, same_id is not None)
+                    if id_used and known is None:
+                        id_used = await self.txids.find(job.txid) is not None
+                    event = state.decide_transaction(job, known, id_used)
                 else:
                     assert type(job) is Definition
                     event = state.decide_definition(job)
@@ -325,11 +327,8 @@ class BookWriter:
         return seq
 
     async def find_txid(self, txid: int) -> int | None:
-        """Where a transaction id was used. Raises OSError, DamagedRun."""
-        seq = await self.txids.find(txid)
-        if seq is not None and not (1 <= seq <= self.state.last_seq and self.state.txid_of(seq) == txid):
-            raise DamagedRun(f"a run says that a transaction id was used at seq {seq}, which it was not")
-        return seq
+        """Where a transaction id was used."""
+        return await self.txids.find(txid)
 
     async def _apply(self, batch: list[Job], waiting: list[Job], offset: int) -> None:
         """Make a durable batch readable, slice by slice, and answer whoever asked for it.
@@ -344,9 +343,8 @@ class BookWriter:
             del batch[:APPLY_SLICE]
             start_offset, offset = offset, state.apply(part, offset)
             posted = [job for job in part if type(job) is Request]
-            seqs = [job.seq for job in posted]
-            self.keys.add([job.key for job in posted], seqs)
-            self.txids.add([job.txid for job in posted], seqs)
+            self.keys.add([job.key for job in posted], [job.seq for job in posted])
+            self.txids.take(len(part))
             self.ring.add(part[0].seq, [job.payload for job in part], offset - start_offset)
             ready = part
             if repeats:
@@ -457,7 +455,7 @@ class BookWriter:
         if every and self.state.last_seq - self._tried_snapshot_at >= every:
             self._tried_snapshot_at = self.state.last_seq
             self._in_background(self.snapshot(), "snapshot")
-        elif self.keys.spill_due or self.txids.spill_due:
+        elif self.keys.spill_due:
             self._in_background(self._spill(), "spill")
 
     def _in_background(self, work: Coroutine[Any, Any, None], what: str) -> None:
@@ -478,7 +476,6 @@ class BookWriter:
     async def _spill(self) -> None:
         async with self._housekeeping:
             await self.keys.spill()
-            await self.txids.spill()
             await self.measure()
 
     async def snapshot_now(self, progress: Progress | None = None) -> None:
@@ -499,7 +496,6 @@ class BookWriter:
             try:
                 # a snapshot stands on runs that hold every key up to its seq
                 await self.keys.persist(image.last_seq)
-                await self.txids.persist(image.last_seq)
                 await write_snapshot(
                     self._shop.files, self._shop.writes, self.directory, image, self._sealed_chunks, progress
                 )
@@ -511,7 +507,6 @@ class BookWriter:
                         await self._shop.writes.run(self._shop.files.remove, path)
                 self._useless_snapshots.clear()
                 await self.keys.spill()
-                await self.txids.spill()
                 await self.measure()
             except OSError as e:
                 raise self._failure("its snapshot was not finished, but nothing is lost", e) from e
@@ -521,7 +516,11 @@ class BookWriter:
                 self._tried_snapshot_at = max(self._tried_snapshot_at, image.last_seq)
 
     async def settle_in(self) -> None:
-        """After opening: tell readers what is durable, learn what the files beside the log take."""
+        """After opening: index the ids, tell readers what is durable, learn what the files beside the log take."""
+        pace = Pace()
+        while self.txids.take(_IDS_AT_ONCE):
+            if pace.due:
+                await pace.rest()
         if self.state.last_seq:
             await self._shop.writes.run(self._watermark.publish, self.state.last_seq)
         await self.measure()

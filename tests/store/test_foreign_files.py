@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from store import AccountCfg, AlreadyExists, CorruptLog, LogTaleaStore, StoreIOError
+from store import AccountCfg, CorruptLog, LogTaleaStore, StoreIOError
 from store.files import Files
-from tests.support.build import BOOK, account, asset, definition, household, transfer, txid
+from tests.support.build import BOOK, account, asset, definition, household, transfer
 from tests.support.disk import book_directory, cut, frames, runs, segments
 from tests.support.ledgers import opened, pay, refused, seen, spilled, written
 
@@ -39,33 +39,14 @@ async def test_a_file_in_place_of_the_registry_is_named_and_stops_nobody(tmp_pat
         await store.register_asset(asset("EUR"))
 
 
-async def with_ids(directory: Path, first: int, same: int = 0) -> Path:
-    """A ledger whose 40 transactions have ids counted from `first`, after `same` that any such ledger has."""
-    async with opened(directory, idem_hot_cap=4, snapshot_every=0) as store:
-        await household(store)
-        for n in range(40):
-            id = txid(1 + n if n < same else first + n)
-            await store.commit(transfer("assets:cash", "income:salary", 1, key=f"key {n}", id=id))
-        await store.snapshot_now(BOOK)
-    return directory
-
-
-@pytest.mark.parametrize("same", [0, 30])
-async def test_ids_indexed_from_another_history_are_indexed_anew(tmp_path: Path, same: int) -> None:
-    ours = await with_ids(tmp_path / "ours", 1_000, same)
-    theirs = await with_ids(tmp_path / "theirs", 2_000, same)
-    for run in book_directory(ours, BOOK).glob("index-txid-*.run"):
-        run.unlink()
-    for run in book_directory(theirs, BOOK).glob("index-txid-*.run"):
-        shutil.copy(run, book_directory(ours, BOOK))
-    async with opened(ours) as store:
-        for n in range(same, 40):
-            found = await store.transaction(txid(1_000 + n))
-            assert (found.transaction.id, found.transaction.idempotency_key) == (txid(1_000 + n), f"key {n}")
-            assert await store.transaction(txid(2_000 + n)) is None
-        with pytest.raises(AlreadyExists):
-            await store.commit(transfer("assets:cash", "income:salary", 1, id=txid(1_039)))
-        await store.commit(transfer("assets:cash", "income:salary", 1, id=txid(2_039)))
+async def test_indexes_of_ids_that_earlier_versions_wrote_are_removed(tmp_path: Path) -> None:
+    directory = await written(tmp_path / "ledger")
+    (book_directory(directory, BOOK) / "index-txid-000001.run").write_bytes(b"talea run")
+    (book_directory(directory, BOOK) / "index-txid-notes").write_text("mine")
+    async with opened(directory):
+        assert [path.name for path in book_directory(directory, BOOK).glob("index-txid-*")] == [
+            "index-txid-notes"
+        ]
 
 
 async def test_a_run_beyond_a_gap_still_tells_that_the_log_was_longer(tmp_path: Path) -> None:

@@ -1,0 +1,92 @@
+"""A transaction id is used once, and finds its transaction, however many there are."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from store import AlreadyExists, Store, txids
+from tests.support.build import BOOK, household, transfer, txid
+from tests.support.ledgers import opened
+
+COUNT = 150
+
+
+async def refuses_all_that_were_used(store: Store, numbers: range) -> None:
+    again = [transfer("assets:cash", "income:salary", 1, id=txid(n)) for n in numbers]
+    for answer in await store.commit_batch(again):
+        assert type(answer) is AlreadyExists
+
+
+@pytest.mark.parametrize(
+    "false_positives", [0.00001, 0.9], ids=["sharp filters", "filters that hardly filter"]
+)
+@pytest.mark.parametrize("first_filter", [1, 7, 2**15])
+async def test_an_id_is_used_once_whatever_the_filters_say(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, first_filter: int, false_positives: float
+) -> None:
+    monkeypatch.setattr(txids, "_FIRST_FILTER", first_filter)
+    monkeypatch.setattr(txids, "FALSE_POSITIVES", false_positives)
+    half = COUNT // 2
+    async with opened(tmp_path, snapshot_every=0) as store:
+        await household(store)
+        for n in range(1, half):
+            await store.commit(transfer("assets:cash", "income:salary", 1, key=f"key {n}", id=txid(n)))
+            assert (await store.transaction(txid(n))).transaction.idempotency_key == f"key {n}"
+        await refuses_all_that_were_used(store, range(1, half))
+        await store.snapshot_now(BOOK)
+    async with opened(tmp_path, snapshot_every=0) as store:
+        await refuses_all_that_were_used(store, range(1, half))
+        new = [
+            transfer("assets:cash", "income:salary", 1, key=f"key {n}", id=txid(n))
+            for n in range(half, COUNT)
+        ]
+        assert [answer.txid for answer in await store.commit_batch(new)] == [
+            txid(n) for n in range(half, COUNT)
+        ]
+        await refuses_all_that_were_used(store, range(1, COUNT))
+        for n in range(1, COUNT):
+            assert (await store.transaction(txid(n), BOOK)).transaction.idempotency_key == f"key {n}"
+        assert await store.transaction(txid(COUNT), BOOK) is None
+        assert await store.transaction(txid(0), BOOK) is None
+
+
+async def test_ids_that_differ_in_one_half_alone_are_different(tmp_path: Path) -> None:
+    numbers = [1, 1 << 64, 1 << 64 | 1, 3 << 64 | 2, 2 << 64 | 3, 2**128 - 1]
+    async with opened(tmp_path) as store:
+        await household(store)
+        for n in numbers:
+            await store.commit(transfer("assets:cash", "income:salary", 1, id=txid(n)))
+        for n in numbers:
+            assert (await store.transaction(txid(n), BOOK)).transaction.id == txid(n)
+        assert await store.transaction(txid(1 << 64 | 2), BOOK) is None
+
+
+async def test_a_repeated_transaction_is_answered_by_its_key_without_a_search(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    payment = transfer("assets:cash", "income:salary", 1, key="once")
+    async with opened(tmp_path) as store:
+        await household(store)
+        first = await store.commit(payment)
+
+        async def searched(*_: object) -> None:
+            raise AssertionError("the columns were searched")
+
+        monkeypatch.setattr(txids, "find_txid", searched)
+        assert await store.commit(payment) == first
+
+
+async def test_an_id_in_a_full_chunk_is_found_and_not_used_again(tmp_path: Path) -> None:
+    count = 65_536 + 200
+    async with opened(tmp_path, snapshot_every=0) as store:
+        await household(store)
+        for start in range(1, count, 10_000):
+            some = range(start, min(start + 10_000, count))
+            await store.commit_batch(
+                [transfer("assets:cash", "income:salary", 1, key=f"key {n}", id=txid(n)) for n in some]
+            )
+        for n in (1, 65_528, 65_529, 65_530, 65_536, count - 1):
+            assert (await store.transaction(txid(n), BOOK)).transaction.idempotency_key == f"key {n}"
+            await refuses_all_that_were_used(store, range(n, n + 1))
