@@ -51,7 +51,7 @@ class TransactionIds:
         return end - before
 
     def perhaps_used(self, txids: Sequence[int]) -> list[bool]:
-        """For each id False when it was surely not used."""
+        """For each id False when it was surely not used by what was taken in."""
         folded = [txid >> 64 ^ txid & MASK64 for txid in txids]
         found = [False] * len(folded)
         for bloom in self._filters:
@@ -60,7 +60,10 @@ class TransactionIds:
 
     async def find(self, txid: int) -> int | None:
         """The seq of a transaction."""
-        return await find_txid(self._state, txid) if any(self.perhaps_used([txid])) else None
+        all_taken = self._taken == self._state.last_seq
+        if all_taken and not any(self.perhaps_used([txid])):
+            return None
+        return await find_txid(self._state, txid)
 
 
 async def find_txid(state: BookState, txid: int) -> int | None:

@@ -194,6 +194,10 @@ class BookWriter:
     # ------------------------------------------------------------ the task
 
     async def _run(self) -> None:
+        pace = Pace()
+        while (self._queue or not self._closing) and self.txids.take(_IDS_AT_ONCE):
+            if pace.due:
+                await pace.rest()
         while self.error is None:
             if not self._queue:
                 if self._closing:
@@ -516,11 +520,7 @@ class BookWriter:
                 self._tried_snapshot_at = max(self._tried_snapshot_at, image.last_seq)
 
     async def settle_in(self) -> None:
-        """After opening: index the ids, tell readers what is durable, learn what the files beside the log take."""
-        pace = Pace()
-        while self.txids.take(_IDS_AT_ONCE):
-            if pace.due:
-                await pace.rest()
+        """After opening: tell readers what is durable, learn what the files beside the log take."""
         if self.state.last_seq:
             await self._shop.writes.run(self._watermark.publish, self.state.last_seq)
         await self.measure()
