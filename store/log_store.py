@@ -308,7 +308,8 @@ class LogTaleaStore(LedgerReads):
         request = check_transaction(transaction, writer.state.accounts)
         while (answer := writer.submit(request)) is None:
             await writer.wait_for_room()
-        del request  # else a refusal's frames would hold it, out of sight of the collector of cycles
+        # else a refusal's frames would hold them, out of sight of the collector of cycles
+        del request, transaction
         return await answer  # type: ignore[no-any-return]
 
     async def commit_batch(self, transactions: Sequence[Transaction]) -> list[Committed | StoreError]:

@@ -103,7 +103,7 @@ def _replay_transactions(state: BookState, payloads: Sequence[bytes], offset: in
         return False
     if not sound:
         return False
-    n, by_index, first_seq = len(payloads), state.by_index, state.last_seq + 1
+    n, first_seq = len(payloads), state.last_seq + 1
     place = CHUNK_EVENTS - state.room
     state.extend(
         list(times),
@@ -111,7 +111,7 @@ def _replay_transactions(state: BookState, payloads: Sequence[bytes], offset: in
         b"".join(ids),
         b"".join(prints),
         list(chain.from_iterable(map(repeat, range(place, place + n), counts))),
-        [by_index[index] for index in indexes],
+        indexes,
         amounts,
     )
     _link(state, payloads)

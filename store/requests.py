@@ -160,19 +160,21 @@ class Request(msgspec.Struct, gc=False, eq=False):
     """A transaction whose shape has been checked, from its caller to the disk.
 
     Accounts are never closed, so most requests are resolved to accounts and bytes before they reach the writer.
+    Nothing in it is of interest to the collector of cycles, which would otherwise look through all that wait.
     """
 
-    transaction: Transaction
+    id: UUID
     key: str
     txid: int
     txid_bytes: bytes
-    metadata: EncodedMetadata
-    accounts: list[Account] | None
-    """Of each posting; None until resolved."""
-    amounts: list[int]
+    unresolved: tuple[Transaction, EncodedMetadata] | None
+    """What is still to be resolved; until then the next four are empty."""
+    indexes: tuple[int, ...] = ()
+    """Of each posting's account."""
+    amounts: tuple[int, ...] = ()
     """Of each posting, positive for debit."""
-    print8: bytes
-    body: bytes
+    print8: bytes = b""
+    body: bytes = b""
     sink: Any = None
     """Who waits for the answer: a Future, or a Batch when `place` is not negative."""
     place: int = -1
@@ -182,11 +184,15 @@ class Request(msgspec.Struct, gc=False, eq=False):
     repeats: bool = False
 
     def resolve(self, accounts: Mapping[str, Account]) -> StoreError | None:
-        """Find the accounts; why that fails, if it does."""
-        resolved = check_transaction(self.transaction, accounts, self.metadata)
-        if resolved.accounts is None:
-            return next(filter(None, (_account_fault(p, accounts) for p in self.transaction.postings)))
-        self.accounts, self.amounts = resolved.accounts, resolved.amounts
+        """Find the accounts, if that is still to be done; why it fails, if it does."""
+        if self.unresolved is None:
+            return None
+        transaction, metadata = self.unresolved
+        resolved = check_transaction(transaction, accounts, metadata)
+        if resolved.unresolved is not None:
+            return next(filter(None, (_account_fault(p, accounts) for p in transaction.postings)))
+        self.unresolved = None
+        self.indexes, self.amounts = resolved.indexes, resolved.amounts
         self.print8, self.body = resolved.print8, resolved.body
         return None
 
@@ -239,7 +245,7 @@ def check_transaction(
     total = 0
     first_asset: str | None = None
     mixed = False
-    touched: list[Account] = []
+    indexes: list[int] = []
     amounts: list[int] = []
     resolved = True
     items = [postings_head(len(postings))]
@@ -264,7 +270,7 @@ def check_transaction(
             _refuse_bad_names(account_id, asset)
             resolved = False
         elif resolved:
-            touched.append(account)
+            indexes.append(account.index)
             amounts.append(signed)
             try:
                 if signed > 0:
@@ -295,13 +301,13 @@ def check_transaction(
     txid = id.int
     txid_bytes = txid.to_bytes(16, "big")
     if not resolved:
-        return Request(t, key, txid, txid_bytes, metadata, None, amounts, b"", b"")
+        return Request(id, key, txid, txid_bytes, (t, metadata))
     items.append(refs_item)
     start = b"".join(items)
     content = start + details
     compared = content if canonical is details else start + canonical
     print8, body = transaction_body(txid_bytes, occurred, key, content, compared)
-    return Request(t, key, txid, txid_bytes, metadata, touched, amounts, print8, body)
+    return Request(id, key, txid, txid_bytes, None, tuple(indexes), tuple(amounts), print8, body)
 
 
 def _posting_fault(posting: object) -> str:

@@ -152,7 +152,7 @@ class BookState:
         commit. Raises IdempotencyConflict, AlreadyExists, UnknownAccount, AssetMismatch, AmountOverflow,
         ConstraintViolation.
         """
-        fault = request.resolve(self.accounts) if request.accounts is None else None
+        fault = request.resolve(self.accounts) if request.unresolved is not None else None
         key = request.key
         pending = self._pending_keys.get(key)
         if pending is not None:
@@ -164,18 +164,18 @@ class BookState:
                 raise IdempotencyConflict(key, known)
             return self.receipt(known)
         if id_used or request.txid in self._pending_txids:
-            raise AlreadyExists(f"Transaction id {request.transaction.id} in book {self.name!r}")
+            raise AlreadyExists(f"Transaction id {request.id} in book {self.name!r}")
         if fault is not None:
             raise fault
-        accounts, amounts = request.accounts, request.amounts
-        assert accounts is not None
+        by_index = self.by_index
         within = True
-        for account, signed in zip(accounts, amounts, strict=True):
+        for index, signed in zip(request.indexes, request.amounts, strict=True):
+            account = by_index[index]
             tip = account.tip = account.tip + signed
             if not account.lowest <= tip <= account.highest:
                 within = False
         if not within:
-            self._refuse_unless_within_in_the_end(accounts, amounts)
+            self._refuse_unless_within_in_the_end([by_index[i] for i in request.indexes], request.amounts)
         seq = request.seq = self._tip_seq = self._tip_seq + 1
         request.payload = self._before_seq + pack_seq(seq) + self._after_seq + request.body
         self._pending_keys[key] = request
@@ -183,7 +183,7 @@ class BookState:
         return request
 
     @staticmethod
-    def _refuse_unless_within_in_the_end(accounts: list[Account], amounts: list[int]) -> None:
+    def _refuse_unless_within_in_the_end(accounts: Sequence[Account], amounts: Sequence[int]) -> None:
         """Amounts have been carried into the tips and broke a rule at least on the way: take them back if it holds.
 
         Raises AmountOverflow, ConstraintViolation.
@@ -225,7 +225,8 @@ class BookState:
         """Nothing of `batch` was written: take back what its decisions changed."""
         for event in batch:
             if type(event) is Request:
-                for account in event.accounts or ():
+                for index in event.indexes:
+                    account = self.by_index[index]
                     account.tip = account.net
         self._end_batch()
 
@@ -245,14 +246,13 @@ class BookState:
         place = self.last_seq % CHUNK_EVENTS
         offsets: list[int] = []
         places: list[int] = []
-        accounts: list[Account] = []
+        indexes: list[int] = []
         amounts: list[int] = []
         for event in batch:
             offsets.append(offset)
             offset += len(event.payload) + FRAME_HEAD_BYTES
             if type(event) is Request:
-                assert event.accounts is not None
-                accounts += event.accounts
+                indexes += event.indexes
                 amounts += event.amounts
                 places += [place] * len(event.amounts)
             else:
@@ -260,7 +260,7 @@ class BookState:
             place += 1
         txids = b"".join([event.txid_bytes for event in batch])
         prints = b"".join([event.print8 for event in batch])
-        self.extend([self._at] * len(batch), offsets, txids, prints, places, accounts, amounts)
+        self.extend([self._at] * len(batch), offsets, txids, prints, places, indexes, amounts)
         return offset
 
     def end_batch(self) -> None:
@@ -280,19 +280,22 @@ class BookState:
         txids: bytes,
         prints: bytes,
         places: list[int],
-        accounts: list[Account],
+        indexes: list[int],
         amounts: list[int],
     ) -> None:
         """Add events, for which there is `room`, in columns; the chain of digests is left to the caller.
 
         Of each event its commit time, the byte where its frame begins, 16 bytes of id and 8 of fingerprint, zeros
-        for what is no transaction; of each posting its event's place in the chunk, its account and signed amount.
+        for what is no transaction; of each posting its event's place in the chunk, its account's index and its
+        signed amount.
         """
         if self.room == CHUNK_EVENTS:
             self.chunks.append(Chunk(self.last_seq + 1, self.rows))
             self.chunk_rows.append(self.rows)
         chunk = self.chunks[-1]
         base_seq = chunk.base_seq
+        by_index = self.by_index
+        accounts = [by_index[index] for index in indexes]
         number = self.rows
         nets: list[int] = []
         debits: list[int] = []
@@ -309,7 +312,7 @@ class BookState:
         chunk.offset.fromlist(offsets)
         chunk.add_ids(txids, prints)
         chunk.row_event.fromlist(places)
-        chunk.row_account.fromlist([account.index for account in accounts])
+        chunk.row_account.fromlist(indexes)
         chunk.row_net.extend(nets)
         chunk.row_debits.extend(debits)
         self._turn_over(accounts, amounts)

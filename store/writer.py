@@ -40,7 +40,7 @@ LOCK_NAME, BOOKS_NAME = "LOCK", "books"
 
 QUEUE_MAX = 16_384
 """How many jobs wait in a book's queue; further callers wait for room."""
-APPLY_SLICE = 64
+APPLY_SLICE = 32
 """How many events are applied and answered in one turn of the loop."""
 BATCH_BYTES = 4 * 2**20
 """A batch ends with the event that carries it beyond this, however many jobs wait."""
@@ -49,9 +49,10 @@ LINK_SLICE = 64
 _FIGURES_KEPT = 64
 _IDS_AT_ONCE = 1024
 PATIENCE_SECONDS = 0.0005
-"""So long the loop itself waits for the disk, where it did not take longer the last time: to hand the answer over
-from a thread costs a tenth of a single commit."""
-PATIENT_EVENTS = 4
+"""So long the loop itself waits for the disk, where it did not take longer the last time: to wake the loop from a
+thread costs a tenth of a commit, be it one client's or that of 64."""
+PATIENT_EVENTS = 64
+"""Of no larger batch: others on the loop have waited long enough for its decisions."""
 
 
 class Batch:
@@ -227,6 +228,7 @@ class BookWriter:
         return [job for job in taken if job.place >= 0 or not job.sink.done()]
 
     async def _batch(self, jobs: list[Job]) -> None:
+        pace = Pace()
         state = self.state
         state.begin_batch(self.log.salt_for_next(state.last_seq), self._shop.clock())
         batch: list[Job] = []
@@ -237,7 +239,6 @@ class BookWriter:
         size = 0
         by_key = self.keys.lookup([job.key for job in jobs])
         ids_perhaps_used = self.txids.perhaps_used([job.txid for job in jobs])
-        pace = Pace()
         for n, (job, known, id_used) in enumerate(zip(jobs, by_key, ids_perhaps_used, strict=True)):
             event: Job | Committed | None
             try:
@@ -363,9 +364,9 @@ class BookWriter:
                 elif job.repeats:
                     self._answer(job, state.receipt(job.seq))
                 elif job.place >= 0:
-                    job.sink.put(job.place, Committed(job.transaction.id, job.seq, at))
+                    job.sink.put(job.place, Committed(job.id, job.seq, at))
                 elif not job.sink.done():
-                    job.sink.set_result(Committed(job.transaction.id, job.seq, at))
+                    job.sink.set_result(Committed(job.id, job.seq, at))
             del waiting[: len(ready)]  # only now: whoever a fault leaves unanswered must be found there
             self.news.fire()
             if batch:
