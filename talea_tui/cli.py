@@ -38,7 +38,7 @@ COMMANDS = {
         "post a journal of hledger or ledger, or an export, to a book; repeated, only what is new",
     ),
     "export": ("export", "print a book as an hledger journal or as JSON lines"),
-    "verify": ("verify", "re-read the whole log and compare it with the ledger"),
+    "verify": ("verify", "re-read the whole log of a ledger not in use and compare it with the ledger"),
     "backup": ("backup", "copy the ledger, in use or not, to a new directory"),
     "tail": ("tail", "print a book's events, with --follow as they come"),
     "stats": ("stats", "print figures about every book"),

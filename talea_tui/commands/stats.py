@@ -8,26 +8,29 @@ import json
 
 import msgspec
 
-from store import BookInfo
+from store import BookInfo, FollowedLedger
 
 from ..formatting import format_bytes, printable
 from .opening import readable
 from .terminal import ProgressLine
 
+_KNOWN_TO_THE_WRITER = ("repairs", "queued", "batch_size", "sync_micros")
+
 
 def run(arguments: argparse.Namespace) -> int:
     with ProgressLine() as progress:
-        books = asyncio.run(_books(arguments, progress))
+        books, are_followed = asyncio.run(_books(arguments, progress))
     if arguments.json:
-        print(json.dumps(msgspec.to_builtins(books), indent=2))
+        unknown = dict.fromkeys(_KNOWN_TO_THE_WRITER) if are_followed else {}
+        print(json.dumps([msgspec.to_builtins(book) | unknown for book in books], indent=2))
     else:
         print("\n".join(_table(books)))
     return 0
 
 
-async def _books(arguments: argparse.Namespace, progress: ProgressLine) -> list[BookInfo]:
+async def _books(arguments: argparse.Namespace, progress: ProgressLine) -> tuple[list[BookInfo], bool]:
     async with readable(arguments.dir, progress) as store:
-        return await store.books()
+        return await store.books(), isinstance(store, FollowedLedger)
 
 
 def _table(books: list[BookInfo]) -> list[str]:

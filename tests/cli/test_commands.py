@@ -205,9 +205,11 @@ async def test_what_only_reads_reads_a_ledger_that_another_process_has_open(
     before = tree(ledger)
     async with await LogTaleaStore.open(ledger):
         beside = [talea(*words, "--dir", ledger) for words in commands]
+        (figures,) = json.loads(talea("stats", "--json", "--dir", ledger).stdout)
     assert [(done.returncode, done.stderr) for done in beside] == [(0, "")] * len(commands)
     assert [done.stdout for done in beside[1:]] == [done.stdout for done in alone[1:]]
     assert "hackerspace" in beside[0].stdout
+    assert (figures["transactions"], figures["queued"], figures["batch_size"]) == (268, None, None)
     assert tree(ledger) == before
 
 
