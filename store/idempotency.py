@@ -32,6 +32,8 @@ from .runs import (
 logger = logging.getLogger("store")
 
 RUNS_MAX = 8
+_MERGED = 3
+"""So many runs become one: with two each key would be written again 2.7 times in a million, with three 1.8 times."""
 _SHARDS = 48
 """Many small dicts: the growth of one large dict would hold the loop for tens of milliseconds.
 
@@ -205,20 +207,20 @@ class KeyIndex:
         return RunWriter(self._files, self.offload, path, self._book, first_seq, last_seq, count)
 
     async def _merge(self) -> None:
-        """Merge neighbours until sizes fall by half from run to run and there are few of them."""
+        """Merge the newest runs while they are about of one size, or there are many."""
         runs = self.runs
-        while len(runs) > 1 and (len(runs) > RUNS_MAX or runs[-2].count <= 2 * runs[-1].count):
-            a, b = runs[-2:]
-            writer = self._writer(a.first_seq, b.last_seq, a.count + b.count)
+        while len(runs) >= _MERGED and (len(runs) > RUNS_MAX or runs[-_MERGED].count <= 2 * runs[-1].count):
+            old = runs[-_MERGED:]
+            writer = self._writer(old[0].first_seq, old[-1].last_seq, sum(run.count for run in old))
             try:
-                async for part in merged_pages(self._files, self.offload, (a, b)):
+                async for part in merged_pages(self._files, self.offload, old):
                     await writer.add(part)
                 merged = await writer.finish()
             except BaseException:
                 await writer.abandon()
                 raise
-            runs[-2:] = [merged]
-            for run in (a, b):
+            runs[-_MERGED:] = [merged]
+            for run in old:
                 await self.offload.run(self._files.remove, run.path)
 
     # ------------------------------------------------------------ opening

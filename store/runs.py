@@ -296,34 +296,32 @@ async def _sorted_bucket(bucket: list[bytes]) -> AsyncGenerator[list[bytes], Non
 
 
 async def merged_pages(
-    files: Files, offload: Offload, runs: tuple[Run, Run]
+    files: Files, offload: Offload, runs: Sequence[Run]
 ) -> AsyncGenerator[list[bytes], None]:
-    """The records of two runs in order. Raises OSError, DamagedRun."""
+    """The records of some runs in order. Raises OSError, DamagedRun."""
     fds = [await offload.run(files.open, run.path) for run in runs]
     try:
-        pages: list[int] = [0, 0]
-        rest: list[list[bytes]] = [[], []]
+        next_page = [0 for _ in runs]
+        rest: list[list[bytes]] = [[] for _ in runs]
         while True:
             for k, run in enumerate(runs):
-                if not rest[k] and pages[k] < run.pages:
-                    end = min(pages[k] + _PAGES_AT_ONCE, run.pages)
-                    found: list[bytes] = await offload.run(run.read_pages, files, fds[k], pages[k], end)
-                    data = b"".join(found)
+                if not rest[k] and next_page[k] < run.pages:
+                    end = min(next_page[k] + _PAGES_AT_ONCE, run.pages)
+                    pages: list[bytes] = await offload.run(run.read_pages, files, fds[k], next_page[k], end)
+                    data = b"".join(pages)
                     rest[k] = [data[i : i + RECORD_BYTES] for i in range(0, len(data), RECORD_BYTES)]
-                    pages[k] = end
-            if not rest[0] or not rest[1]:
-                if not rest[0] and not rest[1]:
-                    return
-                k = 0 if rest[0] else 1
-                out, rest[k] = rest[k], []
-                yield out
-                continue
-            bound = min(rest[0][-1], rest[1][-1])
-            cuts = [bisect_right(rest[k], bound) for k in (0, 1)]
-            out = rest[0][: cuts[0]] + rest[1][: cuts[1]]
+                    next_page[k] = end
+            left = [records for records in rest if records]
+            if not left:
+                return
+            # what is not above the least of the last records is all there
+            bound = min(records[-1] for records in left)
+            out: list[bytes] = []
+            for records in left:
+                cut = bisect_right(records, bound)
+                out += records[:cut]
+                del records[:cut]
             out.sort()
-            for k in (0, 1):
-                del rest[k][: cuts[k]]
             yield out
     finally:
         for fd in fds:
