@@ -322,24 +322,28 @@ class LogTaleaStore(LedgerReads):
         done: asyncio.Future[None] = self._shop.loop.create_future()
         batch = Batch(len(transactions), done)
         jobs: defaultdict[BookWriter, list[Job]] = defaultdict(list)
+        book: str | None = None
         pace = Pace()
         for place, (transaction, encoded) in enumerate(zip(transactions, metadata, strict=True)):
             if place % 16 == 15 and pace.due:
                 await pace.rest()
+                book = None  # it may have been reopened, or made
             try:
                 if type(transaction) is not Transaction:
                     raise InvalidTransaction(f"it is a {type(transaction).__name__}, not a Transaction")
-                writer = self._writable(transaction.book)
-                accounts = writer.state.accounts if writer is not None else _NO_ACCOUNTS
+                if transaction.book is not book:
+                    writer = self._writable(transaction.book)
+                    if writer is None:
+                        check_transaction(transaction, _NO_ACCOUNTS, encoded)
+                        raise UnknownAccount(transaction.postings[0].account)
+                    book, accounts, queued = transaction.book, writer.state.accounts, jobs[writer]
                 request = check_transaction(transaction, accounts, encoded)
-                if writer is None:
-                    raise UnknownAccount(transaction.postings[0].account)
             except StoreError as e:
                 # its frames hold the requests made so far, which the collector of cycles does not see
                 batch.put(place, e.with_traceback(None))
                 continue
             request.sink, request.place = batch, place
-            jobs[writer].append(request)
+            queued.append(request)
         await asyncio.gather(*[writer.submit_many(queued) for writer, queued in jobs.items()])
         await done
         return batch.results
