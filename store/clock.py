@@ -27,6 +27,10 @@ _drawn: list[int] = []
 """The last 80 bits of ids to come: to ask the system for each would cost more than all the rest of an id."""
 
 
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_drawn.clear)
+
+
 def new_txid() -> UUID:
     """A UUIDv7 (RFC 9562, section 5.7): 48 bits of milliseconds, 74 random bits."""
     try:

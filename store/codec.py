@@ -121,14 +121,14 @@ def _may_hold_tag_42(data: bytes) -> bool:
 _decode_quickly = _quick_decoder()
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_MICROSECOND = timedelta(microseconds=1)
 MICROS_START, MICROS_END = -62_135_596_800_000_000, 253_402_300_800_000_000
 """The calendar's ends, 0001-01-01 and 10000-01-01."""
 
 
 def to_micros(t: datetime) -> int:
     """Microseconds since 1970 of an aware time."""
-    return (t - EPOCH) // _MICROSECOND
+    d = t - EPOCH  # a kind of datetime may have a kind of timedelta that cannot be divided
+    return (d.days * 86_400 + d.seconds) * 1_000_000 + d.microseconds
 
 
 def from_micros(micros: int) -> datetime:

@@ -562,6 +562,7 @@ async def _queued(writer: BookWriter, wanted: AssetDef | AccountOpened) -> None:
     definition = Definition(wanted)
     while (answer := writer.submit(definition)) is None:
         await writer.wait_for_room()
+    del definition  # as in `commit`
     await answer
 
 

@@ -2,25 +2,27 @@
 
 The ids stand in the book's columns, so nothing holds them a second time. Bloom filters over the columns tell of a
 new id that it was never used, but for one in 100,000; for such a one, and for ids that were used, the columns are
-searched, which takes a millisecond a chunk.
+searched, which takes a millisecond a chunk for one id, and a few for a thousand.
 """
 
 from __future__ import annotations
 
 from array import array
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from operator import xor
 
 from rbloom import Bloom
 
-from .columns import CHUNK_EVENTS, MASK64
+from .columns import CHUNK_EVENTS, MASK64, Chunk
 from .offload import Pace
 from .state import BookState
 
 FALSE_POSITIVES = 0.00001
-_FIRST_FILTER = 2**15
-_GROWTH = 3
-"""A filter cannot grow: when all are full, one for three times as many ids as they hold is added."""
+_FILTER_LEAST, _FILTER_MOST, _FILTER_GROWTH = 2**10, 2**22, 7
+"""A filter cannot grow: when all are full, one for so many times as many ids as they hold is added."""
+_SEARCHED_AT_ONCE = 4096
+_FEW = 4
+"""So many ids are searched for one by one, more in one pass."""
 
 
 class TransactionIds:
@@ -40,7 +42,9 @@ class TransactionIds:
         end = min(before + most, state.last_seq)
         while self._taken < end:
             if not self._room:
-                self._room = max(_FIRST_FILTER, _GROWTH * self._taken, state.last_seq - self._taken)
+                left = state.last_seq - self._taken
+                usual = min(_FILTER_MOST, _FILTER_GROWTH * self._taken)
+                self._room = max(_FILTER_LEAST, usual, left + left // 4)
                 self._filters.append(Bloom(self._room, FALSE_POSITIVES))
             number, start = divmod(self._taken, CHUNK_EVENTS)
             count = min(end - self._taken, self._room, CHUNK_EVENTS - start)
@@ -52,11 +56,33 @@ class TransactionIds:
 
     def perhaps_used(self, txids: Sequence[int]) -> list[bool]:
         """For each id False when it was surely not used by what was taken in."""
-        folded = [txid >> 64 ^ txid & MASK64 for txid in txids]
+        folded = [_fold(txid) for txid in txids]
         found = [False] * len(folded)
         for bloom in self._filters:
             found = [was or number in bloom for was, number in zip(found, folded, strict=True)]
         return found
+
+    async def used_among(self, txids: Collection[int]) -> set[int]:
+        """Those of some ids that were used."""
+        if len(txids) <= _FEW:
+            return {txid for txid in txids if await find_txid(self._state, txid) is not None}
+        wanted: dict[int, list[int]] = {}
+        for txid in txids:
+            wanted.setdefault(_fold(txid), []).append(txid)
+        numbers, used = set(wanted), set[int]()
+        pace = Pace()
+        for chunk in self._state.chunks:
+            for start in range(0, len(chunk.at), _SEARCHED_AT_ONCE):
+                halves = chunk.txid[2 * start : 2 * (start + _SEARCHED_AT_ONCE)]
+                for number in numbers.intersection(map(xor, halves[::2], halves[1::2])):
+                    used.update(
+                        t for t in wanted[number] if _seq_of(self._state, chunk, start, t) is not None
+                    )
+                    if pace.due:
+                        await pace.rest()
+                if pace.due:
+                    await pace.rest()
+        return used
 
     async def find(self, txid: int) -> int | None:
         """The seq of a transaction."""
@@ -66,18 +92,32 @@ class TransactionIds:
         return await find_txid(self._state, txid)
 
 
+def _fold(txid: int) -> int:
+    return txid >> 64 ^ txid & MASK64
+
+
 async def find_txid(state: BookState, txid: int) -> int | None:
     """The seq of a transaction, looked for in the columns, newest first."""
-    wanted = array("Q", [txid >> 64, txid & MASK64]).tobytes()
     pace = Pace()
     for chunk in reversed(state.chunks):
-        data = chunk.txid.tobytes()
-        at = data.find(wanted)
-        while at >= 0:
-            place, beside = divmod(at, len(wanted))
-            if not beside and state.is_transaction(chunk.base_seq + place):
-                return chunk.base_seq + place
-            at = data.find(wanted, at + 1)
-        if pace.due:
-            await pace.rest()
+        for start in reversed(range(0, len(chunk.at), _SEARCHED_AT_ONCE)):
+            seq = _seq_of(state, chunk, start, txid)
+            if seq is not None:
+                return seq
+            if pace.due:
+                await pace.rest()
+    return None
+
+
+def _seq_of(state: BookState, chunk: Chunk, start: int, txid: int) -> int | None:
+    """The seq of a transaction, if it is among the events of a chunk from `start` on that are searched at once."""
+    wanted = array("Q", [txid >> 64, txid & MASK64]).tobytes()
+    data = chunk.txid[2 * start : 2 * (start + _SEARCHED_AT_ONCE)].tobytes()
+    at = data.find(wanted)
+    while at >= 0:
+        place, beside = divmod(at, len(wanted))
+        seq = chunk.base_seq + start + place
+        if not beside and state.is_transaction(seq):
+            return seq
+        at = data.find(wanted, at + len(wanted) - beside)
     return None

@@ -10,6 +10,7 @@ import asyncio
 import logging
 from collections import deque
 from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Set as AbstractSet
 from itertools import takewhile
 from time import perf_counter
 from typing import Any, TypeAlias
@@ -196,7 +197,7 @@ class BookWriter:
 
     async def _run(self) -> None:
         pace = Pace()
-        while (self._queue or not self._closing) and self.txids.take(_IDS_AT_ONCE):
+        while self.error is None and (self._queue or not self._closing) and self.txids.take(_IDS_AT_ONCE):
             if pace.due:
                 await pace.rest()
         while self.error is None:
@@ -237,17 +238,14 @@ class BookWriter:
         """The same, and what repeats an event of this batch; all others are answered at once."""
         payloads: list[bytes] = []
         size = 0
-        by_key = self.keys.lookup([job.key for job in jobs])
-        ids_perhaps_used = self.txids.perhaps_used([job.txid for job in jobs])
-        for n, (job, known, id_used) in enumerate(zip(jobs, by_key, ids_perhaps_used, strict=True)):
+        by_key, used_ids = await self._look_up(jobs)
+        for n, (job, known) in enumerate(zip(jobs, by_key, strict=True)):
             event: Job | Committed | None
             try:
                 if type(job) is Request:
-                    if known == PERHAPS:
-                        known = await self.find_key(job.key)
-                    if id_used and known is None:
-                        id_used = await self.txids.find(job.txid) is not None
-                    event = state.decide_transaction(job, known, id_used)
+                    if isinstance(known, StoreError):
+                        raise known
+                    event = state.decide_transaction(job, known, job.txid in used_ids)
                 else:
                     assert type(job) is Definition
                     event = state.decide_definition(job)
@@ -257,10 +255,6 @@ class BookWriter:
                     self._queue.extendleft(reversed(jobs[n:]))
                     break
                 self._answer(job, e)
-            except (OSError, DamagedRun) as e:
-                self._answer(
-                    job, StoreIOError(f"Book {self.name!r}: its spilled keys cannot be read ({e}); retry.")
-                )
             else:
                 if event is job:
                     payload = job.payload
@@ -281,6 +275,29 @@ class BookWriter:
         jobs[:] = waiting
         if batch:
             await self._write(batch, payloads, jobs)
+
+    async def _look_up(self, jobs: Sequence[Job]) -> tuple[list[int | None | StoreIOError], AbstractSet[int]]:
+        """Of each job the seq that used its key, or why that cannot be told; and which new ones' ids were used.
+
+        Both stay true until events are applied.
+        """
+        found: list[int | None | StoreIOError] = [*self.keys.lookup([job.key for job in jobs])]
+        if PERHAPS in found:
+            for n, job in enumerate(jobs):
+                if found[n] == PERHAPS and type(job) is Request:
+                    try:
+                        found[n] = await self.find_key(job.key)
+                    except (OSError, DamagedRun) as e:
+                        found[n] = StoreIOError(
+                            f"Book {self.name!r}: its spilled keys cannot be read ({e}); retry."
+                        )
+        perhaps_used = self.txids.perhaps_used([job.txid for job in jobs])
+        doubtful = [
+            job.txid
+            for job, seq, perhaps in zip(jobs, found, perhaps_used, strict=True)
+            if perhaps and seq is None and type(job) is Request
+        ]
+        return found, await self.txids.used_among(doubtful) if doubtful else frozenset()
 
     async def _write(self, batch: list[Job], payloads: list[bytes], waiting: list[Job]) -> None:
         try:

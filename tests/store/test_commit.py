@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
 import pytest
@@ -343,6 +344,28 @@ async def test_an_overflow_is_told_before_a_violation(home: Store) -> None:
     await home.commit(transfer("assets:cash", "assets:bank", TOP))
     with pytest.raises(AmountOverflow):
         await home.commit(posted(credit("guarded", 1), debit("assets:cash", 1)))
+
+
+class _Interval(timedelta):
+    """As libraries for dates make them: no plain timedelta divides it."""
+
+    def __floordiv__(self, other: Any) -> Any:
+        raise AttributeError(f"{type(other).__name__} has no parts")
+
+
+class _Moment(datetime):
+    def __sub__(self, other: Any) -> Any:
+        between = super().__sub__(other)
+        return _Interval(between.days, between.seconds, between.microseconds)
+
+
+async def test_times_of_other_libraries_are_times(home: Store) -> None:
+    moment = _Moment(2026, 3, 1, 12, 30, 15, 123_456, tzinfo=timezone(timedelta(hours=2)))
+    receipt = await home.commit(transfer("assets:cash", "assets:bank", 1, occurred_at=moment))
+    stored = await home.transaction(receipt.txid, BOOK)
+    assert stored is not None
+    assert stored.transaction.occurred_at == datetime(2026, 3, 1, 10, 30, 15, 123_456, tzinfo=UTC)
+    await home.balance(account("assets:cash"), _Moment(2026, 3, 1, tzinfo=UTC))
 
 
 # Idempotency.

@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from store import LogStoreOptions, LogTaleaStore, StoreError, Transaction
-from tests.support.build import household, transfer
+from store import AccountCfg, LogStoreOptions, LogTaleaStore, StoreError, Transaction
+from tests.support.build import definition, household, transfer
 from tests.support.faulty_files import FaultyFiles, every, never
 from tests.support.ledgers import opened, pay
 
@@ -64,4 +64,20 @@ async def test_what_a_full_disk_refused_is_let_go_of(tmp_path: Path, batched: bo
         await pay(store, 1)
         gc.collect()  # what the writer's frames held
         gc.collect()  # and then what that held
+        assert witness() is None
+
+
+async def test_a_definition_that_a_full_disk_refused_is_let_go_of(tmp_path: Path) -> None:
+    files = FaultyFiles(tmp_path / "ledger")
+    async with await LogTaleaStore.open_with(files.root, LogStoreOptions(), files=files) as store:
+        await household(store)
+        files.fails = every("write", errno.ENOSPC)
+        with pytest.raises(StoreError) as refusal:
+            await store.open_account(definition("assets:new"), AccountCfg())
+        witness = weakref.ref(refusal.value)
+        del refusal
+        files.fails = never
+        await pay(store, 1)
+        gc.collect()
+        gc.collect()
         assert witness() is None
