@@ -322,16 +322,16 @@ class LogTaleaStore(LedgerReads):
         done: asyncio.Future[None] = self._shop.loop.create_future()
         batch = Batch(len(transactions), done)
         jobs: defaultdict[BookWriter, list[Job]] = defaultdict(list)
-        book: str | None = None
+        book, writer = "", None
         pace = Pace()
         for place, (transaction, encoded) in enumerate(zip(transactions, metadata, strict=True)):
             if place % 16 == 15 and pace.due:
                 await pace.rest()
-                book = None  # it may have been reopened, or made
+                writer = None  # the book may have been reopened meanwhile
             try:
                 if type(transaction) is not Transaction:
                     raise InvalidTransaction(f"it is a {type(transaction).__name__}, not a Transaction")
-                if transaction.book is not book:
+                if writer is None or transaction.book is not book:
                     writer = self._writable(transaction.book)
                     if writer is None:
                         check_transaction(transaction, _NO_ACCOUNTS, encoded)
