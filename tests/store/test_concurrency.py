@@ -8,6 +8,7 @@ import os
 import tracemalloc
 from collections.abc import Callable
 from contextlib import aclosing
+from functools import partial
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -15,10 +16,14 @@ from typing import Any
 import pytest
 
 from store import AccountCfg, AccountKind, Committed, StoreClosed, StoreError, StoreIOError, WriterStopped
+from store.files import Files
+from tests.support import ledgers
 from tests.support.build import BOOK, account, asset, definition, household, transfer
-from tests.support.ledgers import CASH, last_seq, opened
+from tests.support.ledgers import CASH, last_seq
 from tests.support.subjects import open_log_store
 
+opened = partial(ledgers.opened, files=Files())
+"""On a disk that takes its time: callers meet while it syncs."""
 TINY: dict[str, int] = {"segment_max": 800, "snapshot_every": 20, "idem_hot_cap": 8}
 
 

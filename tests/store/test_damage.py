@@ -12,7 +12,6 @@ import pytest
 from store import CorruptLog, StoreError, StoreIOError, UnsupportedFormat
 from tests.support.build import BOOK, household, transfer
 from tests.support.disk import book_directory, frames, segments
-from tests.support.faulty_files import UnsyncedFiles
 from tests.support.ledgers import opened, pay
 from tests.support.observe import differences, observe, plant, tree
 
@@ -35,7 +34,7 @@ async def written(directory: Path, snapshot: bool, hot_keys: int = 4) -> Origina
     """Several segments, commits one by one, and at the end a batch of three that nothing says was synced."""
     prefixes = {}
     options: dict[str, int] = {"segment_max": 450, "snapshot_every": 0, "idem_hot_cap": hot_keys}
-    async with opened(directory, files=UnsyncedFiles(), **options) as store:
+    async with opened(directory, **options) as store:
         await household(store)
         await pay(store, 8)
         if snapshot:
@@ -53,7 +52,7 @@ async def written(directory: Path, snapshot: bool, hot_keys: int = 4) -> Origina
         data = last.read_bytes()
         ends = [frame.end for frame in frames(data)]
         last.write_bytes(data[: ends[kept - 21]])
-        async with opened(directory, files=UnsyncedFiles()) as store:
+        async with opened(directory) as store:
             prefixes[kept] = await observe(store, BOOKS, every_instant=False)
         plant(files, directory)
     assert len(segments(directory, BOOK)) > 3
@@ -63,7 +62,7 @@ async def written(directory: Path, snapshot: bool, hot_keys: int = 4) -> Origina
 async def outcome(directory: Path, original: Original) -> str:
     """`same`, `kept N`, or the refusal; anything else fails."""
     try:
-        async with opened(directory, snapshot_every=0, files=UnsyncedFiles()) as store:
+        async with opened(directory, snapshot_every=0) as store:
             info = await store.book(BOOK)
             kept = 0 if info is None else info.last_seq
             try:
@@ -133,7 +132,7 @@ async def test_every_flipped_byte_of_the_asset_book_is_found(tmp_path: Path) -> 
         plant(original.files, directory)
         path.write_bytes(whole[:offset] + bytes([whole[offset] ^ 0xFF]) + whole[offset + 1 :])
         try:
-            async with opened(directory, files=UnsyncedFiles()) as store:
+            async with opened(directory) as store:
                 # the last registration alone cannot be told from a tear
                 assert offset >= last.offset
                 assert [found.id for found in await store.assets()] == ["EUR"]
@@ -150,7 +149,7 @@ async def test_every_cut_of_the_final_segment_keeps_a_prefix_or_is_found(tmp_pat
     ends = [frame.end for frame in frames(whole)]
     for size in range(len(whole)):
         path.write_bytes(whole[:size])
-        async with opened(directory, files=UnsyncedFiles()) as store:
+        async with opened(directory) as store:
             info = await store.book(BOOK)
             assert info.last_seq == 20 - sum(end > size for end in ends[1:])
             accounts = await store.accounts(BOOK)

@@ -9,6 +9,7 @@ import os
 import subprocess
 import sys
 import threading
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -24,11 +25,16 @@ from store import (
     StoreIOError,
     StoreLocked,
 )
+from store.files import Files
+from tests.support import ledgers
 from tests.support.build import BOOK, household, transfer
 from tests.support.disk import flip, frames, segments, snapshots
-from tests.support.ledgers import CASH, last_seq, opened, pay, written
+from tests.support.ledgers import CASH, last_seq, pay, written
 from tests.support.observe import tree
 from tests.support.subjects import open_log_store
+
+opened = partial(ledgers.opened, files=Files())
+"""On a disk that takes its time: a ledger is closed while it syncs."""
 
 # Options.
 
@@ -201,7 +207,7 @@ async def test_nothing_is_left_running_after_shutdown(tmp_path: Path) -> None:
 
 
 async def test_a_cancelled_shutdown_can_be_finished(tmp_path: Path) -> None:
-    store = await open_log_store(tmp_path / "ledger")
+    store = await open_log_store(tmp_path / "ledger", files=Files())
     await household(store)
     for patience in range(4):
         closing = asyncio.ensure_future(store.shutdown())
