@@ -169,7 +169,8 @@ async def run_and_check(tmp_path: Path, files: FaultyFiles, seed: int = 0) -> Wo
     images = [tree(files.root) if files.root.exists() else {}, files.image()]
     images += [files.image(Random(seed * 10 + n)) for n in range(THOROUGHLY)]
     for n, image in enumerate(images):
-        await workload.check(plant(image, tmp_path / f"after {seed} {n}"))
+        if image not in images[:n]:
+            await workload.check(plant(image, tmp_path / f"after {seed} {n}"))
     return workload
 
 
@@ -224,8 +225,10 @@ async def test_what_a_second_life_acknowledges_survives_a_power_cut(tmp_path: Pa
         workload.errors, workload.life = [], "second "
         await workload.run(files.root, files)
         assert workload.errors == []
-        for n, image in enumerate([files.image(), files.image(Random(number))]):
-            await workload.check(plant(image, tmp_path / f"second {number} {n}"))
+        images = [files.image(), files.image(Random(number))]
+        for n, image in enumerate(images):
+            if image not in images[:n]:
+                await workload.check(plant(image, tmp_path / f"second {number} {n}"))
 
 
 async def test_a_power_cut_at_any_time_keeps_what_was_acknowledged(tmp_path: Path) -> None:
@@ -249,6 +252,7 @@ async def test_failing_while_a_crash_is_mended_loses_nothing(tmp_path: Path) -> 
     files = FaultyFiles(tmp_path / "ledger", every("sync", after=150))
     workload = Workload()
     await workload.run(files.root, files)
+    looked_at: list[dict[str, bytes | None]] = []
     for seed in range(1 + THOROUGHLY):
         left = files.image(Random(seed)) if seed else tree(files.root)
         probe = FaultyFiles(plant(left, tmp_path / f"probe {seed}"))
@@ -261,8 +265,10 @@ async def test_failing_while_a_crash_is_mended_loses_nothing(tmp_path: Path) -> 
                 pass
             else:
                 await store.shutdown()
-            for n, image in enumerate([again.image(), again.image(Random(number))]):
-                await workload.check(plant(image, tmp_path / f"mended {seed} {number} {n}"))
+            for image in (again.image(), again.image(Random(number))):
+                if image not in looked_at:  # a disk that is no other than one before tells nothing new
+                    looked_at.append(image)
+                    await workload.check(plant(image, tmp_path / f"mended {seed} {number} {len(looked_at)}"))
 
 
 # What a failing disk means while the store is open.
