@@ -309,6 +309,8 @@ class BookWriter:
                     await pace.rest()
             if self._waits_for_so_few(len(batch)):
                 self._shop.writes.wait(write, PATIENCE_SECONDS)
+                if len(batch) > APPLY_SLICE // 2:
+                    await asyncio.sleep(0)  # to decide so many and to wait has taken long enough
             appended, seconds = await write
         except NothingWritten as e:
             self.state.forget_batch(batch)
