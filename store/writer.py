@@ -196,10 +196,7 @@ class BookWriter:
     # ------------------------------------------------------------ the task
 
     async def _run(self) -> None:
-        pace = Pace()
-        while self.error is None and (self._queue or not self._closing) and self.txids.take(_IDS_AT_ONCE):
-            if pace.due:
-                await pace.rest()
+        await self._index_ids()
         while self.error is None:
             if not self._queue:
                 if self._closing:
@@ -218,6 +215,13 @@ class BookWriter:
                 finally:
                     self._busy = False
                 await asyncio.sleep(0)  # let answered callers submit again before the next drain
+
+    async def _index_ids(self) -> None:
+        """Take in the ids of what was read back, unless nobody will post: they are asked for by the first batch."""
+        while self.txids.take(_IDS_AT_ONCE):
+            await asyncio.sleep(0)
+            if self.error is not None or (self._closing and not self._queue):
+                return
 
     def _drain(self) -> list[Job]:
         queue = self._queue
@@ -308,9 +312,13 @@ class BookWriter:
                 if pace.due:
                     await pace.rest()
             if self._waits_for_so_few(len(batch)):
+                # with many, to decide, to wait and to answer are turns of their own
+                many = len(batch) > APPLY_SLICE // 2
+                if many:
+                    await asyncio.sleep(0)
                 self._shop.writes.wait(write, PATIENCE_SECONDS)
-                if len(batch) > APPLY_SLICE // 2:
-                    await asyncio.sleep(0)  # to decide so many and to wait has taken long enough
+                if many:
+                    await asyncio.sleep(0)
             appended, seconds = await write
         except NothingWritten as e:
             self.state.forget_batch(batch)
@@ -331,8 +339,8 @@ class BookWriter:
         self._keep_house()
 
     def _waits_for_so_few(self, events: int) -> bool:
-        """Whether to hold the loop for the disk: only while nobody else posts and the disk is that quick."""
-        alone = self._shop.last_writer is self
+        """Whether to hold the loop for the disk: only while nothing else goes on and the disk is that quick."""
+        alone = self._shop.last_writer is self and not self._housekeeping.locked()
         return alone and events <= PATIENT_EVENTS and self._figures[-1][1] < PATIENCE_SECONDS
 
     def _append(self, payloads: list[bytes], first_seq: int, last_seq: int) -> tuple[Appended, float]:
