@@ -31,7 +31,6 @@ from talea_tui.demo.history import ASSETS, BOOKS, DAYS, DemoClock, Marker, NotAD
 from talea_tui.demo.tour import character_of, steps
 from talea_tui.demo.traffic import RATES, Traffic
 from tests.support.memory_store import MemoryStore
-from tests.support.quick_screens import quicken_screens
 from tests.tui.conftest import screen_text, settle, until
 
 REPOSITORY = Path(__file__).parents[2]
@@ -40,11 +39,6 @@ NOW = datetime(2026, 11, 22, 14, 2, 11, tzinfo=UTC)
 
 def told(days: int, of: int) -> None:
     """What the demo says while it is made goes nowhere here."""
-
-
-@pytest.fixture(autouse=True)
-def quick_screens(monkeypatch: pytest.MonkeyPatch) -> None:
-    quicken_screens(monkeypatch)
 
 
 @pytest.fixture(scope="module")

@@ -9,15 +9,13 @@ from xml.etree import ElementTree
 import pytest
 
 from talea_tui.screenshots import PICTURES, changed, draw_all, drawn_with
-from tests.support.quick_screens import quicken_screens
 
 REPOSITORY = Path(__file__).parents[2]
 SCREENSHOTS = REPOSITORY / "screenshots"
 
 
-async def test_the_pictures_are_what_the_application_shows(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_the_pictures_are_what_the_application_shows() -> None:
     """If they changed on purpose: `python -m talea_tui.screenshots`, and look at each."""
-    quicken_screens(monkeypatch)
     for path in SCREENSHOTS.glob("*.svg"):
         if drawn_with() not in path.read_text("utf-8"):
             pytest.skip(f"{path.name} was drawn with other versions than {drawn_with()}")

@@ -15,17 +15,11 @@ from textual.pilot import Pilot
 from talea_tui.app import TaleaApp
 from talea_tui.settings import Settings
 from tests.support.build import BOOK
-from tests.support.quick_screens import quicken_screens
 
 if TYPE_CHECKING:
     from store import Store
 
 OpenApp: TypeAlias = "Callable[..., AbstractAsyncContextManager[Pilot[int]]]"
-
-
-@pytest.fixture(autouse=True)
-def quick_screens(monkeypatch: pytest.MonkeyPatch) -> None:
-    quicken_screens(monkeypatch)
 
 
 @asynccontextmanager
@@ -46,19 +40,12 @@ async def open_app_on(
 
 async def settle(pilot: Pilot[int]) -> None:
     """Wait until nothing is being fetched and everything is drawn."""
-    calm = 0
-    for _ in range(6):
+    for _ in range(5):
         await pilot.pause()
-        fetching = [
-            worker
-            for worker in pilot.app.workers
-            if worker.group in ("refresh", "rows", "open") and worker.is_running
-        ]
-        for worker in fetching:
-            await worker.wait()
-        calm = 0 if fetching else calm + 1
-        if calm == 2:
-            return
+        for worker in list(pilot.app.workers):
+            if worker.group in ("refresh", "rows", "open") and worker.is_running:
+                await worker.wait()
+    await pilot.pause()
 
 
 async def until(pilot: Pilot[int], holds: Callable[[], bool]) -> None:
