@@ -486,14 +486,15 @@ class BookWriter:
         every = self._shop.options.snapshot_every
         if every and self.state.last_seq - self._tried_snapshot_at >= every:
             self._tried_snapshot_at = self.state.last_seq
-            self._in_background(self.snapshot(), "snapshot")
+            self._in_background(self._warned(self.snapshot(), "snapshot"), "snapshot")
         elif self.keys.spill_due:
-            self._in_background(self._spill(), "spill")
+            self._in_background(self._warned(self._spill(), "spill"), "spill")
 
-    def _in_background(self, work: Coroutine[Any, Any, None], what: str) -> None:
-        task = self._shop.loop.create_task(self._warned(work, what), name=f"talea-{what}:{self.name}")
+    def _in_background(self, work: Coroutine[Any, Any, None], what: str) -> asyncio.Task[None]:
+        task = self._shop.loop.create_task(work, name=f"talea-{what}:{self.name}")
         self._house_tasks.add(task)
         task.add_done_callback(self._house_tasks.discard)
+        return task
 
     async def _warned(self, work: Coroutine[Any, Any, None], what: str) -> None:
         try:
@@ -512,10 +513,7 @@ class BookWriter:
 
     async def snapshot_now(self, progress: Progress | None = None) -> None:
         """As `snapshot`, finished even if the caller goes away. Raises StoreIOError."""
-        task = self._shop.loop.create_task(self.snapshot(progress), name=f"talea-snapshot:{self.name}")
-        self._house_tasks.add(task)
-        task.add_done_callback(self._house_tasks.discard)
-        await asyncio.shield(task)
+        await asyncio.shield(self._in_background(self.snapshot(progress), "snapshot"))
 
     async def snapshot(self, progress: Progress | None = None) -> None:
         """Write a snapshot of at least what is applied now. Raises StoreIOError, and what `progress` raises."""
@@ -586,6 +584,7 @@ class BookWriter:
     def info(self) -> BookInfo:
         figures = self._figures
         count = max(1, len(figures))
+        standing = "damaged" if type(self.error) is CorruptLog else "stopped" if self.error else "running"
         return self.state.info(
             bytes_on_disk=self.log.bytes + self._side_bytes,
             segments=len(self.log.segments),
@@ -593,11 +592,7 @@ class BookWriter:
             snapshot_files=self._snapshot_files,
             runs=len(self.keys.runs),
             repairs=self.repairs,
-            writer="running"
-            if self.error is None
-            else "damaged"
-            if type(self.error) is CorruptLog
-            else "stopped",
+            writer=standing,
             error=str(self.error) if self.error is not None else None,
             queued=len(self._queue),
             batch_size=sum(size for size, _ in figures) / count,
