@@ -18,6 +18,7 @@ from .files import Entry, Files
 from .offload import Offload, Pace
 from .runs import (
     RUN_NAME,
+    Buckets,
     DamagedRun,
     Run,
     RunWriter,
@@ -26,7 +27,6 @@ from .runs import (
     load_run,
     merged_pages,
     run_name,
-    sorted_pages,
 )
 
 logger = logging.getLogger("store")
@@ -82,8 +82,9 @@ class KeyIndex:
 
         The answer stays good while keys are spilled, until some are added.
         """
-        found: list[int | None] = [None] * len(keys)
-        for generation in self._hot:
+        shards = self._hot[0].shards
+        found = [shards[hash(key) % _SHARDS].get(key) for key in keys]
+        for generation in self._hot[1:]:
             shards = generation.shards
             found = [
                 shards[hash(key) % _SHARDS].get(key) if seq is None else seq
@@ -175,7 +176,7 @@ class KeyIndex:
         first_seq = self.persisted + 1
         if last_seq < first_seq:
             return
-        records: list[bytes] = []
+        buckets = Buckets()
         pace = Pace()
         for generation in list(self._hot):
             if generation.last_seq < first_seq:
@@ -187,12 +188,12 @@ class KeyIndex:
                 for start in range(bisect_left(seqs, first_seq), end, _PERSIST_SLICE):
                     some = slice(start, min(start + _PERSIST_SLICE, end))
                     digests = digests_of(map(str.encode, keys[some]))
-                    records += map(add, digests, map(pack_seq, seqs[some]))
+                    buckets.add(map(add, digests, map(pack_seq, seqs[some])))
                     if pace.due:
                         await pace.rest()
-        writer = self._writer(first_seq, last_seq, len(records))
+        writer = self._writer(first_seq, last_seq, buckets.count)
         try:
-            async for part in sorted_pages(records):
+            async for part in buckets.in_order():
                 await writer.add(part)
             run = await writer.finish()
         except BaseException:

@@ -33,6 +33,7 @@ _BLOOM_FALSE_POSITIVES = (0.001, 0.01)
 """At most this share of new names costs a read of a page; the first is written, the second was, and is read, too."""
 _BLOOM_PIECE_BYTES = 2**20
 _WINDOW_BYTES = 2**20
+_SORTED_AT_ONCE = 4096
 _PAGES_AT_ONCE = 8
 """How many pages of each run are merged in one go."""
 
@@ -42,7 +43,13 @@ def run_name(number: int) -> str:
 
 
 def digests_of(names: Iterable[bytes]) -> list[bytes]:
-    return [blake2b(name, digest_size=DIGEST_BYTES).digest() for name in names]
+    blank = blake2b(digest_size=DIGEST_BYTES).copy  # a copy is half the cost of a new one
+    digests = []
+    for name in names:
+        hashed = blank()
+        hashed.update(name)
+        digests.append(hashed.digest())
+    return digests
 
 
 def bloom_numbers(digests: Iterable[bytes]) -> list[int]:
@@ -260,39 +267,49 @@ class _FrameReader:
             self._files.close(self._fd)
 
 
-async def sorted_pages(records: list[bytes]) -> AsyncGenerator[list[bytes], None]:
-    """`records` in order, a few hundred to thousand at a time; consumes the list. No step takes long."""
-    pace = Pace()
-    buckets: list[list[bytes]] = [[] for _ in range(256)]
-    while records:
-        for record in records[-1024:]:
-            buckets[record[0]].append(record)
-        del records[-1024:]
-        if pace.due:
-            await pace.rest()
-    for i, bucket in enumerate(buckets):
-        if len(bucket) > 4096:
-            # digests are uniform, so this is a run of more than a million
-            async for part in _sorted_bucket(bucket):
-                yield part
-        elif bucket:
-            bucket.sort()
-            yield bucket
-        buckets[i] = []
-        if pace.due:
-            await pace.rest()
+class Buckets:
+    """Records to be put in order, by their first byte: digests are uniform.
+
+    In bytes, not in lists, which the collector of cycles would look through, record by record.
+    """
+
+    def __init__(self, place: int = 0) -> None:
+        self._place = place
+        """Of the byte that decides."""
+        self._buckets = [bytearray() for _ in range(256)]
+
+    @property
+    def count(self) -> int:
+        return sum(map(len, self._buckets)) // RECORD_BYTES
+
+    def add(self, records: Iterable[bytes]) -> None:
+        buckets, place = self._buckets, self._place
+        for record in records:
+            buckets[record[place]] += record
+
+    async def in_order(self) -> AsyncGenerator[list[bytes], None]:
+        """All records, a few hundred to thousand at a time, which ends the buckets. No step takes long."""
+        pace = Pace()
+        self._buckets.reverse()
+        while self._buckets:
+            bucket = self._buckets.pop()
+            if len(bucket) > _SORTED_AT_ONCE * RECORD_BYTES:
+                finer = Buckets(self._place + 1)
+                for start in range(0, len(bucket), _SORTED_AT_ONCE * RECORD_BYTES):
+                    finer.add(_records(bucket[start : start + _SORTED_AT_ONCE * RECORD_BYTES]))
+                    if pace.due:
+                        await pace.rest()
+                async for part in finer.in_order():
+                    yield part
+            elif bucket:
+                yield sorted(_records(bucket))
+            if pace.due:
+                await pace.rest()
 
 
-async def _sorted_bucket(bucket: list[bytes]) -> AsyncGenerator[list[bytes], None]:
-    pace = Pace()
-    parts: list[list[bytes]] = [[] for _ in range(256)]
-    for n, record in enumerate(bucket):
-        parts[record[1]].append(record)
-        if n % 1024 == 0 and pace.due:
-            await pace.rest()
-    for part in parts:
-        part.sort()
-        yield part
+def _records(data: bytes | bytearray) -> list[bytes]:
+    data = bytes(data)
+    return [data[i : i + RECORD_BYTES] for i in range(0, len(data), RECORD_BYTES)]
 
 
 async def merged_pages(
@@ -308,8 +325,7 @@ async def merged_pages(
                 if not rest[k] and next_page[k] < run.pages:
                     end = min(next_page[k] + _PAGES_AT_ONCE, run.pages)
                     pages: list[bytes] = await offload.run(run.read_pages, files, fds[k], next_page[k], end)
-                    data = b"".join(pages)
-                    rest[k] = [data[i : i + RECORD_BYTES] for i in range(0, len(data), RECORD_BYTES)]
+                    rest[k] = _records(b"".join(pages))
                     next_page[k] = end
             left = [records for records in rest if records]
             if not left:
