@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from array import array
 
-from .codec import credit_head, debit_head
-from .model import AMOUNT_LIMIT, AccountCfg, AccountDef, Amount, BalanceSnapshot, Direction
+from .codec import NARROW_END, credit_head, debit_head, narrow_amount, wide_posting
+from .model import AMOUNT_LIMIT, AccountCfg, AccountDef, Direction
 
 
 class Account:
@@ -32,7 +32,6 @@ class Account:
         "seq",
         "sign",
         "tip",
-        "updated",
     )
 
     def __init__(
@@ -59,12 +58,11 @@ class Account:
         self.tip = 0
         """`net` plus what has been accepted but is not durable yet."""
         self.debits = 0
-        self.updated = 0
 
-    @property
-    def credits(self) -> int:
-        return self.debits - self.net
-
-    @property
-    def balance(self) -> BalanceSnapshot:
-        return BalanceSnapshot(Amount(self.sign * self.net, self.asset), self.updated)
+    def posting_item(self, signed: int) -> bytes:
+        """A posting as it stands in payloads."""
+        if 0 < signed < NARROW_END:
+            return self.debit_head + narrow_amount(signed)
+        if -NARROW_END <= signed < 0:
+            return self.credit_head + narrow_amount(-1 - signed)
+        return wide_posting(self.index, signed)

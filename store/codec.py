@@ -270,7 +270,10 @@ _TEXT_HEADS = [bytes((0x60 | n,)) for n in range(24)] + [bytes((0x78, n)) for n 
 def text_item(text: str) -> bytes:
     """`text` as a CBOR item; UnicodeEncodeError for a lone surrogate."""
     data = text.encode()
-    return _TEXT_HEADS[len(data)] + data if len(data) < 256 else _dumps(text)
+    try:
+        return _TEXT_HEADS[len(data)] + data
+    except IndexError:
+        return _dumps(text)
 
 
 # ---------------------------------------------------------------- encoding
@@ -296,8 +299,10 @@ def credit_head(index: int) -> bytes:
     return _dumps(index) + bytes((_NINT64,))
 
 
+NARROW_END = 2**64
+"""Amounts from here on do not fit into 8 bytes."""
+
 narrow_amount = _U64.pack
-"""Raises struct.error for what needs more than 8 bytes."""
 
 
 def wide_posting(index: int, signed: int) -> bytes:
@@ -305,19 +310,25 @@ def wide_posting(index: int, signed: int) -> bytes:
     return _dumps(index) + _dumps(signed)
 
 
+_blank_print = blake2b(digest_size=8).copy
+
+
 def transaction_body(
     txid: bytes, occurred: int, key: str, content: bytes, compared: bytes
-) -> tuple[bytes, bytes]:
+) -> tuple[bytes, tuple[bytes, ...]]:
     """The fingerprint of a transaction, 8 bytes that differ when what is posted differs, and what follows its prefix.
 
-    `content` is its postings, refs and metadata, as items; `compared` the same with the keys of objects sorted.
+    The latter comes in pieces. `content` is its postings, refs and metadata, as items; `compared` the same with the
+    keys of objects sorted.
     """
-    print8 = blake2b(compared, digest_size=8).digest()
+    hashed = _blank_print()  # half the cost of a new one
+    hashed.update(compared)
+    print8 = hashed.digest()
     if occurred >= 0:
         head = _BODY_HEAD.pack(_BYTES16, txid, _UINT64, occurred, _BYTES8, print8)
     else:
         head = _BODY_HEAD.pack(_BYTES16, txid, _NINT64, -1 - occurred, _BYTES8, print8)
-    return print8, head + text_item(key) + content
+    return print8, (head, text_item(key), content)
 
 
 pack_seq = _U64.pack

@@ -7,6 +7,7 @@ damage, is for the caller to decide, who knows what had been synced.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from itertools import chain
 from struct import Struct
 from zlib import crc32
 
@@ -22,8 +23,8 @@ def frame(payload: bytes) -> bytes:
 
 def framed(payloads: Sequence[bytes]) -> bytes:
     """The frames of these payloads, one after the other."""
-    pack = FRAME_HEAD.pack
-    return b"".join([pack(len(payload), crc32(payload)) + payload for payload in payloads])
+    heads = map(FRAME_HEAD.pack, map(len, payloads), map(crc32, payloads))
+    return b"".join(chain.from_iterable(zip(heads, payloads, strict=True)))
 
 
 def read_frame(buffer: bytes | memoryview, offset: int) -> bytes | None:

@@ -319,8 +319,7 @@ class LogTaleaStore(LedgerReads):
             return []
         # before anything is awaited: what callers change later has no effect
         metadata = [_encoded_metadata(transaction) for transaction in transactions]
-        done: asyncio.Future[None] = self._shop.loop.create_future()
-        batch = Batch(len(transactions), done)
+        batch = Batch(len(transactions), self._shop.loop.create_future())
         jobs: defaultdict[BookWriter, list[Job]] = defaultdict(list)
         book, writer = "", None
         pace = Pace()
@@ -345,7 +344,7 @@ class LogTaleaStore(LedgerReads):
             request.sink, request.place = batch, place
             queued.append(request)
         await asyncio.gather(*[writer.submit_many(queued) for writer, queued in jobs.items()])
-        await done
+        await batch.complete
         return batch.results
 
     # ------------------------------------------------------------ books

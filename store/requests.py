@@ -6,7 +6,6 @@ import math
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from functools import lru_cache
-from struct import error as StructError
 from typing import Any, ClassVar, TypeAlias
 from uuid import UUID
 
@@ -21,13 +20,13 @@ from .codec import (
     METADATA_DEPTH_MAX,
     MICROS_END,
     MICROS_START,
+    NARROW_END,
     POSTING_MAX_BYTES,
     narrow_amount,
     postings_head,
     text_item,
     to_micros,
     transaction_body,
-    wide_posting,
 )
 from .definitions import name_fault, text_fault
 from .errors import AssetMismatch, InvalidTransaction, StoreError, Unbalanced, UnknownAccount
@@ -47,7 +46,13 @@ from .model import (
 )
 
 _DEBIT, _CREDIT = Direction.DEBIT, Direction.CREDIT
+_TWO = postings_head(2)
 _DETAILS_MAX_BYTES = PAYLOAD_MAX_BYTES - NAME_MAX_BYTES - ENVELOPE_MAX_BYTES
+_SURELY_SMALL_BYTES = 2**20
+"""Postings of this size cannot take too much, each being 10 bytes at least."""
+
+Legs: TypeAlias = tuple[tuple[int, ...], tuple[int, ...], tuple[bytes, ...]]
+"""Of postings the indexes of their accounts, their amounts, positive for debit, and the pieces of their item."""
 
 EncodedMetadata: TypeAlias = tuple[bytes, bytes]
 """Metadata as it is stored, and as it is compared: with object keys sorted."""
@@ -61,8 +66,9 @@ def encode_metadata(value: Json) -> EncodedMetadata:
     if type(value) is dict and len(value) < 2:
         if not value:
             return EMPTY_MAP, EMPTY_MAP
-        ((key, text),) = value.items()
         # the commonest shape by far: one short note
+        (key,) = value
+        text = value[key]
         if type(text) is str and text.isascii() and (head := _note_head(key)) is not None:
             item = head + text_item(text)
             return item, item
@@ -174,14 +180,14 @@ class Request(msgspec.Struct, gc=False, eq=False):
     amounts: tuple[int, ...] = ()
     """Of each posting, positive for debit."""
     print8: bytes = b""
-    body: bytes = b""
+    body: tuple[bytes, ...] = ()
+    """What follows the prefix of its payload, in pieces."""
     sink: Any = None
     """Who waits for the answer: a Future, or a Batch when `place` is not negative."""
     place: int = -1
     seq: int = 0
     """Of its event, or of the earlier event that it repeats."""
     payload: bytes = b""
-    repeats: bool = False
 
     def resolve(self, accounts: Mapping[str, Account]) -> StoreError | None:
         """Find the accounts, if that is still to be done; why it fails, if it does."""
@@ -207,11 +213,12 @@ class Definition(msgspec.Struct, gc=False, eq=False):
     place: int = -1
     seq: int = 0
     payload: bytes = b""
-    repeats: bool = False
 
     key: ClassVar[str] = ""
     txid: ClassVar[int] = 0
     txid_bytes: ClassVar[bytes] = bytes(16)
+    indexes: ClassVar[tuple[int, ...]] = ()
+    amounts: ClassVar[tuple[int, ...]] = ()
     print8: ClassVar[bytes] = bytes(8)
 
 
@@ -240,54 +247,16 @@ def check_transaction(
     postings = t.postings
     if type(postings) is not tuple:
         raise InvalidTransaction(f"its postings are a {type(postings).__name__}, not a tuple")
-    if not postings:
-        raise InvalidTransaction("it has no postings")
-    total = 0
-    first_asset: str | None = None
-    mixed = False
-    indexes: list[int] = []
-    amounts: list[int] = []
-    resolved = True
-    items = [postings_head(len(postings))]
-    for posting in postings:
-        if type(posting) is not Posting or type(amount := posting.amount) is not Amount:
-            raise InvalidTransaction(_posting_fault(posting))
-        signed, asset = amount.minor, amount.asset
-        if type(signed) is not int or not 0 < signed < AMOUNT_LIMIT:
-            raise InvalidTransaction(_minor_fault(signed))
-        direction, account_id = posting.direction, posting.account
-        if direction is _CREDIT:
-            signed = -signed
-        elif direction is not _DEBIT:
-            raise InvalidTransaction("a posting's direction is neither debit nor credit")
-        total += signed
-        try:
-            account = accounts[account_id.path]
-            known = account.id == account_id and account.asset == asset
-        except (KeyError, TypeError, AttributeError):  # unknown, or no account id at all
-            known = False
-        if not known:
-            _refuse_bad_names(account_id, asset)
-            resolved = False
-        elif resolved:
-            indexes.append(account.index)
-            amounts.append(signed)
-            try:
-                if signed > 0:
-                    items.append(account.debit_head + narrow_amount(signed))
-                else:
-                    items.append(account.credit_head + narrow_amount(-1 - signed))
-            except StructError:
-                items.append(wide_posting(account.index, signed))
-        if asset != first_asset:
-            mixed = mixed or first_asset is not None
-            first_asset = first_asset or asset
+    legs = _transfer(postings, accounts) if len(postings) == 2 else None
+    balances = legs is not None
+    if legs is None:
+        legs = _legs(postings, accounts)
     key = t.idempotency_key
-    if not (type(key) is str and 0 < len(key) <= NAME_MAX_BYTES and key.isascii() and key.isprintable()):
+    if not (type(key) is str and key.isascii() and key.isprintable() and 0 < len(key) <= NAME_MAX_BYTES):
         fault = name_fault(key)
         if fault is not None:
             raise InvalidTransaction(f"its idempotency key {fault}")
-    if total or mixed:
+    if not balances:
         _check_balance(postings)
     if metadata is None:
         metadata = encode_metadata(t.metadata)
@@ -295,19 +264,86 @@ def check_transaction(
         raise metadata
     details, canonical = metadata
     refs_item = EMPTY_ARRAY if t.external_refs == () else encode_refs(t.external_refs)
-    if len(refs_item) + len(details) + len(postings) * POSTING_MAX_BYTES > _DETAILS_MAX_BYTES:
-        raise InvalidTransaction("it is larger than 16 MiB")
-    occurred = _occurred_micros(t.occurred_at)
+    at = t.occurred_at
+    occurred = to_micros(at) if type(at) is datetime and at.tzinfo is UTC else _occurred_micros(at)
     txid = id.int
     txid_bytes = txid.to_bytes(16, "big")
-    if not resolved:
+    if legs is None:
+        _refuse_oversized(postings, refs_item, details)
         return Request(id, key, txid, txid_bytes, (t, metadata))
-    items.append(refs_item)
-    start = b"".join(items)
-    content = start + details
-    compared = content if canonical is details else start + canonical
+    indexes, amounts, items = legs
+    content = b"".join((*items, refs_item, details))
+    if len(content) > _SURELY_SMALL_BYTES:
+        _refuse_oversized(postings, refs_item, details)
+    compared = content if canonical is details else b"".join((*items, refs_item, canonical))
     print8, body = transaction_body(txid_bytes, occurred, key, content, compared)
-    return Request(id, key, txid, txid_bytes, None, tuple(indexes), tuple(amounts), print8, body)
+    return Request(id, key, txid, txid_bytes, None, indexes, amounts, print8, body)
+
+
+def _transfer(postings: tuple[Posting, ...], accounts: Mapping[str, Account]) -> Legs | None:
+    """As `_legs`, in half the time, for what most transactions are: one amount from one account to another.
+
+    None for all else, be it sound or not.
+    """
+    one, other = postings
+    if type(one) is not Posting or type(other) is not Posting:
+        return None
+    amount = one.amount
+    if type(amount) is not Amount or amount != other.amount:
+        return None
+    minor = amount.minor
+    if type(minor) is not int or type(other.amount.minor) is not int or not 0 < minor < NARROW_END:
+        return None
+    try:
+        first, second = accounts[one.account.path], accounts[other.account.path]
+    except (KeyError, TypeError, AttributeError):  # unknown, or no account id at all
+        return None
+    if first.id != one.account or second.id != other.account:
+        return None
+    if first.asset != amount.asset or second.asset != amount.asset:
+        return None
+    indexes = first.index, second.index
+    if one.direction is _DEBIT and other.direction is _CREDIT:
+        debit, credit, amounts = first.debit_head, second.credit_head, (minor, -minor)
+        return indexes, amounts, (_TWO, debit, narrow_amount(minor), credit, narrow_amount(minor - 1))
+    if one.direction is _CREDIT and other.direction is _DEBIT:
+        credit, debit, amounts = first.credit_head, second.debit_head, (-minor, minor)
+        return indexes, amounts, (_TWO, credit, narrow_amount(minor - 1), debit, narrow_amount(minor))
+    return None
+
+
+def _legs(postings: Sequence[Posting], accounts: Mapping[str, Account]) -> Legs | None:
+    """Check the shape of postings, and resolve them: None when not all their accounts are there.
+
+    Raises InvalidTransaction.
+    """
+    if not postings:
+        raise InvalidTransaction("it has no postings")
+    indexes: list[int] = []
+    amounts: list[int] = []
+    items = [postings_head(len(postings))]
+    for posting in postings:
+        if type(posting) is not Posting or type(amount := posting.amount) is not Amount:
+            raise InvalidTransaction(_posting_fault(posting))
+        signed, asset, account_id = amount.minor, amount.asset, posting.account
+        if type(signed) is not int or not 0 < signed < AMOUNT_LIMIT:
+            raise InvalidTransaction(_minor_fault(signed))
+        if posting.direction is _CREDIT:
+            signed = -signed
+        elif posting.direction is not _DEBIT:
+            raise InvalidTransaction("a posting's direction is neither debit nor credit")
+        try:
+            account = accounts[account_id.path]
+            known = account.id == account_id and account.asset == asset
+        except (KeyError, TypeError, AttributeError):  # unknown, or no account id at all
+            known = False
+        if known:
+            indexes.append(account.index)
+            amounts.append(signed)
+            items.append(account.posting_item(signed))
+        else:
+            _refuse_bad_names(account_id, asset)
+    return (tuple(indexes), tuple(amounts), tuple(items)) if len(indexes) == len(postings) else None
 
 
 def _posting_fault(posting: object) -> str:
@@ -338,6 +374,12 @@ def _refuse_bad_names(id: object, asset: object) -> None:
             raise InvalidTransaction(f"{what} {fault}")
 
 
+def _refuse_oversized(postings: Sequence[Posting], refs_item: bytes, details: bytes) -> None:
+    """By the most that its postings can take, so that it does not matter whether their accounts are known yet."""
+    if len(refs_item) + len(details) + len(postings) * POSTING_MAX_BYTES > _DETAILS_MAX_BYTES:
+        raise InvalidTransaction("it is larger than 16 MiB")
+
+
 def _check_balance(postings: Sequence[Posting]) -> None:
     sums: dict[str, list[int]] = {}
     for posting in postings:
@@ -349,8 +391,6 @@ def _check_balance(postings: Sequence[Posting]) -> None:
 
 
 def _occurred_micros(t: object) -> int:
-    if type(t) is datetime and t.tzinfo is UTC:
-        return to_micros(t)
     if not isinstance(t, datetime):
         raise InvalidTransaction(f"occurred_at is a {type(t).__name__}, not a datetime")
     if t.tzinfo is not UTC and t.utcoffset() is None:

@@ -394,8 +394,9 @@ async def _load(
     for _ in range(assets):
         asset = decode_asset(await _next(frames, name))
         state.assets[asset.id] = asset
+    updated: list[int] = []
     while len(state.by_index) < accounts:
-        _restore_accounts(state, await _next(frames, name))
+        updated += _restore_accounts(state, await _next(frames, name))
     if list(state.asset_index) != names or len(turnover) != 2 * len(names) or not _whole(turnover):
         raise Unusable(f"{name}: its assets do not fit its accounts")
     sealed, growing = divmod(last_seq, CHUNK_EVENTS)
@@ -413,6 +414,9 @@ async def _load(
     if state.rows != rows or state.chunks[-1].at[-1] != last_at:
         raise Unusable(f"{name}: its rows or its last time do not fit")
     await _link_rows(state, name)
+    for account, seq in zip(state.by_index, updated, strict=True):
+        if bool(account.rows) != bool(seq):
+            raise Unusable(f"{name}: an account's rows do not fit its balance")
     state.turnover[:] = turnover
     state.last_seq, state.last_at = last_seq, last_at
     state.head, state.head_seq, state.transactions = head, last_seq, transactions
@@ -433,7 +437,9 @@ async def _next(frames: AsyncGenerator[list[Any], None], name: str) -> list[Any]
     return items
 
 
-def _restore_accounts(state: BookState, flat: list[Any]) -> None:
+def _restore_accounts(state: BookState, flat: list[Any]) -> list[int]:
+    """Open the accounts of one frame; of each the seq of its last posting, 0 for none. Raises Malformed and its kin."""
+    found = []
     for i in range(0, len(flat), 6):
         payload, opened, net, debits, credits, updated = flat[i : i + 6]
         items = decode_items(payload)
@@ -446,7 +452,9 @@ def _restore_accounts(state: BookState, flat: list[Any]) -> None:
             raise Malformed("an account is malformed")
         account = state.open(index, definition, config, opened)
         account.net = account.tip = net
-        account.debits, account.updated = debits, updated
+        account.debits = debits
+        found.append(updated)
+    return found
 
 
 def _add_chunk(state: BookState, k: int) -> Chunk:
@@ -493,6 +501,3 @@ async def _link_rows(state: BookState, name: str) -> None:
                 add[index](row)
             if pace.due:
                 await pace.rest()
-    for account in state.by_index:
-        if bool(account.rows) != bool(account.updated):
-            raise Unusable(f"{name}: an account's rows do not fit its balance")

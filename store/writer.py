@@ -11,7 +11,6 @@ import logging
 from collections import deque
 from collections.abc import Callable, Coroutine, Sequence
 from collections.abc import Set as AbstractSet
-from itertools import takewhile
 from time import perf_counter
 from typing import Any, TypeAlias
 
@@ -59,20 +58,24 @@ PATIENT_EVENTS = 64
 class Batch:
     """Answers of one `commit_batch`, each in its place."""
 
-    __slots__ = ("_left", "done", "results")
+    __slots__ = ("_left", "complete", "results")
 
-    def __init__(self, size: int, done: asyncio.Future[None]) -> None:
+    def __init__(self, size: int, complete: asyncio.Future[None]) -> None:
         self.results: list[Any] = [None] * size
         self._left = size
-        self.done = done
+        self.complete = complete
+
+    def done(self) -> bool:
+        """As a Future's: false while its answers still matter, which they do though the caller may have gone."""
+        return False
 
     def put(self, place: int, answer: Committed | StoreError) -> None:
         if self.results[place] is not None:
             return
         self.results[place] = answer
         self._left -= 1
-        if not self._left and not self.done.done():
-            self.done.set_result(None)
+        if not self._left and not self.complete.done():
+            self.complete.set_result(None)
 
 
 Job: TypeAlias = Request | Definition
@@ -224,13 +227,17 @@ class BookWriter:
                 return
 
     def _drain(self) -> list[Job]:
-        queue = self._queue
+        queue, most = self._queue, self._shop.options.batch_max
         was_full = len(queue) >= QUEUE_MAX
-        taken = [queue.popleft() for _ in range(min(len(queue), self._shop.options.batch_max))]
+        if len(queue) > most:
+            taken = [queue.popleft() for _ in range(most)]
+        else:
+            taken = list(queue)
+            queue.clear()
         if was_full:
             self._room.fire()
         # whoever was cancelled while queued is left out
-        return [job for job in taken if job.place >= 0 or not job.sink.done()]
+        return [job for job in taken if not job.sink.done()]
 
     async def _batch(self, jobs: list[Job]) -> None:
         pace = Pace()
@@ -238,8 +245,8 @@ class BookWriter:
         state.begin_batch(self.log.salt_for_next(state.last_seq), self._shop.clock())
         batch: list[Job] = []
         """What becomes events, in their order."""
-        waiting: list[Job] = []
-        """The same, and what repeats an event of this batch; all others are answered at once."""
+        repeats: list[Job] = []
+        """What repeats them; all others are answered at once."""
         payloads: list[bytes] = []
         size = 0
         by_key, used_ids = await self._look_up(jobs)
@@ -247,7 +254,7 @@ class BookWriter:
             event: Job | Committed | None
             try:
                 if type(job) is Request:
-                    if isinstance(known, StoreError):
+                    if known is not None and isinstance(known, StoreError):
                         raise known
                     event = state.decide_transaction(job, known, job.txid in used_ids)
                 else:
@@ -263,7 +270,6 @@ class BookWriter:
                 if event is job:
                     payload = job.payload
                     batch.append(job)
-                    waiting.append(job)
                     payloads.append(payload)
                     size += len(payload)
                     if size > BATCH_BYTES:
@@ -272,11 +278,11 @@ class BookWriter:
                 elif event is None or type(event) is Committed:
                     self._answer(job, event)
                 else:
-                    job.seq, job.repeats = event.seq, True
-                    waiting.append(job)
+                    job.seq = event.seq
+                    repeats.append(job)
             if n % 16 == 15 and pace.due:
                 await pace.rest()
-        jobs[:] = waiting
+        jobs[:] = batch + repeats
         if batch:
             await self._write(batch, payloads, jobs)
 
@@ -286,7 +292,7 @@ class BookWriter:
         Both stay true until events are applied.
         """
         found: list[int | None | StoreIOError] = [*self.keys.lookup([job.key for job in jobs])]
-        if PERHAPS in found:
+        if any(found) and PERHAPS in found:
             for n, job in enumerate(jobs):
                 if found[n] == PERHAPS and type(job) is Request:
                     try:
@@ -296,14 +302,17 @@ class BookWriter:
                             f"Book {self.name!r}: its spilled keys cannot be read ({e}); retry."
                         )
         perhaps_used = self.txids.perhaps_used([job.txid for job in jobs])
+        if not any(perhaps_used):
+            return found, frozenset()
         doubtful = [
             job.txid
             for job, seq, perhaps in zip(jobs, found, perhaps_used, strict=True)
             if perhaps and seq is None and type(job) is Request
         ]
-        return found, await self.txids.used_among(doubtful) if doubtful else frozenset()
+        return found, await self.txids.used_among(doubtful)
 
     async def _write(self, batch: list[Job], payloads: list[bytes], waiting: list[Job]) -> None:
+        """Append and sync a batch, apply it, and answer whoever waits for it: those of the batch come first."""
         try:
             write = self._shop.writes.start(self._append, payloads, batch[0].seq, batch[-1].seq)
             pace = Pace()
@@ -369,35 +378,29 @@ class BookWriter:
         """
         state = self.state
         at = from_micros(state.batch_at)
-        repeats = len(waiting) > len(batch)
         while batch:
             part = batch[:APPLY_SLICE]
             del batch[:APPLY_SLICE]
             start_offset, offset = offset, state.apply(part, offset)
-            posted = [job for job in part if type(job) is Request]
+            posted = [job for job in part if type(job) is Request] if state.defining else part
             self.keys.add([job.key for job in posted], [job.seq for job in posted])
-            self.txids.take(len(part))
             self.ring.add(part[0].seq, [job.payload for job in part], offset - start_offset)
-            ready = part
-            if repeats:
-                # answers stand in the order of their events; one that repeats an event stands after it
-                last_seq = part[-1].seq
-                ready = list(takewhile(lambda job: job.seq <= last_seq, waiting))  # noqa: B023
             if not batch:
                 state.end_batch()
-            for job in ready:
+                self.txids.take(self.state.last_seq)
+            for job in part:
                 if type(job) is not Request:
                     self._answer(job, None)
-                elif job.repeats:
-                    self._answer(job, state.receipt(job.seq))
                 elif job.place >= 0:
                     job.sink.put(job.place, Committed(job.id, job.seq, at))
                 elif not job.sink.done():
                     job.sink.set_result(Committed(job.id, job.seq, at))
-            del waiting[: len(ready)]  # only now: whoever a fault leaves unanswered must be found there
+            del waiting[: len(part)]  # only now: whoever a fault leaves unanswered must be found there
             self.news.fire()
             if batch:
                 await asyncio.sleep(0)
+        for job in waiting:
+            self._answer(job, state.receipt(job.seq) if type(job) is Request else None)
         self._shop.changed(self.name)
 
     @staticmethod

@@ -60,6 +60,8 @@ BAD: dict[str, dict[str, Any]] = {
     "negative": {"postings": both(-5)},
     "2**127": {"postings": both(2**127)},
     "float": {"postings": both(1.0)},
+    "float on one side": {"postings": (FINE[0], credit("assets:bank", 1.0))},  # type: ignore[arg-type]
+    "truth on one side": {"postings": (FINE[0], credit("assets:bank", True))},
     "decimal": {"postings": both(Decimal(1))},
     "text amount": {"postings": both("1")},
     "None amount": {"postings": both(None)},
