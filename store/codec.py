@@ -315,11 +315,10 @@ _blank_print = blake2b(digest_size=8).copy
 
 def transaction_body(
     txid: bytes, occurred: int, key: str, content: bytes, compared: bytes
-) -> tuple[bytes, tuple[bytes, ...]]:
+) -> tuple[bytes, bytes]:
     """The fingerprint of a transaction, 8 bytes that differ when what is posted differs, and what follows its prefix.
 
-    The latter comes in pieces. `content` is its postings, refs and metadata, as items; `compared` the same with the
-    keys of objects sorted.
+    `content` is its postings, refs and metadata, as items; `compared` the same with the keys of objects sorted.
     """
     hashed = _blank_print()  # half the cost of a new one
     hashed.update(compared)
@@ -328,7 +327,7 @@ def transaction_body(
         head = _BODY_HEAD.pack(_BYTES16, txid, _UINT64, occurred, _BYTES8, print8)
     else:
         head = _BODY_HEAD.pack(_BYTES16, txid, _NINT64, -1 - occurred, _BYTES8, print8)
-    return print8, (head, text_item(key), content)
+    return print8, b"".join((head, text_item(key), content))
 
 
 pack_seq = _U64.pack

@@ -180,8 +180,8 @@ class Request(msgspec.Struct, gc=False, eq=False):
     amounts: tuple[int, ...] = ()
     """Of each posting, positive for debit."""
     print8: bytes = b""
-    body: tuple[bytes, ...] = ()
-    """What follows the prefix of its payload, in pieces."""
+    body: bytes = b""
+    """What follows the prefix of its payload."""
     sink: Any = None
     """Who waits for the answer: a Future, or a Batch when `place` is not negative."""
     place: int = -1

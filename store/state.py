@@ -177,7 +177,7 @@ class BookState:
         if not within:
             self._refuse_unless_within_in_the_end([by_index[i] for i in request.indexes], request.amounts)
         seq = request.seq = self._tip_seq = self._tip_seq + 1
-        request.payload = b"".join((self._before_seq, pack_seq(seq), self._after_seq, *request.body))
+        request.payload = b"".join((self._before_seq, pack_seq(seq), self._after_seq, request.body))
         self._pending_keys[key] = request
         self._pending_txids.add(request.txid)
         return request

@@ -144,7 +144,7 @@ def shop_segment() -> bytes:
     )
     request = check_transaction(tea, state.accounts)
     before_seq, after_seq = transaction_prefix(salt, 2, at)
-    payloads.append(before_seq + pack_seq(3) + after_seq + b"".join(request.body))
+    payloads.append(before_seq + pack_seq(3) + after_seq + request.body)
     return b"".join(map(frame, payloads))
 
 
@@ -193,7 +193,7 @@ def test_amounts_are_as_wide_as_the_readme_says(signed: int, encoded: str) -> No
     postings = debit("cash", abs(signed), book="shop"), credit("sales", abs(signed), book="shop")
     request = check_transaction(posted(*postings, book="shop"), state.accounts)
     account = b"\x00" if signed > 0 else b"\x01"
-    assert account + bytes.fromhex(encoded) in b"".join(request.body)
+    assert account + bytes.fromhex(encoded) in request.body
     assert cbor2.loads(bytes.fromhex(encoded)) == signed
 
 
