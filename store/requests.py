@@ -51,8 +51,8 @@ _DETAILS_MAX_BYTES = PAYLOAD_MAX_BYTES - NAME_MAX_BYTES - ENVELOPE_MAX_BYTES
 _SURELY_SMALL_BYTES = 2**20
 """Postings of this size cannot take too much, each being 10 bytes at least."""
 
-Legs: TypeAlias = tuple[tuple[int, ...], tuple[int, ...], tuple[bytes, ...]]
-"""Of postings the indexes of their accounts, their amounts, positive for debit, and the pieces of their item."""
+Resolved: TypeAlias = tuple[tuple[int, ...], tuple[bytes, ...]]
+"""The legs of a transaction and the pieces of their item: `Request.legs`, and what stands first in its content."""
 
 EncodedMetadata: TypeAlias = tuple[bytes, bytes]
 """Metadata as it is stored, and as it is compared: with object keys sorted."""
@@ -175,10 +175,8 @@ class Request(msgspec.Struct, gc=False, eq=False):
     txid_bytes: bytes
     unresolved: tuple[Transaction, EncodedMetadata] | None
     """What is still to be resolved; until then the next four are empty."""
-    indexes: tuple[int, ...] = ()
-    """Of each posting's account."""
-    amounts: tuple[int, ...] = ()
-    """Of each posting, positive for debit."""
+    legs: tuple[int, ...] = ()
+    """Of each posting its account's index and then its amount, positive for debit."""
     print8: bytes = b""
     body: bytes = b""
     """What follows the prefix of its payload."""
@@ -198,7 +196,7 @@ class Request(msgspec.Struct, gc=False, eq=False):
         if resolved.unresolved is not None:
             return next(filter(None, (_account_fault(p, accounts) for p in transaction.postings)))
         self.unresolved = None
-        self.indexes, self.amounts = resolved.indexes, resolved.amounts
+        self.legs = resolved.legs
         self.print8, self.body = resolved.print8, resolved.body
         return None
 
@@ -217,8 +215,7 @@ class Definition(msgspec.Struct, gc=False, eq=False):
     key: ClassVar[str] = ""
     txid: ClassVar[int] = 0
     txid_bytes: ClassVar[bytes] = bytes(16)
-    indexes: ClassVar[tuple[int, ...]] = ()
-    amounts: ClassVar[tuple[int, ...]] = ()
+    legs: ClassVar[tuple[int, ...]] = ()
     print8: ClassVar[bytes] = bytes(8)
 
 
@@ -247,10 +244,10 @@ def check_transaction(
     postings = t.postings
     if type(postings) is not tuple:
         raise InvalidTransaction(f"its postings are a {type(postings).__name__}, not a tuple")
-    legs = _transfer(postings, accounts) if len(postings) == 2 else None
-    balances = legs is not None
-    if legs is None:
-        legs = _legs(postings, accounts)
+    resolved = _transfer(postings, accounts) if len(postings) == 2 else None
+    balances = resolved is not None
+    if resolved is None:
+        resolved = _resolve(postings, accounts)
     key = t.idempotency_key
     if not (type(key) is str and key.isascii() and key.isprintable() and 0 < len(key) <= NAME_MAX_BYTES):
         fault = name_fault(key)
@@ -268,20 +265,20 @@ def check_transaction(
     occurred = to_micros(at) if type(at) is datetime and at.tzinfo is UTC else _occurred_micros(at)
     txid = id.int
     txid_bytes = txid.to_bytes(16, "big")
-    if legs is None:
+    if resolved is None:
         _refuse_oversized(postings, refs_item, details)
         return Request(id, key, txid, txid_bytes, (t, metadata))
-    indexes, amounts, items = legs
+    legs, items = resolved
     content = b"".join((*items, refs_item, details))
     if len(content) > _SURELY_SMALL_BYTES:
         _refuse_oversized(postings, refs_item, details)
     compared = content if canonical is details else b"".join((*items, refs_item, canonical))
     print8, body = transaction_body(txid_bytes, occurred, key, content, compared)
-    return Request(id, key, txid, txid_bytes, None, indexes, amounts, print8, body)
+    return Request(id, key, txid, txid_bytes, None, legs, print8, body)
 
 
-def _transfer(postings: tuple[Posting, ...], accounts: Mapping[str, Account]) -> Legs | None:
-    """As `_legs`, in half the time, for what most transactions are: one amount from one account to another.
+def _transfer(postings: tuple[Posting, ...], accounts: Mapping[str, Account]) -> Resolved | None:
+    """As `_resolve`, in half the time, for what most transactions are: one amount from one account to another.
 
     None for all else, be it sound or not.
     """
@@ -302,25 +299,23 @@ def _transfer(postings: tuple[Posting, ...], accounts: Mapping[str, Account]) ->
         return None
     if first.asset != amount.asset or second.asset != amount.asset:
         return None
-    indexes = first.index, second.index
     if one.direction is _DEBIT and other.direction is _CREDIT:
-        debit, credit, amounts = first.debit_head, second.credit_head, (minor, -minor)
-        return indexes, amounts, (_TWO, debit, narrow_amount(minor), credit, narrow_amount(minor - 1))
+        debit, credit, legs = first.debit_head, second.credit_head, (first.index, minor, second.index, -minor)
+        return legs, (_TWO, debit, narrow_amount(minor), credit, narrow_amount(minor - 1))
     if one.direction is _CREDIT and other.direction is _DEBIT:
-        credit, debit, amounts = first.credit_head, second.debit_head, (-minor, minor)
-        return indexes, amounts, (_TWO, credit, narrow_amount(minor - 1), debit, narrow_amount(minor))
+        credit, debit, legs = first.credit_head, second.debit_head, (first.index, -minor, second.index, minor)
+        return legs, (_TWO, credit, narrow_amount(minor - 1), debit, narrow_amount(minor))
     return None
 
 
-def _legs(postings: Sequence[Posting], accounts: Mapping[str, Account]) -> Legs | None:
+def _resolve(postings: Sequence[Posting], accounts: Mapping[str, Account]) -> Resolved | None:
     """Check the shape of postings, and resolve them: None when not all their accounts are there.
 
     Raises InvalidTransaction.
     """
     if not postings:
         raise InvalidTransaction("it has no postings")
-    indexes: list[int] = []
-    amounts: list[int] = []
+    legs: list[int] = []
     items = [postings_head(len(postings))]
     for posting in postings:
         if type(posting) is not Posting or type(amount := posting.amount) is not Amount:
@@ -338,12 +333,11 @@ def _legs(postings: Sequence[Posting], accounts: Mapping[str, Account]) -> Legs 
         except (KeyError, TypeError, AttributeError):  # unknown, or no account id at all
             known = False
         if known:
-            indexes.append(account.index)
-            amounts.append(signed)
+            legs += account.index, signed
             items.append(account.posting_item(signed))
         else:
             _refuse_bad_names(account_id, asset)
-    return (tuple(indexes), tuple(amounts), tuple(items)) if len(indexes) == len(postings) else None
+    return (tuple(legs), tuple(items)) if len(legs) == 2 * len(postings) else None
 
 
 def _posting_fault(posting: object) -> str:

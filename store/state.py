@@ -169,13 +169,16 @@ class BookState:
             raise fault
         by_index = self.by_index
         within = True
-        for index, signed in zip(request.indexes, request.amounts):  # noqa: B905 - it would cost as much again
+        legs = iter(request.legs)
+        for index, signed in zip(legs, legs):  # noqa: B905 - it would cost as much again
             account = by_index[index]
             tip = account.tip = account.tip + signed
             if not account.lowest <= tip <= account.highest:
                 within = False
         if not within:
-            self._refuse_unless_within_in_the_end([by_index[i] for i in request.indexes], request.amounts)
+            self._refuse_unless_within_in_the_end(
+                [by_index[i] for i in request.legs[::2]], request.legs[1::2]
+            )
         seq = request.seq = self._tip_seq = self._tip_seq + 1
         request.payload = b"".join((self._before_seq, pack_seq(seq), self._after_seq, request.body))
         self._pending_keys[key] = request
@@ -230,7 +233,7 @@ class BookState:
         """Nothing of `batch` was written: take back what its decisions changed."""
         for event in batch:
             if type(event) is Request:
-                for index in event.indexes:
+                for index in event.legs[::2]:
                     account = self.by_index[index]
                     account.tip = account.net
         self._end_batch()
@@ -251,20 +254,18 @@ class BookState:
         place = self.last_seq % CHUNK_EVENTS
         offsets: list[int] = []
         places: list[int] = []
-        indexes: list[int] = []
-        amounts: list[int] = []
+        legs: list[int] = []
         for event in batch:
             offsets.append(offset)
             offset += len(event.payload) + FRAME_HEAD_BYTES
             if type(event) is Definition:
                 self.define(event.event, event.seq)
-            indexes += event.indexes
-            amounts += event.amounts
-            places += [place] * len(event.amounts)
+            legs += event.legs
+            places += [place] * (len(event.legs) >> 1)
             place += 1
         txids = b"".join([event.txid_bytes for event in batch])
         prints = b"".join([event.print8 for event in batch])
-        self.extend([self._at] * len(batch), offsets, txids, prints, places, indexes, amounts)
+        self.extend([self._at] * len(batch), offsets, txids, prints, places, legs[::2], legs[1::2])
         return offset
 
     def end_batch(self) -> None:
