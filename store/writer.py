@@ -51,8 +51,6 @@ _IDS_AT_ONCE = 1024
 PATIENCE_SECONDS = 0.0005
 """So long the loop itself waits for the disk, where it did not take longer the last time: to wake the loop from a
 thread costs a tenth of a commit, be it one client's or that of 64."""
-PATIENT_EVENTS = 64
-"""Of no larger batch: others on the loop have waited long enough for its decisions."""
 
 
 class Batch:
@@ -320,7 +318,7 @@ class BookWriter:
                 self.state.link(batch[start : start + LINK_SLICE])
                 if pace.due:
                     await pace.rest()
-            if self._waits_for_so_few(len(batch)):
+            if self._patient:
                 # with many, to decide, to wait and to answer are turns of their own
                 many = len(batch) > APPLY_SLICE // 2
                 if many:
@@ -347,10 +345,11 @@ class BookWriter:
             await self._apply(batch, waiting, appended.start)
         self._keep_house()
 
-    def _waits_for_so_few(self, events: int) -> bool:
+    @property
+    def _patient(self) -> bool:
         """Whether to hold the loop for the disk: only while nothing else goes on and the disk is that quick."""
         alone = self._shop.last_writer is self and not self._housekeeping.locked()
-        return alone and events <= PATIENT_EVENTS and self._figures[-1][1] < PATIENCE_SECONDS
+        return alone and self._figures[-1][1] < PATIENCE_SECONDS
 
     def _append(self, payloads: list[bytes], first_seq: int, last_seq: int) -> tuple[Appended, float]:
         frames = framed(payloads)
