@@ -9,8 +9,8 @@ for at any past instant. README.md beside this file tells the guarantees and the
 
 Reading order: `model` (the nouns), `errors`, `protocol` (the operations); `codec` and `frames` (bytes), `requests`
 (what callers pass), `columns`, `account` and `state` (one book in memory), `replay`; `segments`, `recovery`,
-`snapshots`, `runs` and `idempotency` (its files); `writer`, `subscriptions`, `sieve`, `reading`, `log_store`;
-`verification`, `backup`, `follower` and `followed_keys` (a ledger that another process writes).
+`snapshots`, `runs` and `idempotency` (its files); `writer`, `housekeeping`, `subscriptions`, `sieve`, `reading`,
+`log_store`; `verification`, `backup`, `follower` and `followed_keys` (a ledger that another process writes).
 """
 
 from .errors import (

@@ -55,7 +55,8 @@ from .segments import SegmentLog
 from .state import BookState
 from .subscriptions import Signal, Watchers
 from .verification import Extent, check_continues, scrub, verify_book
-from .writer import BOOKS_NAME, LOCK_NAME, Batch, BookWriter, Job, Workshop
+from .workshop import Workshop
+from .writer import BOOKS_NAME, LOCK_NAME, Batch, BookWriter, Job
 
 T = TypeVar("T")
 
@@ -385,7 +386,7 @@ class LogTaleaStore(LedgerReads):
         async with self._reopening[book]:
             self._refuse_if_closed()
             writer = self._books[book]
-        await writer.snapshot_now(progress)
+        await writer.housekeeping.snapshot_now(progress)
 
     async def reopen(self, book: str, progress: Progress | None = None) -> None:
         self._refuse_if_closed()

@@ -9,30 +9,27 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Sequence
 from collections.abc import Set as AbstractSet
 from time import perf_counter
 from typing import Any, TypeAlias
 
-from .clock import Clock
 from .codec import from_micros
 from .errors import CorruptLog, StoreClosed, StoreError, StoreIOError, UnknownAccount, WriterStopped
-from .files import Files
 from .frames import framed
+from .housekeeping import Housekeeping
 from .idempotency import PERHAPS
-from .model import BookInfo, Committed, SnapshotFile
-from .offload import Offload, Pace
-from .options import LogStoreOptions
-from .protocol import Progress
+from .model import BookInfo, Committed
+from .offload import Pace
 from .recovery import Examined
 from .requests import Definition, Request
 from .runs import DamagedRun
-from .segments import SEGMENT_NAME, Appended, NothingWritten, Segment, SegmentLog
-from .snapshots import KEPT, Image, snapshot_name, snapshots_among, write_snapshot
+from .segments import Appended, NothingWritten, Segment, SegmentLog
 from .state import BookState
 from .subscriptions import Ring, Signal
 from .txids import TransactionIds
 from .watermark import Watermark
+from .workshop import Workshop, failure
 
 logger = logging.getLogger("store")
 
@@ -79,28 +76,6 @@ class Batch:
 Job: TypeAlias = Request | Definition
 
 
-class Workshop:
-    """What all books of a store share."""
-
-    def __init__(
-        self,
-        loop: asyncio.AbstractEventLoop,
-        files: Files,
-        clock: Clock,
-        options: LogStoreOptions,
-        changed: Callable[[str], None],
-    ) -> None:
-        self.loop, self.files, self.clock, self.options, self.changed = loop, files, clock, options, changed
-        self.last_writer: BookWriter | None = None
-        """Whose batch was synced last."""
-        self.writes = Offload(loop, 4, "talea-write")
-        self.reads = Offload(loop, 2, "talea-read")
-
-    def close(self) -> None:
-        self.writes.close()
-        self.reads.close()
-
-
 class BookWriter:
     """A book: its state in memory, its log, its indexes, and the task that alone changes them."""
 
@@ -116,13 +91,6 @@ class BookWriter:
         self._watermark = Watermark(shop.files, self.directory)
         self.repairs = tuple(opened.repairs)
         self.unchecked: list[Segment] = opened.unchecked
-        self._snapshots = opened.snapshots
-        self._useless_snapshots = opened.useless_snapshots
-        self._sealed_chunks = opened.sealed_chunks
-        self._tried_snapshot_at = max(opened.snapshots, default=0)
-        self._side_bytes = 0
-        """What snapshots, runs and index files take."""
-        self._snapshot_files: tuple[SnapshotFile, ...] = ()
         self.ring = Ring()
         self.news = Signal()
         """Fires when events were applied, and when the book stops."""
@@ -134,8 +102,8 @@ class BookWriter:
         self._closing = self._busy = False
         self.closed = False
         self.settled = asyncio.Lock()
-        self._housekeeping = asyncio.Lock()
-        self._house_tasks: set[asyncio.Task[None]] = set()
+        """Held while a batch is applied: with it, state and log end with the same event."""
+        self.housekeeping = Housekeeping(shop, opened, self.log, self.settled)
         self._figures: deque[tuple[int, float]] = deque(maxlen=_FIGURES_KEPT)
         self._task: asyncio.Task[None] | None = None
 
@@ -330,12 +298,14 @@ class BookWriter:
         except NothingWritten as e:
             self.state.forget_batch(batch)
             for job in waiting:
-                self._answer(job, self._failure("nothing was posted", e.error))
+                self._answer(job, failure(self.name, "nothing was posted", e.error))
             return
         except OSError as e:
-            self._stop(self._failure("its storage failed", e))
+            self._stop(failure(self.name, "its storage failed", e))
             for job in waiting:
-                self._answer(job, self._failure("whether this was posted shows when the book is reopened", e))
+                self._answer(
+                    job, failure(self.name, "whether this was posted shows when the book is reopened", e)
+                )
             self._refuse_queue()
             return
         self._figures.append((len(batch), seconds))
@@ -343,12 +313,12 @@ class BookWriter:
         async with self.settled:
             self.log.advance(appended)
             await self._apply(batch, waiting, appended.start)
-        self._keep_house()
+        self.housekeeping.begin_what_is_due()
 
     @property
     def _patient(self) -> bool:
         """Whether to hold the loop for the disk: only while nothing else goes on and the disk is that quick."""
-        alone = self._shop.last_writer is self and not self._housekeeping.locked()
+        alone = self._shop.last_writer is self and not self.housekeeping.busy
         return alone and self._figures[-1][1] < PATIENCE_SECONDS
 
     def _append(self, payloads: list[bytes], first_seq: int, last_seq: int) -> tuple[Appended, float]:
@@ -416,11 +386,6 @@ class BookWriter:
             else:
                 sink.set_result(answer)
 
-    def _failure(self, outcome: str, e: OSError) -> StoreIOError:
-        error = StoreIOError(f"Book {self.name!r}: {e.strerror or e}; {outcome}.")
-        error.__cause__ = e.with_traceback(None)
-        return error
-
     # ------------------------------------------------------------ stopping
 
     def stop(self, error: StoreIOError) -> None:
@@ -468,98 +433,24 @@ class BookWriter:
     async def close(self) -> None:
         """Answer what was accepted, let housekeeping that has begun finish, and end the task."""
         self._closing = True
+        self.housekeeping.begin_nothing_more()
         self._work.fire()
         self._room.fire()
         if self._task is not None:
             await asyncio.wait([self._task])
-        if self._house_tasks:
-            await asyncio.wait(self._house_tasks)
+        await self.housekeeping.finish()
         self._watermark.close()
         await self._shop.writes.run(self.log.close)
         self.closed = True
         self.news.fire()
 
-    # ------------------------------------------------------------ housekeeping
-
-    def _keep_house(self) -> None:
-        """Begin what is due: snapshots and spills, off the path of commits and one at a time."""
-        if self._housekeeping.locked() or self._closing:
-            return
-        every = self._shop.options.snapshot_every
-        if every and self.state.last_seq - self._tried_snapshot_at >= every:
-            self._tried_snapshot_at = self.state.last_seq
-            self._in_background(self._warned(self.snapshot(), "snapshot"), "snapshot")
-        elif self.keys.spill_due:
-            self._in_background(self._warned(self._spill(), "spill"), "spill")
-
-    def _in_background(self, work: Coroutine[Any, Any, None], what: str) -> asyncio.Task[None]:
-        task = self._shop.loop.create_task(work, name=f"talea-{what}:{self.name}")
-        self._house_tasks.add(task)
-        task.add_done_callback(self._house_tasks.discard)
-        return task
-
-    async def _warned(self, work: Coroutine[Any, Any, None], what: str) -> None:
-        try:
-            await work
-        except (OSError, DamagedRun, StoreIOError) as e:
-            logger.warning(
-                "Book %r: %s failed (%s); nothing is lost, it is tried again later", self.name, what, e
-            )
-        else:
-            self._keep_house()  # what became due meanwhile
-
-    async def _spill(self) -> None:
-        async with self._housekeeping:
-            await self.keys.spill()
-            await self.measure()
-
-    async def snapshot_now(self, progress: Progress | None = None) -> None:
-        """As `snapshot`, finished even if the caller goes away. Raises StoreIOError."""
-        await asyncio.shield(self._in_background(self.snapshot(progress), "snapshot"))
-
-    async def snapshot(self, progress: Progress | None = None) -> None:
-        """Write a snapshot of at least what is applied now. Raises StoreIOError, and what `progress` raises."""
-        async with self._housekeeping:
-            async with self.settled:
-                last_seq = self.state.last_seq
-                if not last_seq or (last_seq in self._snapshots[-1:] and self.keys.persisted >= last_seq):
-                    return
-                image = Image(self.state, self.log.segments)
-            try:
-                # a snapshot stands on runs that hold every key up to its seq
-                await self.keys.persist(image.last_seq)
-                await write_snapshot(
-                    self._shop.files, self._shop.writes, self.directory, image, self._sealed_chunks, progress
-                )
-                kept = [seq for seq in self._snapshots if seq != image.last_seq]
-                self._snapshots = [*kept[-KEPT + 1 :], image.last_seq]
-                for seq in [*kept[: -KEPT + 1], *self._useless_snapshots]:
-                    if seq not in self._snapshots:
-                        path = self.directory / snapshot_name(seq)
-                        await self._shop.writes.run(self._shop.files.remove, path)
-                self._useless_snapshots.clear()
-                await self.keys.spill()
-                await self.measure()
-            except OSError as e:
-                raise self._failure("its snapshot was not finished, but nothing is lost", e) from e
-            except DamagedRun as e:
-                raise StoreIOError(f"Book {self.name!r}: {e}; reopen the ledger to rebuild it.") from e
-            finally:
-                self._tried_snapshot_at = max(self._tried_snapshot_at, image.last_seq)
+    # ------------------------------------------------------------ reading
 
     async def settle_in(self) -> None:
         """After opening: tell readers what is durable, learn what the files beside the log take."""
         if self.state.last_seq:
             await self._shop.writes.run(self._watermark.publish, self.state.last_seq)
-        await self.measure()
-
-    async def measure(self) -> None:
-        """Learn what the files beside the log take."""
-        entries = await self._shop.writes.run(self._shop.files.entries, self.directory)
-        self._side_bytes = sum(e.bytes for e in entries if not SEGMENT_NAME.fullmatch(e.name))
-        self._snapshot_files = snapshots_among(entries)
-
-    # ------------------------------------------------------------ reading
+        await self.housekeeping.measure()
 
     async def payloads(self, from_seq: int, count: int) -> Sequence[bytes]:
         """Up to `count` durable payloads from `from_seq`, at least one if there is any.
@@ -588,10 +479,10 @@ class BookWriter:
         count = max(1, len(figures))
         standing = "damaged" if type(self.error) is CorruptLog else "stopped" if self.error else "running"
         return self.state.info(
-            bytes_on_disk=self.log.bytes + self._side_bytes,
+            bytes_on_disk=self.log.bytes + self.housekeeping.side_bytes,
             segments=len(self.log.segments),
-            snapshots=len(self._snapshots),
-            snapshot_files=self._snapshot_files,
+            snapshots=self.housekeeping.snapshots,
+            snapshot_files=self.housekeeping.snapshot_files,
             runs=len(self.keys.runs),
             repairs=self.repairs,
             writer=standing,
