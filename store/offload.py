@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 from collections import deque
 from collections.abc import Callable
 from queue import Empty, SimpleQueue
@@ -84,8 +83,10 @@ class Offload:
         until = perf_counter() + seconds
         self._waited_for = True
         while not call.done() and (left := until - perf_counter()) > 0:
-            with contextlib.suppress(Empty):
+            try:
                 self._arrivals.get(timeout=left)
+            except Empty:
+                break
             self._deliver()
         # cleared first: a thread that still saw it set has handed over before the last look
         self._waited_for = False
