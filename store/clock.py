@@ -6,7 +6,6 @@ import os
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
-from functools import partial
 from struct import unpack
 from uuid import UUID, SafeUUID
 
@@ -18,7 +17,8 @@ def system_clock() -> int:
     return time.time_ns() // 1000
 
 
-utc_now: Callable[[], datetime] = partial(datetime.now, UTC)
+def utc_now() -> datetime:
+    return datetime.now(UTC)
 
 
 _VERSION_AND_VARIANT = 0x7000_8000_0000_0000_0000

@@ -48,8 +48,6 @@ from .model import (
 _DEBIT, _CREDIT = Direction.DEBIT, Direction.CREDIT
 _TWO = postings_head(2)
 _DETAILS_MAX_BYTES = PAYLOAD_MAX_BYTES - NAME_MAX_BYTES - ENVELOPE_MAX_BYTES
-_SURELY_SMALL_BYTES = 2**20
-"""Postings of this size cannot take too much, each being 10 bytes at least."""
 
 Resolved: TypeAlias = tuple[tuple[int, ...], tuple[bytes, ...]]
 """The legs of a transaction and the pieces of their item: `Request.legs`, and what stands first in its content."""
@@ -66,9 +64,8 @@ def encode_metadata(value: Json) -> EncodedMetadata:
     if type(value) is dict and len(value) < 2:
         if not value:
             return EMPTY_MAP, EMPTY_MAP
+        ((key, text),) = value.items()
         # the commonest shape by far: one short note
-        (key,) = value
-        text = value[key]
         if type(text) is str and text.isascii() and (head := _note_head(key)) is not None:
             item = head + text_item(text)
             return item, item
@@ -261,17 +258,16 @@ def check_transaction(
         raise metadata
     details, canonical = metadata
     refs_item = EMPTY_ARRAY if t.external_refs == () else encode_refs(t.external_refs)
+    if len(refs_item) + len(details) + len(postings) * POSTING_MAX_BYTES > _DETAILS_MAX_BYTES:
+        raise InvalidTransaction("it is larger than 16 MiB")
     at = t.occurred_at
     occurred = to_micros(at) if type(at) is datetime and at.tzinfo is UTC else _occurred_micros(at)
     txid = id.int
     txid_bytes = txid.to_bytes(16, "big")
     if resolved is None:
-        _refuse_oversized(postings, refs_item, details)
         return Request(id, key, txid, txid_bytes, (t, metadata))
     legs, items = resolved
     content = b"".join((*items, refs_item, details))
-    if len(content) > _SURELY_SMALL_BYTES:
-        _refuse_oversized(postings, refs_item, details)
     compared = content if canonical is details else b"".join((*items, refs_item, canonical))
     print8, body = transaction_body(txid_bytes, occurred, key, content, compared)
     return Request(id, key, txid, txid_bytes, None, legs, print8, body)
@@ -285,19 +281,23 @@ def _transfer(postings: tuple[Posting, ...], accounts: Mapping[str, Account]) ->
     one, other = postings
     if type(one) is not Posting or type(other) is not Posting:
         return None
-    amount = one.amount
-    if type(amount) is not Amount or amount != other.amount:
+    amount, same = one.amount, other.amount
+    if type(amount) is not Amount or type(same) is not Amount:
         return None
-    minor = amount.minor
-    if type(minor) is not int or type(other.amount.minor) is not int or not 0 < minor < NARROW_END:
+    minor, asset = amount.minor, amount.asset
+    if type(minor) is not int or type(same.minor) is not int or same.minor != minor:
+        return None
+    if type(asset) is not str or (
+        same.asset is not asset and (type(same.asset) is not str or same.asset != asset)
+    ):
         return None
     try:
         first, second = accounts[one.account.path], accounts[other.account.path]
+        if first.id != one.account or second.id != other.account:
+            return None
     except (KeyError, TypeError, AttributeError):  # unknown, or no account id at all
         return None
-    if first.id != one.account or second.id != other.account:
-        return None
-    if first.asset != amount.asset or second.asset != amount.asset:
+    if first.asset != asset or second.asset != asset or not 0 < minor < NARROW_END:
         return None
     if one.direction is _DEBIT and other.direction is _CREDIT:
         debit, credit, legs = first.debit_head, second.credit_head, (first.index, minor, second.index, -minor)
@@ -329,7 +329,7 @@ def _resolve(postings: Sequence[Posting], accounts: Mapping[str, Account]) -> Re
             raise InvalidTransaction("a posting's direction is neither debit nor credit")
         try:
             account = accounts[account_id.path]
-            known = account.id == account_id and account.asset == asset
+            known = account.id == account_id and account.asset == asset and isinstance(asset, str)
         except (KeyError, TypeError, AttributeError):  # unknown, or no account id at all
             known = False
         if known:
@@ -366,12 +366,6 @@ def _refuse_bad_names(id: object, asset: object) -> None:
     ):
         if fault is not None:
             raise InvalidTransaction(f"{what} {fault}")
-
-
-def _refuse_oversized(postings: Sequence[Posting], refs_item: bytes, details: bytes) -> None:
-    """By the most that its postings can take, so that it does not matter whether their accounts are known yet."""
-    if len(refs_item) + len(details) + len(postings) * POSTING_MAX_BYTES > _DETAILS_MAX_BYTES:
-        raise InvalidTransaction("it is larger than 16 MiB")
 
 
 def _check_balance(postings: Sequence[Posting]) -> None:

@@ -438,10 +438,15 @@ class BookState:
 
     def standing_at(self, account: Account, seq: int | None) -> tuple[int, int, int, int, int]:
         """(rows, net, debits, credits, updated seq) after all events up to `seq`; None for now."""
-        n = len(account.rows) if seq is None else bisect_left(account.rows, self.rows_at(seq))
+        rows = account.rows
+        n = len(rows) if seq is None else bisect_left(rows, self.rows_at(seq))
+        if n == len(rows):
+            # what decides and what later rows build on, so that `verify` looks at it, too
+            updated = self._row_seq(rows[-1]) if n else 0
+            return n, account.net, account.debits, account.debits - account.net, updated
         if n == 0:
             return 0, 0, 0, 0, 0
-        chunk, i = self._row(account.rows[n - 1])
+        chunk, i = self._row(rows[n - 1])
         net, debits = chunk.row_net[i], chunk.row_debits[i]
         return n, net, debits, debits - net, chunk.base_seq + chunk.row_event[i]
 

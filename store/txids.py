@@ -36,6 +36,11 @@ class TransactionIds:
         self._taken = 0
         """The last seq whose id is in a filter."""
 
+    @property
+    def behind(self) -> int:
+        """How many events were applied and not taken in."""
+        return self._state.last_seq - self._taken
+
     def take(self, most: int) -> int:
         """Take in `most` of the events that were applied since, or as many as there are; how many."""
         state, before = self._state, self._taken
@@ -87,8 +92,7 @@ class TransactionIds:
 
     async def find(self, txid: int) -> int | None:
         """The seq of a transaction."""
-        all_taken = self._taken == self._state.last_seq
-        if all_taken and not any(self.perhaps_used([txid])):
+        if not self.behind and not any(self.perhaps_used([txid])):
             return None
         return await find_txid(self._state, txid)
 

@@ -354,9 +354,10 @@ class BookWriter:
             posted = [job for job in part if type(job) is Request] if state.defining else part
             self.keys.add([job.key for job in posted], [job.seq for job in posted])
             self.ring.add(part[0].seq, [job.payload for job in part], offset - start_offset)
+            if not batch or self.txids.behind >= _IDS_AT_ONCE:
+                self.txids.take(self.txids.behind)
             if not batch:
                 state.end_batch()
-                self.txids.take(self.state.last_seq)
             for job in part:
                 if type(job) is not Request:
                     self._answer(job, None)
@@ -370,6 +371,7 @@ class BookWriter:
                 await asyncio.sleep(0)
         for job in waiting:
             self._answer(job, state.receipt(job.seq) if type(job) is Request else None)
+        waiting.clear()
         self._shop.changed(self.name)
 
     @staticmethod

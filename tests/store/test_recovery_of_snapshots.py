@@ -9,6 +9,8 @@ from typing import Any
 import pytest
 
 from store import CorruptLog, StoreIOError
+from store.account import Account
+from store.state import BookState
 from tests.support.build import BOOK, household, transfer
 from tests.support.disk import (
     cut,
@@ -38,6 +40,25 @@ async def test_a_snapshot_restores_what_replay_gives(tmp_path: Path) -> None:
         after = await store.book(BOOK)
         assert (after.head, after.last_at) == (info.head, info.last_at)
         await store.verify(BOOK, info.head)
+
+
+async def test_verify_looks_at_the_balances_that_a_snapshot_gave(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    honest = BookState.standing_at
+
+    def richer(state: BookState, account: Account, seq: int | None) -> tuple[int, int, int, int, int]:
+        rows, net, debits, credits, updated = honest(state, account, seq)
+        return rows, net + 100, debits + 100, credits, updated
+
+    directory = await written(tmp_path / "ledger", snapshot_every=0)
+    with monkeypatch.context() as patch:
+        patch.setattr(BookState, "standing_at", richer)
+        async with opened(directory, snapshot_every=0) as store:
+            await store.snapshot_now(BOOK)
+    async with opened(directory, snapshot_every=0) as store:
+        with pytest.raises(CorruptLog, match="does not give the balance"):
+            await store.verify(BOOK)
 
 
 async def test_a_snapshot_of_nothing_harms_nothing(tmp_path: Path) -> None:

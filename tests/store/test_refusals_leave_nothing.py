@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import errno
 import gc
 import weakref
@@ -81,3 +82,17 @@ async def test_a_definition_that_a_full_disk_refused_is_let_go_of(tmp_path: Path
         gc.collect()
         gc.collect()
         assert witness() is None
+
+
+async def test_repeats_are_let_go_of_while_their_book_is_idle(tmp_path: Path) -> None:
+    async with opened(tmp_path / "ledger") as store:
+        await household(store)
+        same = [transfer(TO, SOURCE, 7, key="once") for _ in range(3)]
+        witnesses = [weakref.ref(transaction.id) for transaction in same]
+        answers = await asyncio.gather(*map(store.commit, same))
+        assert [answer.deduplicated for answer in answers] == [False, True, True]
+        del same, answers
+        for _ in range(3):
+            await asyncio.sleep(0)  # until the writer waits for work
+        gc.collect()
+        assert [witness() for witness in witnesses] == [None, None, None]
