@@ -43,7 +43,7 @@ from .offload import Offload, Pace
 from .protocol import Progress
 from .reading import LedgerReads
 from .replay import NoEvent, replay
-from .segments import SEGMENT_NAME, Segment, SegmentLog, checksum_of, frame_groups, segment_name
+from .segments import Segment, SegmentLog, bytes_beside_log, checksum_of, frame_groups, segment_name
 from .snapshots import Snapshot, Unusable, load_snapshot, snapshot_name, snapshots_among
 from .state import BookState
 from .subscriptions import Signal, Watchers
@@ -130,7 +130,7 @@ class FollowedBook:
             self._listed, entries = listed
             self._snapshot_files = snapshots_among(entries)
             self._runs = len(key_runs_among(entries))
-            self._side_bytes = sum(e.bytes for e in entries if not SEGMENT_NAME.fullmatch(e.name))
+            self._side_bytes = bytes_beside_log(entries)
 
     def _list(self) -> tuple[int | None, list[Entry]] | None:
         """The entries of the directory and as of when; None if it has not changed. Blocks; raises OSError."""

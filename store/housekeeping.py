@@ -12,7 +12,7 @@ from .model import SnapshotFile
 from .protocol import Progress
 from .recovery import Examined
 from .runs import DamagedRun
-from .segments import SEGMENT_NAME, SegmentLog
+from .segments import SegmentLog, bytes_beside_log
 from .snapshots import KEPT, Image, snapshot_name, snapshots_among, write_snapshot
 from .workshop import Workshop, failure
 
@@ -122,5 +122,5 @@ class Housekeeping:
     async def measure(self) -> None:
         """Learn what the files beside the log take."""
         entries = await self._shop.writes.run(self._shop.files.entries, self._directory)
-        self.side_bytes = sum(e.bytes for e in entries if not SEGMENT_NAME.fullmatch(e.name))
+        self.side_bytes = bytes_beside_log(entries)
         self.snapshot_files = snapshots_among(entries)

@@ -6,7 +6,7 @@ import contextlib
 import os
 import re
 from bisect import bisect_right
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Iterable
 from errno import EEXIST
 from pathlib import Path
 from typing import NamedTuple
@@ -14,7 +14,7 @@ from zlib import crc32
 
 from .codec import SALT_BYTES, encode_segment_header, is_event
 from .errors import CorruptLog
-from .files import FULL, Files, SyncError, make_directories, read_all, write_all
+from .files import FULL, Entry, Files, SyncError, make_directories, read_all, write_all
 from .frames import FRAME_HEAD_BYTES, bytes_of, frame, frame_bytes_wanted, frames_in
 from .offload import Offload
 
@@ -23,6 +23,11 @@ SEGMENT_NAME = re.compile(r"segment-([0-9]{20})\.log")
 
 def segment_name(base_seq: int) -> str:
     return f"segment-{base_seq:020}.log"
+
+
+def bytes_beside_log(entries: Iterable[Entry]) -> int:
+    """What the files of a book's directory take that are no segments: snapshots, runs and index files."""
+    return sum(entry.bytes for entry in entries if not SEGMENT_NAME.fullmatch(entry.name))
 
 
 def new_salt() -> bytes:
