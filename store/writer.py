@@ -278,7 +278,7 @@ class BookWriter:
         return found, await self.txids.used_among(doubtful)
 
     async def _write(self, batch: list[Job], payloads: list[bytes], waiting: list[Job]) -> None:
-        """Append and sync a batch, apply it, and answer whoever waits for it: those of the batch come first."""
+        """Append and sync a batch, apply it, and answer whoever is `waiting`: the batch first, then what repeats it."""
         try:
             write = self._shop.writes.start(self._append, payloads, batch[0].seq, batch[-1].seq)
             pace = Pace()
@@ -366,13 +366,20 @@ class BookWriter:
                 elif not job.sink.done():
                     job.sink.set_result(Committed(job.id, job.seq, at))
             del waiting[: len(part)]  # only now: whoever a fault leaves unanswered must be found there
+            if len(waiting) > len(batch):
+                self._answer_repeats(waiting, len(batch))
             self.news.fire()
             if batch:
                 await asyncio.sleep(0)
-        for job in waiting:
-            self._answer(job, state.receipt(job.seq) if type(job) is Request else None)
-        waiting.clear()
         self._shop.changed(self.name)
+
+    def _answer_repeats(self, waiting: list[Job], start: int) -> None:
+        """Answer those from `start` on whose event has been applied by now."""
+        repeats, last_seq = waiting[start:], self.state.last_seq
+        for job in repeats:
+            if job.seq <= last_seq:
+                self._answer(job, self.state.receipt(job.seq) if type(job) is Request else None)
+        waiting[start:] = [job for job in repeats if job.seq > last_seq]
 
     @staticmethod
     def _answer(job: Job, answer: Committed | StoreError | None) -> None:

@@ -22,6 +22,7 @@ from store import (
     StoreIOError,
     WriterStopped,
 )
+from store import writer as store_writer
 from store.files import Files
 from store.state import BookState
 from tests.support.build import asset, definition, transfer
@@ -97,12 +98,35 @@ async def test_a_fault_while_a_batch_is_answered_leaves_no_caller_waiting(
 
     store = await ready(tmp_path / "ledger")
     monkeypatch.setattr(BookState, "receipt", fails)
-    posted = [transfer("a", "b", 1, book="shop", key=key) for key in ("once", "once", "once")]
+    posted = [transfer("a", "b", 1, book="shop", key=key) for key in ("once", "once", "another", "once")]
     async with asyncio.timeout(30):
-        first, *others = await asyncio.gather(*map(store.commit, posted), return_exceptions=True)
+        answers = await asyncio.gather(*map(store.commit, posted), return_exceptions=True)
         await store.shutdown()
-    assert isinstance(first, Committed)
-    assert [type(answer) for answer in others] == [StoreIOError, StoreIOError]
+    # what is durable is answered before what repeats it
+    assert [type(answer) for answer in answers] == [Committed, StoreIOError, Committed, StoreIOError]
+
+
+async def test_a_fault_between_slices_leaves_no_caller_waiting_and_answers_what_came_before(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = await ready(tmp_path / "ledger")
+    monkeypatch.setattr(store_writer, "APPLY_SLICE", 1)
+    applied, apply = [], BookState.apply
+
+    def fails_at_the_second(state: BookState, *args: Any) -> int:
+        applied.append(args)
+        if len(applied) == 2:
+            raise RuntimeError("a fault of the program")
+        return apply(state, *args)
+
+    monkeypatch.setattr(BookState, "apply", fails_at_the_second)
+    posted = [transfer("a", "b", 1, book="shop", key=key) for key in ("once", "another", "once", "another")]
+    async with asyncio.timeout(30):
+        answers = await asyncio.gather(*map(store.commit, posted), return_exceptions=True)
+        await store.shutdown()
+    assert [type(answer) for answer in answers] == [Committed, StoreIOError, Committed, StoreIOError]
+    assert answers[2] == answers[0]
+    assert answers[2].deduplicated
 
 
 class HeldFiles(Files):
