@@ -81,10 +81,18 @@ class Chunk:
     def add_ids(self, txids: bytes, prints: bytes) -> None:
         """The next events' transaction ids, 16 bytes each, and fingerprints, 8 bytes each; else zeros."""
         for column, data in ((self.txid, txids), (self.print8, prints)):
-            numbers = array("Q", data)
-            if sys.byteorder == "little":
-                numbers.byteswap()
-            column.extend(numbers)
+            column.extend(_big_endian(array("Q", data)))
+
+    def txids(self, start: int, count: int) -> array[int]:
+        """The transaction ids of up to `count` events from place `start` on: a buffer, 16 bytes each."""
+        return _big_endian(self.txid[2 * start : 2 * (start + count)])
 
     def txid_of(self, i: int) -> int:
         return self.txid[2 * i] << 64 | self.txid[2 * i + 1]
+
+
+def _big_endian(numbers: array[int]) -> array[int]:
+    """`numbers`, its items' bytes turned round where they are stored in the other order."""
+    if sys.byteorder == "little":
+        numbers.byteswap()
+    return numbers

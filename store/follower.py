@@ -303,7 +303,7 @@ class FollowedBook:
     async def find_key(self, key: str) -> int | None:
         return await self._keys.find(key, self.state.last_seq)
 
-    async def find_txid(self, txid: int) -> int | None:
+    async def find_txid(self, txid: bytes) -> int | None:
         return await find_txid(self.state, txid)
 
     @property

@@ -56,7 +56,7 @@ class OpenBook(Protocol):
 
     async def payloads(self, from_seq: int, count: int) -> Sequence[bytes]: ...
     async def find_key(self, key: str) -> int | None: ...
-    async def find_txid(self, txid: int) -> int | None: ...
+    async def find_txid(self, txid: bytes) -> int | None: ...
     def stopped_error(self) -> StoreIOError: ...
 
 
@@ -239,7 +239,7 @@ class LedgerReads:
             opened = self._find(name)
             if opened is None:
                 continue
-            seq = await _found_in(opened.find_txid(txid.int))
+            seq = await _found_in(opened.find_txid(txid.bytes))
             if seq is not None:
                 return await self._stored(opened, seq)
         return None

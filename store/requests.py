@@ -168,8 +168,7 @@ class Request(msgspec.Struct, gc=False, eq=False):
 
     id: UUID
     key: str
-    txid: int
-    txid_bytes: bytes
+    txid: bytes
     unresolved: tuple[Transaction, EncodedMetadata] | None
     """What is still to be resolved; until then the next four are empty."""
     legs: tuple[int, ...] = ()
@@ -210,8 +209,7 @@ class Definition(msgspec.Struct, gc=False, eq=False):
     payload: bytes = b""
 
     key: ClassVar[str] = ""
-    txid: ClassVar[int] = 0
-    txid_bytes: ClassVar[bytes] = bytes(16)
+    txid: ClassVar[bytes] = bytes(16)
     legs: ClassVar[tuple[int, ...]] = ()
     print8: ClassVar[bytes] = bytes(8)
 
@@ -262,15 +260,14 @@ def check_transaction(
         raise InvalidTransaction("it is larger than 16 MiB")
     at = t.occurred_at
     occurred = to_micros(at) if type(at) is datetime and at.tzinfo is UTC else _occurred_micros(at)
-    txid = id.int
-    txid_bytes = txid.to_bytes(16, "big")
+    txid = id.int.to_bytes(16, "big")  # its `bytes`, without a call
     if resolved is None:
-        return Request(id, key, txid, txid_bytes, (t, metadata))
+        return Request(id, key, txid, (t, metadata))
     legs, items = resolved
     content = b"".join((*items, refs_item, details))
     compared = content if canonical is details else b"".join((*items, refs_item, canonical))
-    print8, body = transaction_body(txid_bytes, occurred, key, content, compared)
-    return Request(id, key, txid, txid_bytes, None, legs, print8, body)
+    print8, body = transaction_body(txid, occurred, key, content, compared)
+    return Request(id, key, txid, None, legs, print8, body)
 
 
 def _transfer(postings: tuple[Posting, ...], accounts: Mapping[str, Account]) -> Resolved | None:

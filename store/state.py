@@ -86,7 +86,7 @@ class BookState:
         self._tip_seq = 0
         self._tip_head = self.head
         self._pending_keys: dict[str, Request] = {}
-        self._pending_txids: set[int] = set()
+        self._pending_txids: set[bytes] = set()
         self._pending_accounts: dict[str, Definition] = {}
         self._pending_assets: dict[str, Definition] = {}
 
@@ -263,7 +263,7 @@ class BookState:
             legs += event.legs
             places += [place] * (len(event.legs) >> 1)
             place += 1
-        txids = b"".join([event.txid_bytes for event in batch])
+        txids = b"".join([event.txid for event in batch])
         prints = b"".join([event.print8 for event in batch])
         self.extend([self._at] * len(batch), offsets, txids, prints, places, legs[::2], legs[1::2])
         return offset
@@ -383,10 +383,6 @@ class BookState:
     def offset_of(self, seq: int) -> int:
         chunk, i = self.chunk_of(seq)
         return chunk.offset[i]
-
-    def txid_of(self, seq: int) -> int:
-        chunk, i = self.chunk_of(seq)
-        return chunk.txid_of(i)
 
     def is_transaction(self, seq: int) -> bool:
         chunk, i = self.chunk_of(seq)

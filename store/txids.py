@@ -9,11 +9,11 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Collection, Sequence
-from operator import xor
+from struct import Struct
 
 from rbloom import Bloom
 
-from .columns import CHUNK_EVENTS, MASK64, Chunk
+from .columns import CHUNK_EVENTS, Chunk
 from .offload import Pace
 from .state import BookState
 
@@ -21,6 +21,7 @@ FALSE_POSITIVES = 0.00001
 _FILTER_LEAST, _FILTER_MOST, _FILTER_GROWTH = 2**10, 2**22, 7
 """A filter cannot grow: when all are full, one for so many times as many ids as they hold is added."""
 _SEARCHED_AT_ONCE = 4096
+_ID = Struct("16s")
 _FEW = 4
 """So many ids are searched for one by one, more in one pass."""
 
@@ -53,55 +54,44 @@ class TransactionIds:
                 self._filters.append(Bloom(self._room, FALSE_POSITIVES))
             number, start = divmod(self._taken, CHUNK_EVENTS)
             count = min(end - self._taken, self._room, CHUNK_EVENTS - start)
-            halves = state.chunks[number].txid[2 * start : 2 * (start + count)]
-            self._filters[-1].update(map(xor, halves[::2], halves[1::2]))
+            self._filters[-1].update(_each(state.chunks[number].txids(start, count)))
             self._taken += count
             self._room -= count
         return end - before
 
-    def perhaps_used(self, txids: Sequence[int]) -> list[bool]:
-        """For each id False when it was surely not used by what was taken in."""
-        # as `_fold` does, whose call would cost as much again
-        folded = [txid >> 64 ^ txid & MASK64 for txid in txids]
-        found = [False] * len(folded)
-        for bloom in self._filters:
-            found = [was or number in bloom for was, number in zip(found, folded, strict=True)]
-        return found
+    def perhaps_used(self, txids: Sequence[bytes]) -> set[bytes]:
+        """Those of some ids that may have been used; all others surely were not by what was taken in."""
+        return {txid for bloom in self._filters for txid in txids if txid in bloom}
 
-    async def used_among(self, txids: Collection[int]) -> set[int]:
+    async def used_among(self, txids: Collection[bytes]) -> set[bytes]:
         """Those of some ids that were used."""
         if len(txids) <= _FEW:
             return {txid for txid in txids if await find_txid(self._state, txid) is not None}
-        wanted: dict[int, list[int]] = {}
-        for txid in txids:
-            wanted.setdefault(_fold(txid), []).append(txid)
-        numbers, used = set(wanted), set[int]()
+        wanted, used = set(txids), set[bytes]()
         pace = Pace()
         for chunk in self._state.chunks:
             for start in range(0, len(chunk.at), _SEARCHED_AT_ONCE):
-                halves = chunk.txid[2 * start : 2 * (start + _SEARCHED_AT_ONCE)]
-                for number in numbers.intersection(map(xor, halves[::2], halves[1::2])):
-                    used.update(
-                        t for t in wanted[number] if _seq_of(self._state, chunk, start, t) is not None
-                    )
+                for txid in wanted.intersection(_each(chunk.txids(start, _SEARCHED_AT_ONCE))):
+                    if _seq_of(self._state, chunk, start, txid) is not None:
+                        used.add(txid)
                     if pace.due:
                         await pace.rest()
                 if pace.due:
                     await pace.rest()
         return used
 
-    async def find(self, txid: int) -> int | None:
+    async def find(self, txid: bytes) -> int | None:
         """The seq of a transaction."""
-        if not self.behind and not any(self.perhaps_used([txid])):
+        if not self.behind and not self.perhaps_used([txid]):
             return None
         return await find_txid(self._state, txid)
 
 
-def _fold(txid: int) -> int:
-    return txid >> 64 ^ txid & MASK64
+def _each(ids: array[int]) -> list[bytes]:
+    return [txid for (txid,) in _ID.iter_unpack(ids)]
 
 
-async def find_txid(state: BookState, txid: int) -> int | None:
+async def find_txid(state: BookState, txid: bytes) -> int | None:
     """The seq of a transaction, looked for in the columns, newest first."""
     pace = Pace()
     for chunk in reversed(state.chunks):
@@ -114,15 +104,14 @@ async def find_txid(state: BookState, txid: int) -> int | None:
     return None
 
 
-def _seq_of(state: BookState, chunk: Chunk, start: int, txid: int) -> int | None:
+def _seq_of(state: BookState, chunk: Chunk, start: int, txid: bytes) -> int | None:
     """The seq of a transaction, if it is among the events of a chunk from `start` on that are searched at once."""
-    wanted = array("Q", [txid >> 64, txid & MASK64]).tobytes()
-    data = chunk.txid[2 * start : 2 * (start + _SEARCHED_AT_ONCE)].tobytes()
-    at = data.find(wanted)
+    data = chunk.txids(start, _SEARCHED_AT_ONCE).tobytes()
+    at = data.find(txid)
     while at >= 0:
-        place, beside = divmod(at, len(wanted))
+        place, beside = divmod(at, _ID.size)
         seq = chunk.base_seq + start + place
         if not beside and state.is_transaction(seq):
             return seq
-        at = data.find(wanted, at + len(wanted) - beside)
+        at = data.find(txid, at + _ID.size - beside)
     return None

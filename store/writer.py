@@ -99,6 +99,8 @@ class BookWriter:
         self._queue: deque[Job] = deque()
         self._room = Signal()
         self._work = Signal()
+        self._queue_max = QUEUE_MAX
+        """How many jobs may wait; none any more once the book closes or stops."""
         self._closing = self._busy = False
         self.closed = False
         self.settled = asyncio.Lock()
@@ -124,7 +126,7 @@ class BookWriter:
     @property
     def full(self) -> bool:
         """Whether `submit` may not be called now, but `wait_for_room` should be."""
-        return len(self._queue) >= QUEUE_MAX or self._closing or self.error is not None
+        return len(self._queue) >= self._queue_max
 
     async def wait_for_room(self) -> None:
         """Raises WriterStopped, StoreClosed."""
@@ -138,7 +140,7 @@ class BookWriter:
     def submit(self, job: Job) -> asyncio.Future[Any] | None:
         """Queue a job; its answer, which whoever cancels it harms nobody. None when there is no room."""
         queue = self._queue
-        if len(queue) >= QUEUE_MAX or self._closing or self.error is not None:
+        if len(queue) >= self._queue_max:
             return None
         if not queue:
             self._work.fire()
@@ -252,7 +254,7 @@ class BookWriter:
         if batch:
             await self._write(batch, payloads, jobs)
 
-    async def _look_up(self, jobs: Sequence[Job]) -> tuple[list[int | None | StoreIOError], AbstractSet[int]]:
+    async def _look_up(self, jobs: Sequence[Job]) -> tuple[list[int | None | StoreIOError], AbstractSet[bytes]]:
         """Of each job the seq that used its key, or why that cannot be told; and which new ones' ids were used.
 
         Both stay true until events are applied.
@@ -268,14 +270,12 @@ class BookWriter:
                             f"Book {self.name!r}: its spilled keys cannot be read ({e}); retry."
                         )
         perhaps_used = self.txids.perhaps_used([job.txid for job in jobs])
-        if not any(perhaps_used):
-            return found, frozenset()
-        doubtful = [
-            job.txid
-            for job, seq, perhaps in zip(jobs, found, perhaps_used, strict=True)
-            if perhaps and seq is None and type(job) is Request
-        ]
-        return found, await self.txids.used_among(doubtful)
+        if not perhaps_used:
+            return found, perhaps_used
+        doubtful = {
+            job.txid for job, seq in zip(jobs, found, strict=True) if seq is None and type(job) is Request
+        }
+        return found, await self.txids.used_among(doubtful & perhaps_used)
 
     async def _write(self, batch: list[Job], payloads: list[bytes], waiting: list[Job]) -> None:
         """Append and sync a batch, apply it, and answer whoever is `waiting`: the batch first, then what repeats it."""
@@ -336,7 +336,7 @@ class BookWriter:
             raise DamagedRun(f"a run says that {key!r} was committed at seq {seq}, which is no transaction")
         return seq
 
-    async def find_txid(self, txid: int) -> int | None:
+    async def find_txid(self, txid: bytes) -> int | None:
         """Where a transaction id was used."""
         return await self.txids.find(txid)
 
@@ -405,6 +405,7 @@ class BookWriter:
     def _stop(self, error: StoreIOError) -> None:
         if self.error is None:
             self.error = error
+            self._queue_max = 0
             logger.error("%s", error)
         self._work.fire()
         self._room.fire()
@@ -442,6 +443,7 @@ class BookWriter:
     async def close(self) -> None:
         """Answer what was accepted, let housekeeping that has begun finish, and end the task."""
         self._closing = True
+        self._queue_max = 0
         self.housekeeping.begin_nothing_more()
         self._work.fire()
         self._room.fire()
