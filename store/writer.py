@@ -254,7 +254,9 @@ class BookWriter:
         if batch:
             await self._write(batch, payloads, jobs)
 
-    async def _look_up(self, jobs: Sequence[Job]) -> tuple[list[int | None | StoreIOError], AbstractSet[bytes]]:
+    async def _look_up(
+        self, jobs: Sequence[Job]
+    ) -> tuple[list[int | None | StoreIOError], AbstractSet[bytes]]:
         """Of each job the seq that used its key, or why that cannot be told; and which new ones' ids were used.
 
         Both stay true until events are applied.

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+from array import array
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import cbor2
 import pytest
 
 from store import CorruptLog, StoreIOError
@@ -13,14 +16,17 @@ from store.account import Account
 from store.state import BookState
 from tests.support.build import BOOK, household, transfer
 from tests.support.disk import (
+    book_directory,
     cut,
     flip,
+    framed,
     frames,
     runs,
     segments,
     snapshots,
 )
 from tests.support.ledgers import CASH, NOISE, last_seq, opened, pay, refused, seen, spilled, written
+from tests.support.limits import tiny_limits
 from tests.support.observe import differences, observe, plant, tree
 from tests.support.subjects import open_log_store
 
@@ -40,6 +46,43 @@ async def test_a_snapshot_restores_what_replay_gives(tmp_path: Path) -> None:
         after = await store.book(BOOK)
         assert (after.head, after.last_at) == (info.head, info.last_at)
         await store.verify(BOOK, info.head)
+
+
+@pytest.mark.parametrize("column", ["rows", "counts", None])
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda numbers: numbers,
+        lambda numbers: numbers[::-1],
+        lambda numbers: [*numbers[:-1], numbers[-1] + 1],
+        lambda numbers: [*numbers[:-1], 2**32 - 1],
+        lambda numbers: [numbers[0] - 1, *numbers[1:]],
+        lambda numbers: numbers[:-1],
+        lambda numbers: [*numbers, 0],
+        lambda numbers: [0] * len(numbers),
+        lambda numbers: [],
+    ],
+)
+async def test_rows_that_a_chunk_lists_by_account_are_those_that_replay_gives_or_not_believed(
+    tmp_path: Path, column: str | None, change: Callable[[list[int]], list[int]]
+) -> None:
+    directory = tmp_path / "ledger"
+    with tiny_limits():
+        await written(directory, count=20, snapshot_every=0)
+        by_replay = await seen(directory, snapshot_every=0)
+        async with opened(directory, snapshot_every=0) as store:
+            await store.snapshot_now(BOOK)
+        chunk = sorted(book_directory(directory, BOOK).glob("index-chunk-*"))[1]
+        items = [cbor2.loads(frame.payload) for frame in frames(chunk.read_bytes())]
+        assert [item[0] for item in items].count("rows") == 1
+        for item in items:
+            if item[0] == column:
+                numbers = change(array("I", item[1]).tolist())
+                item[1] = array("I", numbers).tobytes()
+        kept = [item for item in items if column is not None or item[0] not in ("rows", "counts")]
+        kept[-1][1] = len(kept) - 1
+        chunk.write_bytes(b"".join(framed(cbor2.dumps(item)) for item in kept))
+        assert differences(await seen(directory, snapshot_every=0), by_replay) == {}
 
 
 async def test_verify_looks_at_the_balances_that_a_snapshot_gave(

@@ -27,6 +27,7 @@ TINY = {
     "_BLOOM_PIECE_BYTES": 32,
     "_COLUMN_PIECE_BYTES": 64,
     "_ACCOUNTS_A_FRAME": 2,
+    "_ROWS_AN_ACCOUNT": 1,
     "_READ_GROUP": 3,
     "_STRETCH_GROUP": 4,
     "_PAGE_EVENTS": 3,
