@@ -7,6 +7,9 @@ from array import array
 from .codec import NARROW_END, credit_head, debit_head, narrow_amount, wide_posting
 from .model import AMOUNT_LIMIT, AccountCfg, AccountDef, Direction
 
+_LOWEST, _HIGHEST = 1 - AMOUNT_LIMIT, AMOUNT_LIMIT - 1
+"""Two numbers for all accounts: what many accounts do not hold need not be fetched for each posting."""
+
 
 class Account:
     """Its definition, what it holds now, debit-positive, and the numbers of its rows.
@@ -46,7 +49,7 @@ class Account:
         self.sign = -1 if config.normal_side is Direction.CREDIT else 1
         """1 when its effective balance is debit-positive, else -1."""
         self.floor = floor = config.min_balance
-        self.lowest, self.highest = 1 - AMOUNT_LIMIT, AMOUNT_LIMIT - 1
+        self.lowest, self.highest = _LOWEST, _HIGHEST
         """Between these, `net` breaks no rule."""
         if floor is not None:
             if self.sign > 0:
