@@ -72,6 +72,10 @@ class Files:
         """How many of the bytes were written, at least one."""
         return os.pwrite(fd, data, offset)
 
+    def is_deleted(self, fd: int) -> bool:
+        """Whether no directory names the file any more, so that it ends with its last open descriptor."""
+        return os.fstat(fd).st_nlink == 0
+
     def truncate(self, fd: int, size: int) -> None:
         os.ftruncate(fd, size)
 

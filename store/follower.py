@@ -86,7 +86,11 @@ class FollowedBook:
         self._keys = FollowedKeys(files, offload, directory, name, self.payloads)
         self._begun = False
         self._segment: Segment | None = None
-        self._durable = 0
+        self._last: tuple[int, bytes] | None = None
+        """Offset and payload of the last event that was read, if it is in that segment."""
+        self._durable = self._noted = 0
+        self._replaced: StoreIOError | None = None
+        """Why the files are no longer those of what is in memory."""
         self._lacking: CorruptLog | None = None
         """What is known to be durable and cannot be read now."""
         self._snapshot_files: tuple[SnapshotFile, ...] = ()
@@ -114,6 +118,9 @@ class FollowedBook:
             self._begun = True
         before, lacked = self.state.last_seq, self._lacking is not None
         noted = await self._offload.run(read_watermark, self._files, self._directory)
+        if 0 < noted < self._noted:
+            raise self._refusal(noted)
+        self._noted = noted
         self._durable = max(self._durable, noted)
         while await self._advance_in_segment(progress):
             pass
@@ -188,6 +195,13 @@ class FollowedBook:
         name, offset = (segment_name(segment.base_seq), segment.bytes) if segment else (segment_name(seq), 0)
         return CorruptLog(self.name, name, offset, f"seq {seq} had been synced, but cannot be read")
 
+    def _refusal(self, seq: int) -> StoreIOError:
+        self._replaced = StoreIOError(
+            f"Book {self.name!r} is not the one that was followed: its log ends at seq {seq} or is another there, as "
+            "after a backup was restored; leave, and follow the ledger again."
+        )
+        return self._replaced
+
     async def _advance_in_segment(self, progress: Progress | None) -> bool:
         """Read on in the segment that grows, or begin the next one; whether there may be more."""
         state = self.state
@@ -201,6 +215,10 @@ class FollowedBook:
         fd = await self._offload.run(self._files.open, path)
         try:
             size = self._files.size(fd)
+            if self._last is not None:
+                offset, payload = self._last
+                if await self._offload.run(read_all, self._files, fd, len(payload), offset) != payload:
+                    raise self._refusal(state.last_seq)
             if size > segment.bytes:
                 await self._read(fd, segment, size, progress)
         finally:
@@ -226,7 +244,7 @@ class FollowedBook:
         header, size = self._header_in(data, base_seq)
         if header is None:
             return None
-        self._segment = Segment(base_seq, size, header.salt)
+        self._segment, self._last = Segment(base_seq, size, header.salt), None
         self.log.replace_last(self._segment)
         return self._segment
 
@@ -284,6 +302,7 @@ class FollowedBook:
             raise CorruptLog(self.name, name, e.offset, f"a frame is no event: {e.reason}") from e
         self._keys.add(found.keys, found.seqs)
         offset, payload = frames[-1]
+        self._last = offset + FRAME_HEAD_BYTES, payload
         segment.bytes = offset + FRAME_HEAD_BYTES + len(payload)
 
     # ------------------------------------------------------------ what reading needs
@@ -292,6 +311,8 @@ class FollowedBook:
         state = self.state
         if from_seq > state.last_seq:
             return []
+        if self._replaced is not None:
+            raise self._replaced
         segment = self.log.segment_of(from_seq)
         last = min(from_seq + count - 1, self.log.last_seq_of(segment, state.last_seq))
         offset = state.offset_of(from_seq)

@@ -44,7 +44,7 @@ from .segments import (
 )
 from .snapshots import CHUNK_NAME, SNAPSHOT_NAME, Snapshot, Unusable, load_snapshot
 from .state import BookState
-from .watermark import WATERMARK_NAME
+from .watermark import WATERMARK_NAME, read_watermark
 
 logger = logging.getLogger("store")
 
@@ -271,6 +271,7 @@ class _Opening:
                     next_seq = await self._skip_covered(segment, *table[base], covered)
                 next_seq = await self._read_segment(segment, next_seq, covered, final)
         await self._conclude(next_seq - 1, max(covered, self._claimed))
+        await self._tell_what_is_missing(next_seq - 1)
 
     async def _newest_snapshot(self) -> Snapshot | None:
         """The newest good snapshot whose keys are all in runs."""
@@ -477,6 +478,21 @@ class _Opening:
             book.unproven_from = 0  # a header alone: neither it nor its name need have been synced
         state.settle()
         self._tell(state.last_seq, self._all_bytes)
+
+    async def _tell_what_is_missing(self, found: int) -> None:
+        """A tear never takes what had been synced, and so had been noted; a file that was cut or overwritten may."""
+        book = self._book
+        try:
+            noted = await self._offload.run(read_watermark, self._files, book.directory)
+        except OSError:
+            return  # opening does not need it
+        if noted <= found:
+            return
+        lost = f"but seq {noted} had been durable: later events are lost, unless a backup has them"
+        logger.warning("Book %r: the log ends at seq %d, %s", book.name, found, lost)
+        if book.repairs:
+            book.repairs[-1] += f", {lost}"
+            book.is_as_a_kill_leaves_it = False
 
     def _tell(self, seq: int, read_bytes: int) -> None:
         if self._progress is not None:

@@ -7,8 +7,9 @@ import os
 import re
 from bisect import bisect_right
 from collections.abc import AsyncGenerator, Iterable
-from errno import EEXIST
+from errno import EEXIST, ENOENT
 from pathlib import Path
+from time import monotonic
 from typing import NamedTuple
 from zlib import crc32
 
@@ -45,6 +46,8 @@ ROOM_MAX_BYTES = 2**20
 at most this: a sync that needs not make the file longer takes a third less time. They are cut off when the segment
 is closed; after a crash they are what stands behind the last frame."""
 _ZEROS = bytes(ROOM_MAX_BYTES)
+DELETED_WITHIN_SECONDS = 1.0
+"""So long after its file was deleted a log may go on; to look each time would cost many books a tenth of their rate."""
 
 
 def gets_room(size: int) -> bool:
@@ -92,6 +95,8 @@ class SegmentLog:
         """Where the frames of the open file end, and where the file does."""
         self._found = False
         """Whether an earlier life wrote the open file: its end may be one that the disk never got."""
+        self._looked_at = -DELETED_WITHIN_SECONDS
+        """When the open file was last seen to be in its directory."""
         self._new_salt: bytes | None = None
         self.bytes = sum(segment.bytes for segment in segments)
 
@@ -115,6 +120,7 @@ class SegmentLog:
         if self._fd is None:
             self._open(segment)
         assert self._fd is not None
+        self._refuse_if_deleted(self._fd)
         end = segment.bytes + len(data)
         try:
             if end > self._filled:
@@ -128,6 +134,13 @@ class SegmentLog:
         self._sync(self._fd, segment.bytes)
         self._end = end
         return Appended(segment, segment.bytes, end, crc32(data, segment.checksum))
+
+    def _refuse_if_deleted(self, fd: int) -> None:
+        now = monotonic()
+        if now - self._looked_at >= DELETED_WITHIN_SECONDS:
+            if self._files.is_deleted(fd):
+                raise FileNotFoundError(ENOENT, f"its log in {self.directory} was deleted")
+            self._looked_at = now
 
     def _make_room(self, fd: int, size: int, end: int) -> None:
         """Fill the growing segment, of this size, with zeros from `end` on, if it is large and the disk is not full."""

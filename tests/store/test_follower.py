@@ -387,6 +387,38 @@ class UnreadableBook(Files):
         return super().open(path, write)
 
 
+@pytest.mark.parametrize("posted_since", [1, 3, 9])
+async def test_another_history_in_the_place_of_the_followed_one_is_told_and_never_mixed_with_it(
+    tmp_path: Path, posted_since: int
+) -> None:
+    directory, copy = tmp_path / "ledger", tmp_path / "copy"
+    async with opened(directory) as store:
+        await household(store)
+        await pay(store, 3)
+        await store.backup(copy)
+        await pay(store, 5, start=3)
+    async with await FollowedLedger.open(directory) as ledger:
+        rows = await ledger.trial_balance(BOOK)
+        followed = await ledger.book(BOOK)
+        assert followed is not None
+        shutil.rmtree(directory)
+        shutil.copytree(copy, directory)
+        async with opened(directory) as store:
+            for n in range(posted_since):
+                await store.commit(transfer("assets:cash", "income:salary", 2, key=f"new {n}"))
+            async with asyncio.timeout(30):
+                changes = ledger.watch()
+                while (told := await ledger.book(BOOK)) is not None and told.error is None:
+                    await anext(changes)
+                await changes.aclose()
+        assert told is not None
+        assert "is not the one that was followed" in str(told.error)
+        assert (told.last_seq, told.head) == (followed.last_seq, followed.head)
+        assert await ledger.trial_balance(BOOK) == rows
+        with pytest.raises(StoreIOError, match="is not the one that was followed"):
+            await ledger.read_events(BOOK)
+
+
 async def test_a_book_that_cannot_be_read_keeps_no_other_from_being_followed(tmp_path: Path) -> None:
     books = ("alpha", "beta", "gamma")
     async with opened(tmp_path) as store:

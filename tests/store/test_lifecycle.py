@@ -6,6 +6,7 @@ import asyncio
 import gc
 import hashlib
 import os
+import shutil
 import subprocess
 import sys
 import threading
@@ -24,7 +25,9 @@ from store import (
     StoreClosed,
     StoreIOError,
     StoreLocked,
+    WriterStopped,
 )
+from store import segments as segments_module
 from store.files import Files
 from tests.support import ledgers
 from tests.support.build import BOOK, household, transfer
@@ -400,3 +403,26 @@ async def test_a_snapshot_tells_how_far_it_is_and_can_be_given_up(tmp_path: Path
         assert (await store.book(BOOK)).snapshots == 1
     async with opened(directory) as store:
         assert (await store.book(BOOK)).last_seq == 14
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="open files cannot be deleted there")
+async def test_a_book_whose_log_was_deleted_takes_nothing_more_and_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(segments_module, "DELETED_WITHIN_SECONDS", 0.0)
+    directory = tmp_path / "ledger"
+    store = await open_log_store(directory)
+    try:
+        await household(store)
+        await store.commit(transfer("assets:cash", "income:salary", 1))
+        shutil.rmtree(directory)
+        with pytest.raises(StoreIOError, match="was deleted"):
+            await store.commit(transfer("assets:cash", "income:salary", 2))
+        with pytest.raises(WriterStopped):
+            await store.commit(transfer("assets:cash", "income:salary", 3))
+        assert (await store.balance(CASH)).amount.minor == 1
+        with pytest.raises(StoreIOError):
+            await store.reopen(BOOK)
+    finally:
+        await store.shutdown()
+    assert not directory.exists()

@@ -51,6 +51,21 @@ async def test_every_cut_within_the_last_two_frames_keeps_the_frames_before_it(t
         assert len(whole) == last.end
 
 
+async def test_a_log_cut_below_what_readers_were_told_says_how_much_is_lost(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    directory = await written(tmp_path / "ledger")
+    [segment] = segments(directory, BOOK)
+    cut(segment, frames(segment.read_bytes())[-2].end - 1)
+    async with opened(directory) as store:
+        (repair,) = (await store.book(BOOK)).repairs
+        assert "cut after seq 11" in repair
+        assert "seq 13 had been durable" in repair
+    assert any(record.levelno == logging.WARNING for record in caplog.records)
+    async with opened(directory) as store:
+        assert (await store.book(BOOK)).repairs == ()
+
+
 @pytest.mark.parametrize(
     "tail",
     [
