@@ -54,7 +54,7 @@ def has_control(text: str) -> bool:
 
 def asset_fault(asset: AssetDef) -> str | None:
     """Why this is no asset definition, or None."""
-    if not isinstance(asset, AssetDef):
+    if type(asset) is not AssetDef:
         return f"it is a {type(asset).__name__}, not an AssetDef"
     fault = name_fault(asset.id)
     if fault is not None:
@@ -82,9 +82,9 @@ def asset_fault(asset: AssetDef) -> str | None:
 
 def account_fault(definition: AccountDef, config: AccountCfg) -> str | None:
     """Why this is no account definition, or None. The book's name is checked elsewhere."""
-    if not isinstance(definition, AccountDef) or not isinstance(definition.id, AccountId):
+    if type(definition) is not AccountDef or type(definition.id) is not AccountId:
         return "it is not an AccountDef with an AccountId"
-    if not isinstance(config, AccountCfg):
+    if type(config) is not AccountCfg:
         return f"its configuration is a {type(config).__name__}, not an AccountCfg"
     fault = name_fault(definition.id.path)
     if fault is not None:

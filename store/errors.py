@@ -169,8 +169,9 @@ class StoreReadOnly(StoreIOError):
 class WriterStopped(StoreIOError):
     def __init__(self, book: str, cause: BaseException | str) -> None:
         self.book, self.cause = book, cause
+        reason = str(cause).removeprefix(f"Book {_quoted(book)}: ").removesuffix(".")
         super().__init__(
-            f"Book {_quoted(book)} takes no more postings because its storage failed ({cause}); "
+            f"Book {_quoted(book)} takes no more postings because its storage failed ({reason}); "
             "reopen the book to see what was kept."
         )
 

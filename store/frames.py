@@ -40,9 +40,13 @@ def read_frame(buffer: bytes | memoryview, offset: int) -> bytes | None:
     return payload if crc32(payload) == checksum else None
 
 
-def frames_in(buffer: bytes, count: int, offset: int = 0) -> Iterator[bytes]:
-    """The payloads of up to `count` frames from `offset`, as far as they are whole and sound."""
+def frames_in(buffer: bytes, count: int, offset: int = 0, most_bytes: int = 2**63) -> Iterator[bytes]:
+    """The payloads of up to `count` frames from `offset`, as far as they are whole and sound.
+
+    Ends with the frame that reaches `most_bytes`.
+    """
     head, size = FRAME_HEAD.unpack_from, len(buffer) - FRAME_HEAD_BYTES
+    size = min(size, offset + most_bytes - 1)
     while count and offset <= size:
         length, checksum = head(buffer, offset)
         offset += FRAME_HEAD_BYTES

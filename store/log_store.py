@@ -63,6 +63,8 @@ T = TypeVar("T")
 logger = logging.getLogger("store")
 
 _NO_ACCOUNTS: dict[str, Account] = {}
+_LARGE_BYTES = 1024
+"""After a transaction of so many bytes, as some dozens of postings take, the loop is looked after at once."""
 
 
 class LogTaleaStore(LedgerReads):
@@ -276,7 +278,7 @@ class LogTaleaStore(LedgerReads):
 
     async def open_account(self, definition: AccountDef, config: AccountCfg) -> None:
         self._refuse_if_closed()
-        if not isinstance(definition, AccountDef) or not isinstance(definition.id, AccountId):
+        if type(definition) is not AccountDef or type(definition.id) is not AccountId:
             raise InvalidDefinition("it is not an AccountDef with an AccountId")
         book = definition.id.book
         writer = self._writable(book)
@@ -298,34 +300,45 @@ class LogTaleaStore(LedgerReads):
         elif (known.definition, known.config) != (definition, resolved):
             raise AlreadyExists(f"Account {definition.id.path!r} in book {book!r}")
 
-    async def commit(self, transaction: Transaction) -> Committed:
+    def commit(self, transaction: Transaction) -> Coroutine[Any, Any, Committed]:
+        # not awaited yet, perhaps: what the caller changes from here on has no effect
+        return self._commit(transaction, _encoded_metadata(transaction))
+
+    async def _commit(
+        self, transaction: Transaction, metadata: EncodedMetadata | InvalidTransaction
+    ) -> Committed:
         if type(transaction) is not Transaction:
             self._refuse_if_closed()
             raise InvalidTransaction(f"it is a {type(transaction).__name__}, not a Transaction")
         writer = self._writable(transaction.book)
         if writer is None:
-            check_transaction(transaction, _NO_ACCOUNTS)
+            check_transaction(transaction, _NO_ACCOUNTS, metadata)
             raise UnknownAccount(transaction.postings[0].account)
-        request = check_transaction(transaction, writer.state.accounts)
+        request = check_transaction(transaction, writer.state.accounts, metadata)
         while (answer := writer.submit(request)) is None:
             await writer.wait_for_room()
         # else a refusal's frames would hold them, out of sight of the collector of cycles
-        del request, transaction
+        del request, transaction, metadata
         return await answer  # type: ignore[no-any-return]
 
-    async def commit_batch(self, transactions: Sequence[Transaction]) -> list[Committed | StoreError]:
-        self._refuse_if_closed()
+    def commit_batch(
+        self, transactions: Sequence[Transaction]
+    ) -> Coroutine[Any, Any, list[Committed | StoreError]]:
         transactions = list(transactions)
+        return self._commit_batch(transactions, [*map(_encoded_metadata, transactions)])
+
+    async def _commit_batch(
+        self, transactions: list[Transaction], metadata: list[EncodedMetadata | InvalidTransaction]
+    ) -> list[Committed | StoreError]:
+        self._refuse_if_closed()
         if not transactions:
             return []
-        # before anything is awaited: what callers change later has no effect
-        metadata = [_encoded_metadata(transaction) for transaction in transactions]
         batch = Batch(len(transactions), self._shop.loop.create_future())
         jobs: defaultdict[BookWriter, list[Job]] = defaultdict(list)
         book, writer = "", None
-        pace = Pace()
+        pace, large = Pace(), False
         for place, (transaction, encoded) in enumerate(zip(transactions, metadata, strict=True)):
-            if place % 16 == 15 and pace.due:
+            if (large or place % 16 == 15) and pace.due:
                 await pace.rest()
                 writer = None  # the book may have been reopened meanwhile
             try:
@@ -344,6 +357,7 @@ class LogTaleaStore(LedgerReads):
                 continue
             request.sink, request.place = batch, place
             queued.append(request)
+            large = len(request.body) > _LARGE_BYTES
         await asyncio.gather(*[writer.submit_many(queued) for writer, queued in jobs.items()])
         await batch.complete
         return batch.results
@@ -553,7 +567,7 @@ def _holder(lock: IO[str]) -> int | None:
 
 def _encoded_metadata(transaction: Transaction) -> EncodedMetadata | InvalidTransaction:
     try:
-        return encode_metadata(getattr(transaction, "metadata", None))
+        return encode_metadata(transaction.metadata if type(transaction) is Transaction else None)
     except InvalidTransaction as e:
         return e
 

@@ -174,6 +174,9 @@ class Committed(msgspec.Struct, frozen=True, eq=False, gc=False):
             return NotImplemented
         return (self.seq, self.txid, self.at) == (other.seq, other.txid, other.at)
 
+    def __ne__(self, other: object) -> bool:
+        return not self == other  # msgspec's own would compare identities
+
     def __hash__(self) -> int:
         return hash((self.seq, self.txid, self.at))
 

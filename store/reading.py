@@ -258,13 +258,17 @@ class LedgerReads:
         assert isinstance(sequenced.event, TransactionPosted)
         return StoredTransaction(transaction=sequenced.event.transaction, seq=seq, at=sequenced.at)
 
-    async def subscribe(self, book: str, from_seq: int = 1) -> AsyncGenerator[Sequenced, None]:
-        opened = self._find(book)
-        while opened is None:
-            await self._born.wait()
+    def subscribe(self, book: str, from_seq: int = 1) -> AsyncGenerator[Sequenced, None]:
+        return self._subscribed(book, from_seq, self._closed)
+
+    async def _subscribed(self, book: str, from_seq: int, too_late: bool) -> AsyncGenerator[Sequenced, None]:
+        if too_late:
+            raise StoreClosed
+        # who asked before the end is given all that was durable at the end
+        while (opened := self._books.get(book) if self._closed else self._find(book)) is None:
             if self._closed:
                 return
-            opened = self._find(book)
+            await self._born.wait()
         next_seq = max(1, from_seq)
         pace, size = Pace(), 0
         while True:

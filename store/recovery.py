@@ -94,11 +94,11 @@ class Examined:
 
     async def mend(self, files: Files, offload: Offload) -> None:
         """Do on disk what `examine` found necessary. Raises OSError."""
+        if self.segments:
+            await offload.run(self._mend_final_segment, files)
         for name in self.temporary:
             await offload.run(files.remove, self.directory / name)
         await self.keys.remove_redundant()
-        if self.segments:
-            await offload.run(self._mend_final_segment, files)
 
     def _mend_final_segment(self, files: Files) -> None:
         final = self.segments[-1]

@@ -255,7 +255,8 @@ def check_transaction(
     elif isinstance(metadata, InvalidTransaction):
         raise metadata
     details, canonical = metadata
-    refs_item = EMPTY_ARRAY if t.external_refs == () else encode_refs(t.external_refs)
+    refs = t.external_refs
+    refs_item = EMPTY_ARRAY if type(refs) is tuple and not refs else encode_refs(refs)
     if len(refs_item) + len(details) + len(postings) * POSTING_MAX_BYTES > _DETAILS_MAX_BYTES:
         raise InvalidTransaction("it is larger than 16 MiB")
     at = t.occurred_at
@@ -378,9 +379,15 @@ def _check_balance(postings: Sequence[Posting]) -> None:
 def _occurred_micros(t: object) -> int:
     if not isinstance(t, datetime):
         raise InvalidTransaction(f"occurred_at is a {type(t).__name__}, not a datetime")
-    if t.tzinfo is not UTC and t.utcoffset() is None:
-        raise InvalidTransaction("occurred_at has no time zone")
-    micros = to_micros(t)
+    try:
+        if t.tzinfo is not UTC and t.utcoffset() is None:
+            raise InvalidTransaction("occurred_at has no time zone")
+        micros = to_micros(t)
+    except InvalidTransaction:
+        raise
+    except Exception as e:
+        # its time zone, and so what it raises, is the caller's
+        raise InvalidTransaction(f"the time zone of occurred_at fails ({type(e).__name__})") from e
     if not MICROS_START <= micros < MICROS_END:
         raise InvalidTransaction("occurred_at lies outside the calendar")
     return micros

@@ -38,7 +38,8 @@ def new_salt() -> bytes:
 READ_BYTES = 64 * 1024
 READ_BYTES_MAX = 4 * 2**20
 WINDOW_BYTES = 2**20
-GROUP_FRAMES = 64
+GROUP_FRAMES, GROUP_BYTES = 64, 32 * 1024
+"""A group of frames that is worked on at one go ends with the frame that reaches either."""
 
 ROOM_FROM_BYTES = 64 * 1024
 ROOM_MAX_BYTES = 2**20
@@ -324,7 +325,7 @@ async def frame_groups(
     while offset < stop:
         window = await offload.run(read_all, files, fd, min(window_bytes, stop - offset), offset)
         at = 0
-        while payloads := list(frames_in(window, GROUP_FRAMES, at)):
+        while payloads := list(frames_in(window, GROUP_FRAMES, at, GROUP_BYTES)):
             yield offset + at, payloads
             at += bytes_of(payloads)
         if at == 0:

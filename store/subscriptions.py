@@ -27,7 +27,12 @@ class Signal:
     async def wait(self) -> None:
         future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._waiting.append(future)
-        await future
+        try:
+            await future
+        except asyncio.CancelledError:
+            if future in self._waiting:
+                self._waiting.remove(future)
+            raise
 
     def fire(self) -> None:
         if self._waiting:
@@ -84,9 +89,13 @@ class Watchers:
         for _, signal in self._watchers:
             signal.fire()
 
-    async def watch(self) -> AsyncGenerator[frozenset[str], None]:
+    def watch(self) -> AsyncGenerator[frozenset[str], None]:
+        """What changes from now on."""
         watcher: tuple[set[str], Signal] = (set(), Signal())
         self._watchers.append(watcher)
+        return self._watch(watcher)
+
+    async def _watch(self, watcher: tuple[set[str], Signal]) -> AsyncGenerator[frozenset[str], None]:
         names, signal = watcher
         try:
             while True:

@@ -37,8 +37,8 @@ LOCK_NAME, BOOKS_NAME = "LOCK", "books"
 
 QUEUE_MAX = 16_384
 """How many jobs wait in a book's queue; further callers wait for room."""
-APPLY_SLICE = 32
-"""How many events are applied and answered in one turn of the loop."""
+APPLY_SLICE, APPLY_BYTES = 32, 16 * 1024
+"""How many events are applied and answered in one turn of the loop; fewer when they take more bytes than that."""
 BATCH_BYTES = 4 * 2**20
 """A batch ends with the event that carries it beyond this, however many jobs wait."""
 LINK_SLICE = 64
@@ -216,7 +216,7 @@ class BookWriter:
         repeats: list[Job] = []
         """What repeats them; all others are answered at once."""
         payloads: list[bytes] = []
-        size = 0
+        size = paced_at = 0
         by_key, used_ids = await self._look_up(jobs)
         for n, (job, known) in enumerate(zip(jobs, by_key, strict=True)):
             event: Job | Committed | None
@@ -248,8 +248,10 @@ class BookWriter:
                 else:
                     job.seq = event.seq
                     repeats.append(job)
-            if n % 16 == 15 and pace.due:
-                await pace.rest()
+            if n % 16 == 15 or size > paced_at + APPLY_BYTES:
+                paced_at = size
+                if pace.due:
+                    await pace.rest()
         jobs[:] = batch + repeats
         if batch:
             await self._write(batch, payloads, jobs)
@@ -314,7 +316,7 @@ class BookWriter:
         self._shop.last_writer = self
         async with self.settled:
             self.log.advance(appended)
-            await self._apply(batch, waiting, appended.start)
+            await self._apply(batch, waiting, appended)
         self.housekeeping.begin_what_is_due()
 
     @property
@@ -342,16 +344,18 @@ class BookWriter:
         """Where a transaction id was used."""
         return await self.txids.find(txid)
 
-    async def _apply(self, batch: list[Job], waiting: list[Job], offset: int) -> None:
+    async def _apply(self, batch: list[Job], waiting: list[Job], appended: Appended) -> None:
         """Make a durable batch readable, slice by slice, and answer whoever asked for it.
 
         Consumes both lists: to let go of a thousand jobs at one go would be felt.
         """
         state = self.state
         at = from_micros(state.batch_at)
+        offset = appended.start
+        at_once = max(1, min(APPLY_SLICE, APPLY_BYTES * len(batch) // (appended.end - offset)))
         while batch:
-            part = batch[:APPLY_SLICE]
-            del batch[:APPLY_SLICE]
+            part = batch[:at_once]
+            del batch[:at_once]
             start_offset, offset = offset, state.apply(part, offset)
             posted = [job for job in part if type(job) is Request] if state.defining else part
             self.keys.add([job.key for job in posted], [job.seq for job in posted])

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from datetime import datetime, timedelta, tzinfo
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +26,7 @@ from store import (
 from store import writer as store_writer
 from store.files import Files
 from store.state import BookState
-from tests.support.build import asset, definition, transfer
+from tests.support.build import asset, credit, debit, definition, posted, transfer
 from tests.support.disk import flip, segments, snapshots
 
 K = AccountKind
@@ -55,6 +56,57 @@ async def test_an_account_can_be_used_by_the_call_right_behind_the_one_that_open
         posting = store.commit(transfer("c", "b", 5, book="shop", key="k"))
         _, committed = await asyncio.gather(opening, posting)
         assert committed.seq == 4
+
+
+async def test_what_is_changed_between_a_call_and_its_awaiting_has_no_effect(tmp_path: Path) -> None:
+    async with await ready(tmp_path / "ledger") as store:
+        note = {"n": 0}
+        calls = []
+        for n in range(3):
+            note["n"] = n
+            calls.append(store.commit(transfer("a", "b", 1, book="shop", key=f"k{n}", metadata=note)))
+        note["n"] = 3
+        many = [transfer("a", "b", 1, book="shop", key="k3", metadata=note)]
+        batch = store.commit_batch(many)
+        many.clear()
+        note["n"] = 99
+        await asyncio.gather(*calls, batch)
+        found = [await store.by_key("shop", f"k{n}") for n in range(4)]
+        assert [stored and stored.transaction.metadata for stored in found] == [{"n": n} for n in range(4)]
+
+
+async def test_a_time_zone_that_fails_harms_its_own_transaction_alone(tmp_path: Path) -> None:
+    class NoMansLand(tzinfo):
+        def utcoffset(self, _: datetime | None) -> timedelta:
+            raise RuntimeError("no offset here")
+
+    odd = transfer("a", "b", 1, book="shop", key="odd", occurred_at=datetime(2026, 1, 1, tzinfo=NoMansLand()))
+    one, two = (transfer("a", "b", n, book="shop", key=f"k{n}") for n in (1, 2))
+    async with await ready(tmp_path / "ledger") as store:
+        results = await store.commit_batch([one, odd, two])
+        assert [type(result) for result in results] == [Committed, InvalidTransaction, Committed]
+
+
+async def test_transactions_of_many_postings_are_applied_a_few_at_a_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    applied: list[int] = []
+    honest = BookState.apply
+
+    def watched(state: BookState, batch: Sequence[Any], offset: int) -> int:
+        applied.append(sum(len(event.legs) // 2 for event in batch))
+        return honest(state, batch, offset)
+
+    monkeypatch.setattr(BookState, "apply", watched)
+    large = [
+        posted(*[debit("a", 1, book="shop"), credit("b", 1, book="shop")] * 500, book="shop", key=f"k{n}")
+        for n in range(8)
+    ]
+    async with await ready(tmp_path / "ledger") as store:
+        applied.clear()
+        assert {type(result) for result in await store.commit_batch(large)} == {Committed}
+    assert sum(applied) == 8000
+    assert max(applied) <= 2000
 
 
 async def test_a_batch_that_meets_shutdown_is_answered(tmp_path: Path) -> None:

@@ -83,6 +83,14 @@ def test_a_message_is_one_sentence(error: StoreError) -> None:
     assert text[0].isupper() or text[0] in "'\""
 
 
+def test_why_a_writer_stopped_is_told_once() -> None:
+    cause = StoreIOError("Book 'home': Input/output error; its storage failed.")
+    assert str(WriterStopped("home", cause)) == (
+        "Book 'home' takes no more postings because its storage failed (Input/output error; its storage failed); "
+        "reopen the book to see what was kept."
+    )
+
+
 def test_messages_show_hostile_text_escaped_and_clipped() -> None:
     text = str(InvalidBook("\x1b[31m\n\ud800" + "x" * 10_000, "it holds a control character"))
     assert "\x1b" not in text

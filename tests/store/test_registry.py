@@ -8,6 +8,7 @@ import pytest
 from store import (
     AccountCfg,
     AccountDef,
+    AccountId,
     AccountKind,
     AccountOpened,
     AlreadyExists,
@@ -16,15 +17,33 @@ from store import (
     Commodity,
     Crypto,
     Direction,
+    Fiat,
     InvalidBook,
     InvalidDefinition,
     UnknownAccount,
     UnknownAsset,
 )
 from store.protocol import Store
-from tests.support.build import account, asset, definition, household, transfer, txid
+from tests.support.build import BOOK, account, asset, definition, household, transfer, txid
 
 CASH = AccountKind.ASSET
+
+
+class KindOfAsset(AssetDef, frozen=True):
+    pass
+
+
+class KindOfId(AccountId, frozen=True):
+    pass
+
+
+class KindOfDefinition(AccountDef, frozen=True):
+    pass
+
+
+class KindOfConfiguration(AccountCfg, frozen=True):
+    pass
+
 
 UNSAFE_NAMES = [
     "",
@@ -146,8 +165,9 @@ async def test_precision_goes_from_0_to_30(store: Store, precision: int) -> None
         asset("X", asset_class=Crypto(network="n", native_id="\ud800")),
         asset("X", asset_class=Crypto(network=7)),  # type: ignore[arg-type]
         asset("X", name="x" * (17 * 2**20)),
+        KindOfAsset(id="X", asset_class=Fiat(), precision=2, name="X"),
     ],
-    ids=range(20),
+    ids=range(21),
 )
 async def test_a_malformed_asset_is_refused(store: Store, bad: AssetDef) -> None:
     with pytest.raises(InvalidDefinition):
@@ -254,8 +274,11 @@ async def test_another_definition_of_an_account_is_refused(
         (definition("a"), AccountCfg(min_balance=0.5)),  # type: ignore[arg-type]
         (definition("a"), AccountCfg(min_balance="0")),  # type: ignore[arg-type]
         (definition("a"), AccountCfg(normal_side="debit")),  # type: ignore[arg-type]
+        (definition("a"), KindOfConfiguration()),
+        (KindOfDefinition(id=account("a"), asset="EUR", kind=AccountKind.ASSET), AccountCfg()),
+        (AccountDef(id=KindOfId(BOOK, "a"), asset="EUR", kind=AccountKind.ASSET), AccountCfg()),
     ],
-    ids=range(11),
+    ids=range(14),
 )
 async def test_a_malformed_account_is_refused(store: Store, bad: AccountDef, config: AccountCfg) -> None:
     await store.register_asset(asset("EUR"))

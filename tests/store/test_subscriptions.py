@@ -8,6 +8,7 @@ import pytest
 
 from store import AccountCfg, Sequenced, StoreClosed
 from store.protocol import Store
+from store.subscriptions import Signal
 from tests.support.build import BOOK, account, asset, definition, household, transfer
 
 CASH = account("assets:cash")
@@ -145,6 +146,28 @@ async def test_a_subscription_that_waits_ends_at_shutdown(home: Store) -> None:
     assert await asyncio.gather(*waiting) == [[], [], []]
 
 
+async def test_a_subscription_made_before_shutdown_is_given_everything_though_it_begins_after(
+    home: Store,
+) -> None:
+    subscription = home.subscribe(BOOK)
+    await home.shutdown()
+    assert [sequenced.seq async for sequenced in subscription] == list(range(1, 8))
+
+
+async def test_who_waits_for_a_book_that_begins_at_shutdown_is_given_its_events(store: Store) -> None:
+    await store.register_asset(asset("EUR"))
+
+    async def read() -> list[int]:
+        return [sequenced.seq async for sequenced in store.subscribe("new")]
+
+    reading = asyncio.ensure_future(read())
+    await asyncio.sleep(0)
+    opening = asyncio.ensure_future(store.open_account(definition("cash", book="new"), AccountCfg()))
+    await asyncio.sleep(0)
+    await asyncio.gather(opening, store.shutdown())
+    assert await reading == [1]
+
+
 async def test_subscribing_after_shutdown_is_refused(home: Store) -> None:
     await home.shutdown()
     with pytest.raises(StoreClosed):
@@ -235,6 +258,23 @@ async def test_a_refused_commit_is_no_change(home: Store) -> None:
         assert not waiting.done()
         await pay(home)
         assert await asyncio.wait_for(waiting, 30) == {BOOK}
+
+
+async def test_a_watcher_is_told_what_changed_since_it_was_asked_for(home: Store) -> None:
+    async with aclosing(home.watch()) as changes:
+        await pay(home)
+        assert await asyncio.wait_for(anext(changes), 30) == {BOOK}
+
+
+async def test_whoever_stops_waiting_for_news_leaves_nothing_behind() -> None:
+    signal = Signal()
+    waiting = [asyncio.ensure_future(signal.wait()) for _ in range(3)]
+    await asyncio.sleep(0)
+    waiting[1].cancel()
+    await asyncio.wait(waiting[1:2])
+    assert len(signal._waiting) == 2
+    signal.fire()
+    await asyncio.gather(waiting[0], waiting[2])
 
 
 async def test_watchers_end_at_shutdown(home: Store) -> None:

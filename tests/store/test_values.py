@@ -172,6 +172,7 @@ def test_a_receipt_compares_without_its_deduplication_mark() -> None:
     first = Committed(txid=txid(1), seq=4, at=WHEN)
     again = Committed(txid=txid(1), seq=4, at=WHEN, deduplicated=True)
     assert first == again
+    assert not first != again  # noqa: SIM202 - `!=` is a method of its own
     assert hash(first) == hash(again)
     assert first != Committed(txid=txid(1), seq=5, at=WHEN)
     assert first != Committed(txid=txid(2), seq=4, at=WHEN)

@@ -126,8 +126,13 @@ class MemoryStore:
     async def read_events(self, book: str, from_seq: int = 1, limit: int = 100) -> list[Sequenced]:
         return self._open().read_events(book, from_seq, limit)
 
-    async def subscribe(self, book: str, from_seq: int = 1) -> AsyncGenerator[Sequenced, None]:
-        self._open().book(book)
+    def subscribe(self, book: str, from_seq: int = 1) -> AsyncGenerator[Sequenced, None]:
+        return self._subscribed(book, from_seq, self._closed)
+
+    async def _subscribed(self, book: str, from_seq: int, too_late: bool) -> AsyncGenerator[Sequenced, None]:
+        if too_late:
+            raise StoreClosed
+        self.ledger.book(book)
         seq = max(from_seq, 1)
         while True:
             for event in self.ledger.read_events(book, seq):
@@ -138,9 +143,11 @@ class MemoryStore:
                     return
                 await self._change()
 
-    async def watch(self) -> AsyncGenerator[frozenset[str], None]:
+    def watch(self) -> AsyncGenerator[frozenset[str], None]:
         self._open()
-        seen = dict(self._seqs)
+        return self._watch(dict(self._seqs))
+
+    async def _watch(self, seen: dict[str, int]) -> AsyncGenerator[frozenset[str], None]:
         while not self._closed:
             changed = frozenset(name for name, seq in self._seqs.items() if seen.get(name, 0) != seq)
             seen = dict(self._seqs)

@@ -165,6 +165,8 @@ def _bytes_of(value: Any) -> int:
 
 
 def check_asset(asset: AssetDef) -> None:
+    if type(asset) is not AssetDef:
+        raise InvalidDefinition("it is no AssetDef, or more than one")
     if not is_name(asset.id):
         raise InvalidDefinition("its id is no name")
     if not isinstance(asset.asset_class, Fiat | Crypto | Commodity):
@@ -187,6 +189,8 @@ def resolved(definition: AccountDef, config: AccountCfg) -> AccountCfg:
 
 
 def check_account(definition: AccountDef, config: AccountCfg) -> None:
+    if (type(definition), type(definition.id), type(config)) != (AccountDef, AccountId, AccountCfg):
+        raise InvalidDefinition("it is no AccountDef with an AccountId and an AccountCfg, or more than these")
     if not is_name(definition.id.path):
         raise InvalidDefinition("its path is no name")
     if not is_name(definition.asset):
