@@ -156,13 +156,9 @@ class BookState:
         key = request.key
         pending = self._pending_keys.get(key)
         if pending is not None:
-            if fault is not None or request.print8 != pending.print8:
-                raise IdempotencyConflict(key, pending.seq)
-            return pending
+            return pending  # whether it is the same, `repeated` tells once that is durable
         if known is not None:
-            if fault is not None or int.from_bytes(request.print8, "big") != self._print_of(known):
-                raise IdempotencyConflict(key, known)
-            return self.receipt(known)
+            return self.repeated(request, known)
         if id_used or request.txid in self._pending_txids:
             raise AlreadyExists(f"Transaction id {request.id} in book {self.name!r}")
         if fault is not None:
@@ -388,13 +384,11 @@ class BookState:
         chunk, i = self.chunk_of(seq)
         return bool(chunk.print8[i] or chunk.txid_of(i))
 
-    def _print_of(self, seq: int) -> int:
+    def repeated(self, request: Request, seq: int) -> Committed:
+        """The first commit's answer, for a key that was committed at `seq`. Raises IdempotencyConflict."""
         chunk, i = self.chunk_of(seq)
-        return chunk.print8[i]
-
-    def receipt(self, seq: int) -> Committed:
-        """The first commit's answer, for a key that comes again."""
-        chunk, i = self.chunk_of(seq)
+        if request.unresolved is not None or int.from_bytes(request.print8, "big") != chunk.print8[i]:
+            raise IdempotencyConflict(request.key, seq)
         return Committed(UUID(int=chunk.txid_of(i)), seq, from_micros(chunk.at[i]), True)
 
     def seq_at(self, micros: int) -> int:

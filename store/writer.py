@@ -15,7 +15,15 @@ from time import perf_counter
 from typing import Any, TypeAlias
 
 from .codec import from_micros
-from .errors import CorruptLog, StoreClosed, StoreError, StoreIOError, UnknownAccount, WriterStopped
+from .errors import (
+    CorruptLog,
+    IdempotencyConflict,
+    StoreClosed,
+    StoreError,
+    StoreIOError,
+    UnknownAccount,
+    WriterStopped,
+)
 from .frames import framed
 from .housekeeping import Housekeeping
 from .idempotency import PERHAPS
@@ -384,7 +392,10 @@ class BookWriter:
         repeats, last_seq = waiting[start:], self.state.last_seq
         for job in repeats:
             if job.seq <= last_seq:
-                self._answer(job, self.state.receipt(job.seq) if type(job) is Request else None)
+                try:
+                    self._answer(job, self.state.repeated(job, job.seq) if type(job) is Request else None)
+                except IdempotencyConflict as e:
+                    self._answer(job, e)
         waiting[start:] = [job for job in repeats if job.seq > last_seq]
 
     @staticmethod

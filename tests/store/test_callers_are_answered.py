@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import threading
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta, tzinfo
@@ -16,6 +17,7 @@ from store import (
     AccountKind,
     Committed,
     CorruptLog,
+    IdempotencyConflict,
     InvalidTransaction,
     LogStoreOptions,
     LogTaleaStore,
@@ -28,6 +30,7 @@ from store.files import Files
 from store.state import BookState
 from tests.support.build import asset, credit, debit, definition, posted, transfer
 from tests.support.disk import flip, segments, snapshots
+from tests.support.faulty_files import FaultyFiles, every, never
 
 K = AccountKind
 
@@ -109,6 +112,24 @@ async def test_transactions_of_many_postings_are_applied_a_few_at_a_time(
     assert max(applied) <= 2000
 
 
+async def test_a_key_that_a_full_disk_kept_from_being_committed_is_in_conflict_with_nothing(
+    tmp_path: Path,
+) -> None:
+    files = FaultyFiles(tmp_path / "ledger")
+    async with await ready(files.root, files) as store:
+        first, other = (transfer("a", "b", n, book="shop", key="k") for n in (1, 2))
+        files.fails = every("write", errno.ENOSPC)
+        for answer in await store.commit_batch([first, other, first]):
+            assert type(answer) is StoreIOError
+            assert "nothing was posted" in str(answer)
+        files.fails = never
+        one, conflict, again = await store.commit_batch([other, first, other])
+        assert isinstance(one, Committed)
+        assert again == one
+        assert isinstance(conflict, IdempotencyConflict)
+        assert conflict.seq == one.seq
+
+
 async def test_a_batch_that_meets_shutdown_is_answered(tmp_path: Path) -> None:
     store = await ready(tmp_path / "ledger")
     many = [transfer("a", "b", n + 1, book="shop", key=f"k{n}") for n in range(5_000)]
@@ -149,7 +170,7 @@ async def test_a_fault_while_a_batch_is_answered_leaves_no_caller_waiting(
         raise RuntimeError("a fault of the program")
 
     store = await ready(tmp_path / "ledger")
-    monkeypatch.setattr(BookState, "receipt", fails)
+    monkeypatch.setattr(BookState, "repeated", fails)
     posted = [transfer("a", "b", 1, book="shop", key=key) for key in ("once", "once", "another", "once")]
     async with asyncio.timeout(30):
         answers = await asyncio.gather(*map(store.commit, posted), return_exceptions=True)
