@@ -11,6 +11,7 @@ import io
 import re
 from collections.abc import Iterator
 from datetime import date
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -31,11 +32,15 @@ _FIRST_WITH_CONFIGURATION = (1, 40)
 
 
 class _Quantity(msgspec.Struct):
-    decimalMantissa: int
+    decimalMantissa: int | Decimal  # from 10**27 on it has an exponent
     decimalPlaces: int
 
     def exact(self) -> Quantity:
-        return Quantity(self.decimalMantissa, self.decimalPlaces)
+        return Quantity(int(self.decimalMantissa), self.decimalPlaces)
+
+
+class _Style(msgspec.Struct, frozen=True):
+    asprecision: int | str | None = None
 
 
 class _PricedAmount(msgspec.Struct):
@@ -51,8 +56,15 @@ class _Price(msgspec.Struct):
 class _Amount(msgspec.Struct):
     acommodity: str
     aquantity: _Quantity
+    astyle: _Style = _Style()
     aprice: _Price | None = None
     acost: _Price | None = None
+
+    @property
+    def displayed_places(self) -> int:
+        """The decimals of its commodity where hledger displays it: of its directive, else the most written."""
+        places = self.astyle.asprecision
+        return places if isinstance(places, int) else 0
 
     @property
     def price(self) -> _Price | None:
@@ -96,7 +108,8 @@ def read(path: Path) -> Journal:
         parsed = msgspec.json.decode(_hledger(path, "print", "-O", "json"), type=list[_Transaction])
     except msgspec.MsgspecError as error:
         raise JournalError(
-            f"hledger's answer is not understood ({error}); a version from 1.25 on is needed."
+            f"hledger's answer is not understood ({error}); this is {_version()}, and hledger 1.25 is the oldest "
+            "that is known to work."
         ) from error
     exact: Iterator[Quantity] = iter(())
     if any(amount.aquantity.decimalPlaces >= _JSON_PLACES for amount in _amounts(parsed)):
@@ -110,11 +123,15 @@ def read(path: Path) -> Journal:
 
 def _hledger(path: Path, command: str, *options: str) -> bytes:
     """Without the user's configuration file, where there can be one: it might change what is printed."""
-    version = _VERSION.match(run("hledger", "--version").decode("utf-8", "replace"))
+    version = _VERSION.match(_version())
     plain = (
         ["--no-conf"] if version and (int(version[1]), int(version[2])) >= _FIRST_WITH_CONFIGURATION else []
     )
     return run("hledger", command, "-f", str(path), *plain, *options)
+
+
+def _version() -> str:
+    return run("hledger", "--version").decode("utf-8", "replace").strip()
 
 
 def _amounts(transactions: list[_Transaction]) -> Iterator[_Amount]:
@@ -145,8 +162,14 @@ def _transaction(parsed: _Transaction, exact: Iterator[Quantity]) -> JournalTran
     where = ""
     if parsed.tsourcepos:
         where = f"{Path(parsed.tsourcepos[0].sourceName).name}:{parsed.tsourcepos[0].sourceLine}"
+    try:
+        day = date.fromisoformat(parsed.tdate)
+    except ValueError:
+        raise JournalError(
+            f"{where or parsed.tdescription}: the date {parsed.tdate} is not in the years 1 to 9999; correct it."
+        ) from None
     return JournalTransaction(
-        date=date.fromisoformat(parsed.tdate),
+        date=day,
         date2=parsed.tdate2 or "",
         code=parsed.tcode,
         status=_STATUSES.get(parsed.tstatus, ""),
@@ -165,7 +188,7 @@ def _posting(posting: _Posting, amount: _Amount, priced: bool, exact: Iterator[Q
         raise ValueError(f"it prints both {quantity} and {rounded} for one amount of {posting.paccount}")
     # What hledger works out from costs has the decimals of both factors together, which no one wrote.
     written = not priced or amount.price is not None
-    shown = max(quantity.places, rounded.places) if written else quantity.shortest().places
+    shown = max(quantity.shortest().places, rounded.places if written else 0, amount.displayed_places)
     price = amount.price
     comment = _comment(posting.pcomment)
     return JournalPosting(
