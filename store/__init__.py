@@ -13,6 +13,7 @@ Reading order: `model` (the nouns), `errors`, `protocol` (the operations); `code
 `log_store`; `verification`, `backup`, `follower` and `followed_keys` (a ledger that another process writes).
 """
 
+from .definitions import account_fault, asset_fault
 from .errors import (
     AlreadyExists,
     AmountOverflow,
@@ -134,4 +135,6 @@ __all__ = [
     "UnknownAsset",
     "UnsupportedFormat",
     "WriterStopped",
+    "account_fault",
+    "asset_fault",
 ]

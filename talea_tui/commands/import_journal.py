@@ -16,6 +16,7 @@ from ..interop.json_lines import Events, post_events, read_json_lines
 from ..interop.mapping import Rules
 from ..interop.programs import read_journal
 from .opening import opened, refuse_damaged
+from .refusals import Refused
 from .terminal import ProgressLine, plural, some
 
 _NOT_PRINTED = (
@@ -44,6 +45,11 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _run_json_lines(arguments: argparse.Namespace) -> int:
+    if any((arguments.asset, arguments.kind, arguments.precision, arguments.round, arguments.post_edited)):
+        raise Refused(
+            "An export says itself what its assets and accounts are; leave out --asset, --kind, --precision, "
+            "--round and --post-edited, which are for journals."
+        )
     with ProgressLine(arguments.progress) as progress:
         events = read_json_lines(arguments.file, arguments.book)
         report = asyncio.run(_post(arguments, events, progress))
@@ -70,7 +76,8 @@ async def _import(
 def _summary(report: ImportReport, arguments: argparse.Namespace, how: str) -> list[str]:
     lines = [
         f"{printable(arguments.file.name)} → book {report.book!r} of {arguments.dir} ({how})",
-        f"  {plural(report.posted, 'transaction')} posted, {report.already:,} were there already",
+        f"  {plural(report.posted, 'transaction')} posted, {report.already:,} "
+        f"{'was' if report.already == 1 else 'were'} there already",
     ]
     for asset in report.new_assets:
         kind = "fiat" if isinstance(asset.asset_class, Fiat) else "crypto"
@@ -109,7 +116,7 @@ def _mapped(report: ImportReport) -> list[str]:
         lines.append(f"  {dated} with a date of its own: posted at the transaction's date")
     if report.rounded:
         lines.append(
-            f"  {plural(report.rounded, 'amount')} rounded to its asset's decimals, the difference stands on "
+            f"  {plural(report.rounded, 'amount')} rounded to the decimals of the asset, the difference stands on "
             "equity:conversion:…"
         )
     return lines
@@ -135,19 +142,30 @@ def _dropped(report: ImportReport, journal: Journal) -> list[str]:
 
 def _trouble(report: ImportReport) -> int:
     """Tells on stderr what the user has to look at; the exit code."""
-    for items, sentence in (
+    for items, one, several in (
         (
             report.edited,
+            "has another comment, status or tags than when it was imported; the book keeps the first:",
             "have another comment, status or tags than when they were imported; the book keeps the first:",
         ),
         (
             report.held,
-            "look like edited versions of transactions that the book has, and were not posted; reverse the "
-            "earlier ones in the app, then import with --post-edited:",
+            "looks like an edited version of one that the book has, and was not posted; reverse the earlier one in "
+            "the app, then import with --post-edited (that alone if both are meant to be there):",
+            "look like edited versions of some that the book has, and were not posted; reverse the earlier ones in "
+            "the app, then import with --post-edited (that alone if all are meant to be there):",
         ),
-        (report.refused, "were refused:"),
+        (
+            report.gone,
+            "was imported from this file and is not in it any more; the book keeps it (reverse it in the app if it "
+            "is wrong):",
+            "were imported from this file and are not in it any more; the book keeps them (reverse in the app what "
+            "is wrong):",
+        ),
+        (report.refused, "was refused:", "were refused:"),
     ):
         if items:
+            sentence = one if len(items) == 1 else several
             print(f"{plural(len(items), 'transaction')} {sentence}", file=sys.stderr)
             print("\n".join(some([f"  {printable(item)}" for item in items])), file=sys.stderr)
     return 1 if report.held or report.refused else 0

@@ -26,7 +26,9 @@ _TYPES = {
     AccountKind.EXPENSE: "X",
 }
 _STATUSES = {"pending": "! ", "cleared": "* "}
-_KNOWN_METADATA = frozenset(("description", "date", "date2", "code", "status", "comment", "tags", "postings"))
+_KNOWN_METADATA = frozenset(
+    ("description", "date", "date2", "code", "status", "comment", "tags", "postings", "file")
+)
 _SPACES = re.compile(r"\s+")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 _UNQUOTED_SYMBOL = re.compile(r"[^\W\d_]+|[$€£¥₹₩₽₺₴₪₫₱₦฿₿]")

@@ -2,21 +2,22 @@
 
 A transaction's key is made from its date, code, description and amounts, and from which of several equal
 ones it is; its comments, tags and status are not in it. So editing those in the journal posts nothing (the
-book keeps what it has), and inserting a transaction anywhere moves no other's key. A transaction whose
-amounts were edited looks new although the book has its earlier version: it is held back and told, unless
-the user wants it posted.
+book keeps what it has), and inserting a transaction anywhere moves no other's key. What else was edited looks
+new: where `edits` finds the version that the book has, it is held back and told, unless the user wants it
+posted. Everything is checked before anything is defined, and only what will be posted to is defined.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, time
+from datetime import UTC, date, datetime, time
 from typing import Any, TypeVar
+from uuid import UUID
 
 from store import (
+    AMOUNT_LIMIT,
     AccountCfg,
     AccountDef,
     AccountId,
@@ -26,21 +27,39 @@ from store import (
     AssetDef,
     Committed,
     Direction,
+    ExternalRef,
     IdempotencyConflict,
     Posting,
     Store,
     StoreError,
     Transaction,
     TransactionPosted,
+    account_fault,
+    asset_fault,
 )
 
-from .journal import Journal, JournalTransaction
-from .mapping import CONVERSION, KEY_PREFIX, Mapped, Paths, Rules, asset_definitions, kind_of, map_transaction
+from ..posting.correction import CORRECTS, corrected_id, reversed_id
+from .edits import Imported, Traits, find_edits
+from .journal import Journal, JournalError, JournalTransaction
+from .mapping import (
+    CONVERSION,
+    KEY_PREFIX,
+    Holding,
+    Mapped,
+    Paths,
+    Rules,
+    asset_definitions,
+    bare_description,
+    kind_of,
+    map_transaction,
+    refuse_idle_rules,
+)
 
 _Item = TypeVar("_Item")
 
 _SLICE = 1_000
 _EVENTS_PAGE = 1_000
+_NAME_TOLD = 60
 
 Progress = Callable[[str, int, int], None]
 """Told what is being done, how many are done and of how many."""
@@ -48,13 +67,18 @@ Progress = Callable[[str, int, int], None]
 
 @dataclass(slots=True)
 class ImportReport:
-    """What became of a journal."""
+    """What became of a journal.
+
+    `edited` differ from what the book has in what the key leaves out, `held` look like new versions of what it
+    has, `gone` came from this file and are not in it any more.
+    """
 
     book: str
     posted: int = 0
     already: int = 0
     edited: list[str] = field(default_factory=list)
     held: list[str] = field(default_factory=list)
+    gone: list[str] = field(default_factory=list)
     refused: list[str] = field(default_factory=list)
     new_assets: list[AssetDef] = field(default_factory=list)
     new_accounts: list[AccountDef] = field(default_factory=list)
@@ -74,12 +98,15 @@ class ImportReport:
 class _Earlier:
     """What the book has from before.
 
-    `origins`: the journal account of each path that was posted to. `metadata`: of what was imported, by key.
+    `origins`: the journal account of each path that was posted to. `imported` is by key; `undone` was reversed
+    or corrected since, `replaced` by a version that was imported.
     """
 
     accounts: dict[str, AccountDef] = field(default_factory=dict)
     origins: dict[str, str] = field(default_factory=dict)
-    metadata: dict[str, Any] = field(default_factory=dict)
+    imported: dict[str, Imported] = field(default_factory=dict)
+    undone: set[UUID | None] = field(default_factory=set)
+    replaced: set[UUID] = field(default_factory=set)
 
 
 async def import_journal(
@@ -93,28 +120,34 @@ async def import_journal(
 ) -> ImportReport:
     """Raises JournalError or StoreError when nothing can be imported; the report tells of single refusals."""
     report = ImportReport(book)
+    refuse_idle_rules(journal, rules)
     earlier = await _read_earlier(store, book, progress)
     registered = {asset.id: asset for asset in await store.assets()}
     assets = asset_definitions(journal, rules, registered)
-    report.new_assets = [asset for id_, asset in assets.items() if id_ not in registered]
-    mapped = _map(journal, rules, assets, earlier, report)
-    report.new_accounts = _new_accounts(journal, rules, mapped, earlier, book, report)
-    keyed = _keys(mapped, earlier)
-    if not post_edited:
-        keyed = _hold_back_edited(keyed, earlier, report)
+    keyed = _keys(_map(journal, rules, assets, earlier, report), earlier)
+    file = f"{journal.path.parent.name}/{journal.path.name}"
+    traits = {key: _traits(one) for key, one in keyed.items()}
+    edits = find_edits(traits, earlier.imported, file, earlier.replaced)
+    report.gone = [_told(one) for one in edits.gone if one.txid not in earlier.undone]
+    new = _to_post(keyed, earlier, {} if post_edited else edits.versions, report)
+    used = {entry.asset for one in new.values() for entry in one.entries}
+    report.new_assets = [asset for id_, asset in assets.items() if id_ in used and id_ not in registered]
+    report.kept_kinds = _kept_kinds(rules, keyed.values(), earlier)
+    report.new_accounts = _new_accounts(journal, rules, new.values(), earlier, book, report)
+    _check_names(new.values(), report)
 
     await asyncio.gather(*(store.register_asset(asset) for asset in report.new_assets))
     for definitions in _slices(report.new_accounts):
         await asyncio.gather(*(store.open_account(definition, AccountCfg()) for definition in definitions))
     done = 0
-    for some in _slices(keyed):
-        progress("posting", done, len(keyed))
-        transactions = [_transaction(book, key, one) for key, one in some]
+    for some in _slices(list(new.items())):
+        progress("posting", done, len(new))
+        transactions = [_transaction(book, key, one, file, edits.versions.get(key)) for key, one in some]
         results = await store.commit_batch(transactions)
         for (key, one), transaction, result in zip(some, transactions, results, strict=True):
             await _tell(store, report, one.source, key, transaction, result)
         done += len(some)
-    progress("posting", done, len(keyed))
+    progress("posting", done, len(new))
     return report
 
 
@@ -134,23 +167,51 @@ async def _read_earlier(store: Store, book: str, progress: Progress) -> _Earlier
             if isinstance(event, AccountOpened):
                 earlier.accounts[event.definition.id.path] = event.definition
             elif isinstance(event, TransactionPosted):
-                _note_earlier(earlier, event.transaction)
+                _note_earlier(earlier, sequenced.seq, event.transaction)
         seq = events[-1].seq + 1
     return earlier
 
 
-def _note_earlier(earlier: _Earlier, transaction: Transaction) -> None:
+def _note_earlier(earlier: _Earlier, seq: int, transaction: Transaction) -> None:
     details: Sequence[Any] = ()
-    if transaction.idempotency_key.startswith(KEY_PREFIX) and isinstance(transaction.metadata, dict):
-        earlier.metadata[transaction.idempotency_key] = transaction.metadata
+    is_import = transaction.idempotency_key.startswith(KEY_PREFIX)
+    corrected = corrected_id(transaction)
+    if is_import and isinstance(transaction.metadata, dict):
+        imported = _imported(seq, transaction, transaction.metadata)
+        if imported is not None:
+            earlier.imported[transaction.idempotency_key] = imported
         found = transaction.metadata.get("postings", ())
         details = found if isinstance(found, list) else ()
+    if is_import and corrected is not None:
+        earlier.replaced.add(corrected)
+    earlier.undone |= {reversed_id(transaction), corrected}
     for place, posting in enumerate(transaction.postings):
         path = posting.account.path
         if path not in earlier.origins:
             detail = details[place] if place < len(details) and isinstance(details[place], dict) else {}
             origin = CONVERSION if detail.get("residual") else detail.get("account")
             earlier.origins[path] = origin if isinstance(origin, str) else path
+
+
+def _imported(seq: int, transaction: Transaction, metadata: dict[str, Any]) -> Imported | None:
+    """None for metadata that no import wrote."""
+    noted = dict(metadata)
+    file = noted.pop("file", None)
+    try:
+        day = date.fromisoformat(noted["date"])
+    except (KeyError, TypeError, ValueError):
+        return None
+    postings = hash(tuple(_amounts(transaction)))
+    traits = Traits(
+        day, str(noted.get("code", "")), bare_description(str(noted.get("description", ""))), postings
+    )
+    return Imported(seq, transaction.id, traits, noted, file if isinstance(file, str) else None)
+
+
+def _traits(one: Mapped) -> Traits:
+    source = one.source
+    postings = hash(tuple(sorted((entry.path, entry.asset, entry.minor) for entry in one.entries)))
+    return Traits(source.date, source.code, bare_description(source.description), postings)
 
 
 def _map(
@@ -160,7 +221,6 @@ def _map(
     opened = {path: definition.asset for path, definition in earlier.accounts.items()}
     paths = Paths(opened, earlier.origins, names)
     mapped = []
-    moved: dict[tuple[str, str, str], None] = {}
     for transaction in journal.transactions:
         one = map_transaction(transaction, assets, rules, paths)
         posted = len(one.entries) - one.residuals
@@ -172,89 +232,135 @@ def _map(
             report.virtual += posting.virtual
             report.dated_postings += bool(posting.date) and posting.date != transaction.date.isoformat()
             report.rounded += posting.quantity.shortest().places > assets[asset].precision
-        for entry, detail in zip(one.entries, one.metadata.get("postings", ()), strict=False):
-            if "account" in detail:
-                moved[(detail["account"], entry.asset, entry.path)] = None
         if one.entries:
             mapped.append(one)
         else:
             report.empty += 1
-    report.moved = list(moved)
     return mapped
 
 
+def _to_post(
+    keyed: dict[str, Mapped], earlier: _Earlier, held: Mapping[str, Imported], report: ImportReport
+) -> dict[str, Mapped]:
+    """Without what the book has, just so, and without `held`; tells of both in the report."""
+    new = {}
+    moved: dict[tuple[str, str, str], None] = {}
+    for key, one in keyed.items():
+        imported = earlier.imported.get(key)
+        if key in held:
+            undone = ", reversed since" if held[key].txid in earlier.undone else ""
+            report.held.append(f"{one.source.place}, in the book {_told(held[key])}{undone}")
+            continue
+        if imported is not None and imported.metadata == one.metadata:
+            report.already += 1
+        elif any(abs(entry.minor) >= AMOUNT_LIMIT for entry in one.entries):
+            report.refused.append(f"{one.source.place}: an amount reaches 2**127 minor units of its asset.")
+            continue
+        else:
+            new[key] = one
+        for entry, detail in zip(one.entries, one.metadata.get("postings", ()), strict=False):
+            if "account" in detail:
+                moved[(detail["account"], entry.asset, entry.path)] = None
+    report.moved = list(moved)
+    return new
+
+
 def _new_accounts(
-    journal: Journal, rules: Rules, mapped: list[Mapped], earlier: _Earlier, book: str, report: ImportReport
+    journal: Journal,
+    rules: Rules,
+    posted: Iterable[Mapped],
+    earlier: _Earlier,
+    book: str,
+    report: ImportReport,
 ) -> list[AccountDef]:
     definitions: dict[str, AccountDef] = {}
     unknown: dict[str, None] = {}
-    kept: dict[str, None] = {}
-    for one in mapped:
-        details = one.metadata.get("postings", [])
-        for place, entry in enumerate(one.entries):
-            if entry.path in definitions:
-                continue
-            detail = details[place] if place < len(details) else {}
-            account = CONVERSION if detail.get("residual") else detail.get("account", entry.path)
-            existing = earlier.accounts.get(entry.path)
-            if existing is not None:
-                if rules.kind(account) not in (None, existing.kind):
-                    kept[f"{entry.path} ({existing.kind.value})"] = None
-                continue
-            kind = kind_of(account, journal.types, rules)
-            if kind is None:
-                unknown[account] = None
-                kind = AccountKind.CLEARING
-            id_ = AccountId(book=book, path=entry.path)
-            definitions[entry.path] = AccountDef(id=id_, asset=entry.asset, kind=kind)
-    report.unknown_kinds, report.kept_kinds = list(unknown), list(kept)
+    for path, (account, asset) in _holdings(posted).items():
+        if path in earlier.accounts:
+            continue
+        kind = kind_of(account, journal.types, rules)
+        if kind is None:
+            unknown[account] = None
+            kind = AccountKind.CLEARING
+        definitions[path] = AccountDef(id=AccountId(book=book, path=path), asset=asset, kind=kind)
+    report.unknown_kinds = list(unknown)
     return list(definitions.values())
 
 
-def _keys(mapped: list[Mapped], earlier: _Earlier) -> list[tuple[str, Mapped]]:
-    """Each with its key. Of equal ones, those the book has with the very same metadata keep their numbers."""
+def _kept_kinds(rules: Rules, mapped: Iterable[Mapped], earlier: _Earlier) -> list[str]:
+    """Accounts that are of another kind than the user says now."""
+    kept = []
+    for path, (account, _) in _holdings(mapped).items():
+        existing = earlier.accounts.get(path)
+        if existing is not None and rules.kind(account) not in (None, existing.kind):
+            kept.append(f"{path} ({existing.kind.value})")
+    return kept
+
+
+def _holdings(mapped: Iterable[Mapped]) -> dict[str, Holding]:
+    """The journal's account and the asset of every path."""
+    holdings: dict[str, Holding] = {}
+    for one in mapped:
+        details = one.metadata.get("postings", [])
+        for place, entry in enumerate(one.entries):
+            if entry.path not in holdings:
+                detail = details[place] if place < len(details) else {}
+                account = CONVERSION if detail.get("residual") else detail.get("account", entry.path)
+                holdings[entry.path] = (account, entry.asset)
+    return holdings
+
+
+def _check_names(posted: Iterable[Mapped], report: ImportReport) -> None:
+    """Raises JournalError for the first transaction that needs what the store would refuse to define."""
+    faults = {asset.id: asset_fault(asset) for asset in report.new_assets}
+    faults = {id_: fault for id_, fault in faults.items() if fault is not None}
+    broken = {
+        definition.id.path: fault
+        for definition in report.new_accounts
+        if (fault := account_fault(definition, AccountCfg())) is not None
+    }
+    for one in posted if faults or broken else ():
+        for entry in one.entries:
+            fault = faults.get(entry.asset) or broken.get(entry.path)
+            if fault is not None:
+                name = entry.asset if entry.asset in faults else entry.path
+                raise JournalError(
+                    f"{one.source.place}: {fault}: {_clipped(name)}. Nothing was imported; rename it in the journal."
+                )
+
+
+def _clipped(name: str) -> str:
+    return repr(name if len(name) <= _NAME_TOLD else f"{name[:_NAME_TOLD]}…")
+
+
+def _keys(mapped: list[Mapped], earlier: _Earlier) -> dict[str, Mapped]:
+    """Each by its key. Of equal ones, those the book has with the very same metadata keep their numbers."""
     groups: dict[str, list[int]] = {}
     for place, one in enumerate(mapped):
-        groups.setdefault(f"{KEY_PREFIX}{one.likeness}:{one.identity}", []).append(place)
+        groups.setdefault(one.stem, []).append(place)
     keys = [""] * len(mapped)
     for stem, places in groups.items():
         numbers = list(range(1, len(places) + 1))
         if len(places) > 1:
             for number in tuple(numbers):
-                stored = earlier.metadata.get(f"{stem}:{number}")
-                same = [place for place in places if not keys[place] and mapped[place].metadata == stored]
+                stored = earlier.imported.get(f"{stem}:{number}")
+                noted = None if stored is None else stored.metadata
+                same = [place for place in places if not keys[place] and mapped[place].metadata == noted]
                 if same:
                     keys[same[0]] = f"{stem}:{number}"
                     numbers.remove(number)
         rest = (place for place in places if not keys[place])
         for number, place in zip(numbers, rest, strict=True):
             keys[place] = f"{stem}:{number}"
-    return list(zip(keys, mapped, strict=True))
+    return dict(zip(keys, mapped, strict=True))
 
 
-def _hold_back_edited(
-    keyed: list[tuple[str, Mapped]], earlier: _Earlier, report: ImportReport
-) -> list[tuple[str, Mapped]]:
-    """Without those that look like another version of what the book has.
-
-    Date, code and description are the same, and the book's own is no longer in the journal.
-    """
-    in_journal = {key for key, _ in keyed}
-    replaced = Counter(_likeness(key) for key in earlier.metadata if key not in in_journal)
-    kept = []
-    for key, one in keyed:
-        if key not in earlier.metadata and replaced[_likeness(key)]:
-            report.held.append(_place(one.source))
-        else:
-            kept.append((key, one))
-    return kept
+def _told(one: Imported) -> str:
+    return f"{one.traits.date.isoformat()} {one.traits.description} (seq {one.seq:,})"
 
 
-def _likeness(key: str) -> str:
-    return key.removeprefix(KEY_PREFIX).partition(":")[0]
-
-
-def _transaction(book: str, key: str, one: Mapped) -> Transaction:
+def _transaction(book: str, key: str, one: Mapped, file: str, earlier: Imported | None) -> Transaction:
+    """`earlier` is the version of it that the book has."""
     return Transaction(
         book=book,
         postings=tuple(
@@ -266,7 +372,8 @@ def _transaction(book: str, key: str, one: Mapped) -> Transaction:
             for entry in one.entries
         ),
         idempotency_key=key,
-        metadata=one.metadata,
+        external_refs=() if earlier is None else (ExternalRef(kind=CORRECTS, value=str(earlier.txid)),),
+        metadata=one.metadata | {"file": file},
         occurred_at=datetime.combine(one.source.date, time(), UTC),
     )
 
@@ -288,21 +395,20 @@ async def _tell(
     if isinstance(result, IdempotencyConflict):
         stored = await store.by_key(transaction.book, key)
         if stored is not None and _amounts(stored.transaction) == _amounts(transaction):
-            report.edited.append(_place(source))
+            report.edited.append(source.place)
             return
-    report.refused.append(f"{_place(source)}: {result}")
+    report.refused.append(f"{source.place}: {result}")
 
 
-def _amounts(transaction: Transaction) -> list[tuple[str, str, int, str]]:
+def _amounts(transaction: Transaction) -> list[tuple[str, str, int]]:
     return sorted(
-        (posting.account.path, posting.amount.asset, posting.amount.minor, posting.direction.value)
+        (
+            posting.account.path,
+            posting.amount.asset,
+            posting.amount.minor if posting.direction is Direction.DEBIT else -posting.amount.minor,
+        )
         for posting in transaction.postings
     )
-
-
-def _place(source: JournalTransaction) -> str:
-    where = f" ({source.where})" if source.where else ""
-    return f"{source.date.isoformat()} {source.description}{where}"
 
 
 def _slices(items: Sequence[_Item]) -> Iterable[Sequence[_Item]]:

@@ -92,6 +92,12 @@ class JournalTransaction:
     tags: dict[str, str | list[str]] = field(default_factory=dict)
     where: str = ""
 
+    @property
+    def place(self) -> str:
+        """What a message names it by."""
+        where = f" ({self.where})" if self.where else ""
+        return f"{self.date.isoformat()} {self.description}{where}"
+
 
 @dataclass(frozen=True, slots=True)
 class Journal:

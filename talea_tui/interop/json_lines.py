@@ -33,6 +33,8 @@ from store import (
     Sequenced,
     Store,
     Transaction,
+    account_fault,
+    asset_fault,
 )
 
 from ..events.jsonl import event_json
@@ -78,18 +80,27 @@ def read_json_lines(path: Path, book: str) -> Events:
     """Everything for `book`, whatever book it was exported from; JournalError for a line that is no event."""
     events = Events(book)
     for number, line in _lines(path):
+        fault = None
         try:
             kind = line["kind"]
             if kind == "asset":
                 events.assets.append(_asset(line))
+                fault = asset_fault(events.assets[-1])
             elif kind == "acct":
                 events.accounts.append(_account(line, book))
+                fault = account_fault(*events.accounts[-1])
             elif kind == "tx":
                 events.transactions.append(_transaction(line, book))
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
+        except KeyError as error:
+            fault = f"it has no {error}"
+        except ValueError as error:
+            fault = str(error)
+        except (TypeError, AttributeError):
+            fault = "a value in it is of another type"
+        if fault is not None:
             raise JournalError(
-                f"{path}, line {number} is not an event as `export --format json` writes it ({error!r})."
-            ) from error
+                f"{path}, line {number} is not an event as `export --format json` writes it: {fault}."
+            )
     return events
 
 
@@ -100,12 +111,16 @@ async def post_events(
     report = ImportReport(events.book)
     registered = {asset.id for asset in await store.assets()}
     opened = {info.definition.id for info in await store.accounts(events.book)}
-    await asyncio.gather(*(store.register_asset(asset) for asset in events.assets))
-    for at in range(0, len(events.accounts), _SLICE):
-        some = events.accounts[at : at + _SLICE]
-        await asyncio.gather(*(store.open_account(definition, config) for definition, config in some))
     report.new_assets = [asset for asset in events.assets if asset.id not in registered]
     report.new_accounts = [definition for definition, _ in events.accounts if definition.id not in opened]
+    # What is there already goes first: the store refuses what differs before anything new is defined.
+    for new in (False, True):
+        assets = (asset for asset in events.assets if (asset.id not in registered) is new)
+        await asyncio.gather(*(store.register_asset(asset) for asset in assets))
+        accounts = [account for account in events.accounts if (account[0].id not in opened) is new]
+        for at in range(0, len(accounts), _SLICE):
+            some = accounts[at : at + _SLICE]
+            await asyncio.gather(*(store.open_account(definition, config) for definition, config in some))
     for at in range(0, len(events.transactions), _SLICE):
         progress("posting", at, len(events.transactions))
         batch = events.transactions[at : at + _SLICE]

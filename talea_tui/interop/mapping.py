@@ -5,6 +5,7 @@ Metadata of an imported transaction, each key left out when it would be empty:
     description  code  comment  text
     date  date2              ISO dates: the transaction's, the secondary one
     status                   "pending" or "cleared"
+    file                     what it was imported from, with the folder: "books/household.journal"
     tags                     {name: value}, or a list of values where a tag is given twice
     postings                 one object a posting, in the order of the postings, with
         account              the journal's account, where the path here is another
@@ -18,7 +19,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
@@ -31,6 +32,8 @@ CONVERSION = "equity:conversion"
 KEY_PREFIX = "import:"
 UNNAMED_ASSET = "unit"
 """The asset of amounts that name no commodity, unless the user maps "" to another."""
+
+_NAMES_TOLD = 8
 
 Holding: TypeAlias = tuple[str, str]
 """A journal account and an asset that it holds."""
@@ -81,9 +84,7 @@ class Rules:
 
     def kind(self, account: str) -> AccountKind | None:
         """By the longest prefix of whole segments; None where nothing was said."""
-        segments = account.split(":")
-        prefixes = (":".join(segments[:length]) for length in range(len(segments), 0, -1))
-        return next((self.kinds[prefix] for prefix in prefixes if prefix in self.kinds), None)
+        return next((self.kinds[prefix] for prefix in _prefixes(account) if prefix in self.kinds), None)
 
 
 def asset_definitions(
@@ -92,33 +93,79 @@ def asset_definitions(
     """The asset of every commodity with an amount; registered ones stay as they are.
 
     Decided over the whole file: as many decimals as any amount shows or needs, at least the usual ones.
-    Raises JournalError when a registered asset has fewer than the journal needs.
+    Raises JournalError when an amount needs more than its asset has or can have, unless `rules.round`.
     """
     shown: dict[str, int] = {}
+    needed: dict[str, int] = {}
     for transaction in journal.transactions:
         for posting in transaction.postings:
             asset = rules.asset(posting.commodity)
-            needed = max(posting.shown_places, posting.quantity.shortest().places)
-            shown[asset] = max(shown.get(asset, 0), needed)
+            places = posting.quantity.shortest().places
+            if places > PRECISION_MAX and not rules.round:
+                raise JournalError(
+                    f"{transaction.place}: an amount of {posting.account!r} has {places} decimals, and an asset "
+                    f"has at most {PRECISION_MAX}; shorten it, or import with --round."
+                )
+            shown[asset] = max(shown.get(asset, 0), posting.shown_places)
+            needed[asset] = max(needed.get(asset, 0), places)
     definitions = {}
-    for asset, places in shown.items():
+    for asset, places in needed.items():
         existing = registered.get(asset)
-        needed = min(max(places, rules.precisions.get(asset, 0)), PRECISION_MAX)
+        wanted = rules.precisions.get(asset, 0)
         if existing is not None:
-            if existing.precision < needed and not rules.round:
+            if existing.precision < places and not rules.round:
                 raise JournalError(
                     f"Asset {asset!r} is registered with {existing.precision} decimals and this "
-                    f"journal needs {needed}; decimals are fixed for ever, so import it as another asset "
+                    f"journal needs {places}; decimals are fixed for ever, so import it as another asset "
                     f"(--asset '{asset}=NEW'), into a new ledger (--dir), or with --round."
+                )
+            if existing.precision < wanted:
+                raise JournalError(
+                    f"Asset {asset!r} is registered with {existing.precision} decimals and --precision asks for "
+                    f"{wanted}; decimals are fixed for ever, so leave --precision '{asset}={wanted}' out."
                 )
             definitions[asset] = existing
             continue
         usual = known(asset)
-        precision = max(needed, usual.precision)
+        precision = min(max(places, shown[asset], wanted, usual.precision), PRECISION_MAX)
         definitions[asset] = AssetDef(
             id=asset, asset_class=usual.asset_class, precision=precision, name=usual.name
         )
     return definitions
+
+
+def refuse_idle_rules(journal: Journal, rules: Rules) -> None:
+    """Raises JournalError for a rule that nothing in the journal meets: what it was meant for would stay as it is."""
+    postings = [posting for transaction in journal.transactions for posting in transaction.postings]
+    commodities = list(dict.fromkeys(posting.commodity for posting in postings))
+    assets = list(dict.fromkeys(map(rules.asset, commodities)))
+    for commodity, asset in rules.assets.items():
+        if commodity not in commodities:
+            raise _idle(f"--asset '{commodity}={asset}'", "commodity", journal, commodities)
+    for asset, places in rules.precisions.items():
+        if asset not in assets:
+            raise _idle(f"--precision '{asset}={places}'", "asset", journal, assets)
+    accounts = list(dict.fromkeys(posting.account for posting in postings))
+    # what does not balance is posted below an account of ours
+    prefixes = {prefix for account in (*accounts, CONVERSION) for prefix in _prefixes(account)}
+    for prefix, kind in rules.kinds.items():
+        if prefix not in prefixes:
+            tops = list(dict.fromkeys(account.partition(":")[0] for account in accounts))
+            raise _idle(f"--kind '{prefix}={kind.value}'", "account", journal, tops)
+
+
+def _idle(option: str, noun: str, journal: Journal, there: list[str]) -> JournalError:
+    names = [repr(name) for name in there[:_NAMES_TOLD]] + ["…"] * (len(there) > _NAMES_TOLD)
+    has = f"it has {', '.join(names)}" if names else "it has none"
+    return JournalError(
+        f"{option} meets no {noun} of {journal.path.name}: {has}. Correct it or leave it out."
+    )
+
+
+def _prefixes(account: str) -> Iterator[str]:
+    """Of whole segments, the longest first."""
+    segments = account.split(":")
+    return (":".join(segments[:length]) for length in range(len(segments), 0, -1))
 
 
 def kind_of(account: str, types: Mapping[str, str], rules: Rules) -> AccountKind | None:
@@ -195,15 +242,13 @@ class Entry:
 class Mapped:
     """A transaction ready for its key.
 
-    `identity` tells equal transactions, `likeness` only date, code and description. `residuals` counts the
-    conversion postings at the end.
+    `stem` begins the keys of equal transactions. `residuals` counts the conversion postings at the end.
     """
 
     source: JournalTransaction
     entries: tuple[Entry, ...]
     metadata: dict[str, Any]
-    identity: str
-    likeness: str
+    stem: str
     residuals: int
 
 
@@ -228,9 +273,7 @@ def map_transaction(
     ]
     entries += residuals
     details += [{"residual": True} for _ in residuals]
-    # Where a comment begins, ledger and hledger do not agree; the key is the same for both.
-    description = source.description.partition(";")[0].strip()
-    likeness = _digest([source.date.isoformat(), source.code, description])
+    likeness = _digest([source.date.isoformat(), source.code, bare_description(source.description)])
     amounts = sorted(
         [posting.account, rules.asset(posting.commodity), str(posting.quantity.shortest())]
         for posting in source.postings
@@ -239,10 +282,14 @@ def map_transaction(
         source=source,
         entries=tuple(entries),
         metadata=_metadata(source, details),
-        identity=_digest([likeness, amounts]),
-        likeness=likeness,
+        stem=f"{KEY_PREFIX}{likeness}:{_digest([likeness, amounts])}",
         residuals=len(residuals),
     )
+
+
+def bare_description(description: str) -> str:
+    """Without a comment: where one begins, ledger and hledger do not agree, and keys are the same for both."""
+    return description.partition(";")[0].strip()
 
 
 def _digest(value: object) -> str:

@@ -22,8 +22,8 @@ from .usage import TemplateRow, description_of
 
 REVERSES, CORRECTS = "reverses", "corrects"
 
-_NOT_CARRIED = ("description", "date", "comment", "postings")
-"""Metadata that the form shows, and details of the original's postings, which may not be there any more."""
+_NOT_CARRIED = ("description", "date", "comment", "postings", "file")
+"""Metadata that the form shows, and what is true of the original alone: of its postings, of where it came from."""
 
 
 def reversal_key(txid: UUID) -> str:

@@ -138,7 +138,8 @@ async def test_an_edited_amount_is_held_back_until_the_user_wants_it_posted(
         tmp_path, text.replace("$3", "$4") + "2024-01-02 tea\n  expenses:food  $1\n  assets:cash\n"
     )
     report = await import_file(store, edited, "b")
-    assert (report.posted, report.held) == (1, ["2024-01-01 coffee (a.journal:1)"])
+    held = "2024-01-01 coffee (a.journal:1), in the book 2024-01-01 coffee (seq 3)"
+    assert (report.posted, report.held) == (1, [held])
     assert (await book_balances(store, "b"))[("expenses:food", "$")] == Decimal(4)
     report = await import_file(store, edited, "b", post_edited=True)
     assert (report.posted, report.held) == (1, [])
@@ -202,6 +203,7 @@ async def test_descriptions_dates_codes_tags_and_comments_arrive(store: MemorySt
         "date2": "2024-01-05",
         "code": "INV-1",
         "status": "cleared",
+        "file": "data/everything.journal",
         "comment": "tagged:, client: acme, x\ntrip:berlin",
         "tags": {"tagged": "", "client": "acme", "trip": "berlin"},
         "postings": [
