@@ -8,7 +8,7 @@ from collections.abc import Mapping
 BASH = """\
 # talea-tui: `eval "$(talea-tui completion bash)"` in ~/.bashrc
 _talea_tui() {{
-    local word=${{COMP_WORDS[COMP_CWORD]}} before=${{COMP_WORDS[COMP_CWORD-1]}} words="" files=-f
+    local word=${{COMP_WORDS[COMP_CWORD]}} before=${{COMP_WORDS[COMP_CWORD-1]}} words="" files=-f name
     if [ "$COMP_CWORD" -eq 1 ]; then
         words="{commands}" files=-d
         case "$word" in -*) words="{options_of_all}" ;; esac
@@ -21,7 +21,7 @@ _talea_tui() {{
         esac ;; esac
     fi
     COMPREPLY=($(compgen -W "$words" -- "$word"))
-    [ -z "$files" ] || COMPREPLY+=($(compgen $files -- "$word"))
+    [ -z "$files" ] || while IFS= read -r name; do COMPREPLY+=("$name"); done < <(compgen $files -- "$word")
 }}
 complete -o filenames -F _talea_tui talea-tui
 """

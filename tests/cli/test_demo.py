@@ -356,6 +356,16 @@ def test_bash_offers_what_fits_and_files_only_where_they_do(line: str, offered: 
     assert set(done.stdout.split()) - {"-h"} == set(offered.split())
 
 
+def test_bash_offers_a_file_whose_name_has_spaces_as_one_word(tmp_path: Path) -> None:
+    for name in ("my books.journal", "my *.journal", "other"):
+        (tmp_path / name).write_text("")
+    ask = "COMP_WORDS=(talea-tui import my); COMP_CWORD=2"
+    script = f'eval "$1"; {ask}; _talea_tui; printf "%s\\n" "${{COMPREPLY[@]}}"'
+    words = ["bash", "--norc", "-c", script, "bash", talea("completion", "bash").stdout]
+    done = subprocess.run(words, capture_output=True, text=True, check=True, cwd=tmp_path)
+    assert sorted(done.stdout.splitlines()) == ["my *.journal", "my books.journal"]
+
+
 def test_a_port_that_is_taken_is_named() -> None:
     pytest.importorskip("textual_serve")
     with socket.socket() as taken:
