@@ -52,6 +52,7 @@ COMMANDS = {
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line and return the exit code; SystemExit for wrong usage, --help and --version."""
     words = list(sys.argv[1:] if argv is None else argv)
+    _replace_closed_streams()
     try:
         if words and words[0] in COMMANDS:
             code = _run_plain(words[0], words[1:])
@@ -77,7 +78,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _run_plain(command: str, words: list[str]) -> int:
     from .commands import refusals
 
-    arguments = command_parser(command).parse_args(words)
+    arguments = command_parser(command).parse_args(_with_times_joined(words))
     # Names and memos hold any character, whatever the locale says.
     for stream in (sys.stdout, sys.stderr):
         reconfigure = getattr(stream, "reconfigure", None)
@@ -143,6 +144,25 @@ def _run_demo(words: list[str]) -> int:
         if error.name is None or error.name.partition(".")[0] not in ("textual_serve", "aiohttp"):
             raise
         return _refuse("--serve needs textual-serve; install it with: pip install 'talea-tui[serve]'")
+
+
+def _replace_closed_streams() -> None:
+    """Who closed one wants nothing from it; its number must not go to a file of the ledger."""
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            # the lowest number that is free is the closed one's
+            setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))  # noqa: SIM115
+
+
+def _with_times_joined(words: list[str]) -> list[str]:
+    """`--from -2h` as `--from=-2h`: argparse would take the time for an option."""
+    joined: list[str] = []
+    for word in words:
+        if joined and joined[-1] == "--from" and word[:1] == "-" and word[1:2].isdigit():
+            joined[-1] += f"={word}"
+        else:
+            joined.append(word)
+    return joined
 
 
 def _heed_interrupts() -> None:

@@ -175,6 +175,13 @@ def test_tail_prints_the_last_events_or_from_a_seq_or_a_time(ledger: Path) -> No
     assert "amount" in refused(talea(*words, "--filter", "amount>x"))
 
 
+def test_tail_begins_some_time_ago_as_its_own_refusal_suggests(ledger: Path) -> None:
+    words = ("tail", "--book", "hackerspace", "--dir", ledger)
+    assert " -2h," in refused(talea(*words, "--from", "then"))
+    assert talea(*words, "--from", "-2h").stdout == talea(*words, "--from", "1").stdout
+    assert talea(*words, "--from", "--json").returncode == 2
+
+
 def test_stats_and_paths_print_json(ledger: Path) -> None:
     (book,) = json.loads(talea("stats", "--json", "--dir", ledger).stdout)
     assert (book["name"], book["transactions"], book["writer"]) == ("hackerspace", 268, "running")
@@ -291,6 +298,40 @@ def test_a_closed_pipe_is_quiet(ledger: Path) -> None:
     )
     assert done.stderr == ""
     assert len(done.stdout.splitlines()) == 1
+
+
+@pytest.mark.parametrize("closed", [">&-", "<&- >&- 2>&-"])
+@pytest.mark.parametrize(
+    "words",
+    [
+        "stats",
+        "tail --book hackerspace --from 1",
+        "export --book hackerspace",
+        "import fy2024.jsonl --book hackerspace",
+        "tail --book nowhere",
+    ],
+)
+def test_a_closed_stream_changes_no_exit_code_and_goes_to_no_file_of_the_ledger(
+    ledger: Path, words: str, closed: str
+) -> None:
+    command = f"{sys.executable} -m talea_tui {words} --dir '{ledger}'"
+    environment = os.environ | {"PYTHONPATH": str(REPOSITORY)}
+    done, expected = (
+        subprocess.run(
+            f"{command} {how}",
+            shell=True,
+            capture_output=True,
+            text=True,
+            check=False,
+            env=environment,
+            cwd=HACKERSPACE,
+        )
+        for how in (closed, "")
+    )
+    assert done.returncode == expected.returncode
+    assert done.stdout == ""
+    assert done.stderr == ("" if "2>&-" in closed else expected.stderr)
+    assert talea("verify", "--dir", ledger).returncode == 0
 
 
 def test_what_is_not_there_is_refused_by_name(ledger: Path, tmp_path: Path) -> None:
