@@ -89,6 +89,11 @@ def format_count(count: int) -> str:
     return f"{count:,}".replace("-", MINUS)
 
 
+def plural(count: int, noun: str) -> str:
+    """`1 row`, `1,204 rows`."""
+    return f"{format_count(count)} {noun}" if count == 1 else f"{format_count(count)} {noun}s"
+
+
 def format_date(moment: datetime | date, tz: tzinfo = UTC) -> str:
     """`2026-11-22`; a datetime is read in `tz`."""
     if isinstance(moment, datetime):

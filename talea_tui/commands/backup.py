@@ -6,9 +6,9 @@ import argparse
 import asyncio
 from typing import Any
 
-from ..formatting import format_bytes
+from ..formatting import format_bytes, plural
 from .opening import readable
-from .terminal import ProgressLine, plural
+from .terminal import ProgressLine
 
 
 def run(arguments: argparse.Namespace) -> int:

@@ -9,7 +9,7 @@ import sys
 
 from store import AccountKind, Commodity, Fiat
 
-from ..formatting import printable
+from ..formatting import plural, printable
 from ..interop.importing import ImportReport, import_journal
 from ..interop.journal import Journal
 from ..interop.json_lines import Events, post_events, read_json_lines
@@ -17,7 +17,7 @@ from ..interop.mapping import Rules
 from ..interop.programs import read_journal
 from .opening import opened, refuse_damaged
 from .refusals import Refused
-from .terminal import ProgressLine, plural, some
+from .terminal import ProgressLine, some
 
 _NOT_PRINTED = (
     ("market price", re.compile(rb"^P\s", re.MULTILINE)),

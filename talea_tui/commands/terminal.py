@@ -51,7 +51,3 @@ class ProgressLine:
 def some(items: list[str], most: int = 10) -> list[str]:
     """At most `most` of them, and a line that says how many more there are."""
     return items if len(items) <= most else [*items[:most], f"… and {len(items) - most:,} more"]
-
-
-def plural(count: int, noun: str) -> str:
-    return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"

@@ -8,8 +8,9 @@ import sys
 
 from store import StoreError
 
+from ..formatting import plural
 from .opening import existing_book, opened
-from .terminal import ProgressLine, plural
+from .terminal import ProgressLine
 
 _SYSTEM = "_system"
 

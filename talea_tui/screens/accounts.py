@@ -14,7 +14,7 @@ from textual.widgets import Input
 
 from store import AccountId, AccountInfo, StoreClosed, StoreError
 
-from ..formatting import format_amount, format_count, printable
+from ..formatting import format_amount, format_count, plural, printable
 from ..widgets.account_tree import AccountTree
 from ..widgets.chart import accounts_under, build_chart, shown_totals
 from ..widgets.keys import bindings_for
@@ -197,7 +197,7 @@ class AccountsScreen(TaleaScreen):
 
     def _show_titles(self, info: AccountInfo | None = None) -> None:
         tree = self.tree_view
-        parts = [f"{format_count(tree.chart.accounts)} accounts", "flat" if tree.view.flat else "tree"]
+        parts = [plural(tree.chart.accounts, "account"), "flat" if tree.view.flat else "tree"]
         if tree.view.hide_zero:
             parts.append("zeros hidden")
         if tree.view.wanted:
@@ -213,9 +213,7 @@ class AccountsScreen(TaleaScreen):
             else:
                 asset = tree.shown_asset(node)
                 accounts = sum(one.definition.asset == asset for one in accounts_under(node))
-                words = (
-                    f"{node.path} · {asset} · {format_count(accounts)} account{'s' if accounts != 1 else ''}"
-                )
+                words = f"{node.path} · {asset} · {plural(accounts, 'account')}"
                 title.show(words, span(self.register))
             return
         definition = info.definition

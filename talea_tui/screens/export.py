@@ -13,7 +13,7 @@ from pathlib import Path
 
 from store import StoreError
 
-from ..formatting import format_count
+from ..formatting import plural
 from ..widgets.shell import Shell
 from ..widgets.virtual_table import VirtualTable, value_of
 from .ask import Ask
@@ -29,8 +29,7 @@ def file_name(name: str) -> str:
 async def ask_export(app: Shell, table: VirtualTable) -> None:
     """Ask where to, and write there."""
     default = Path.cwd() / f"{file_name(table.export_name)}.csv"
-    rows = format_count(table.count)
-    path = await _ask_path(app, "Export what is shown to a CSV file", f"{rows} rows", default)
+    path = await _ask_path(app, "Export what is shown to a CSV file", plural(table.count, "row"), default)
     if path is None:
         return
     try:
@@ -38,7 +37,7 @@ async def ask_export(app: Shell, table: VirtualTable) -> None:
     except (OSError, StoreError) as error:
         app.refuse(f"Nothing was exported to {path}: {error}")
     else:
-        app.tell(f"Exported {format_count(written)} rows to {path}")
+        app.tell(f"Exported {plural(written, 'row')} to {path}")
 
 
 async def ask_lines_export(
@@ -59,7 +58,7 @@ async def ask_lines_export(
     except (OSError, StoreError) as error:
         app.refuse(f"Nothing was exported to {path}: {error}")
     else:
-        app.tell(f"Exported {format_count(written)} events to {path}")
+        app.tell(f"Exported {plural(written, 'event')} to {path}")
 
 
 async def _ask_path(app: Shell, question: str, hint: str, default: Path) -> Path | None:

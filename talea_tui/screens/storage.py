@@ -25,6 +25,7 @@ from ..formatting import (
     format_count,
     format_micros,
     format_rate,
+    plural,
     printable,
     sparkline,
 )
@@ -228,7 +229,7 @@ class StorageScreen(TaleaScreen):
             return
         self.heading.show(
             info.name,
-            f"{format_count(info.accounts)} accounts · {format_count(info.transactions)} transactions",
+            f"{plural(info.accounts, 'account')} · {plural(info.transactions, 'transaction')}",
         )
         history = self._histories[info.name]
         cells = max(10, min(_SPARK_CELLS, self.detail.size.width - _LABEL_CELLS - 16))
@@ -264,9 +265,9 @@ class StorageScreen(TaleaScreen):
 
     def _facts(self, info: BookInfo) -> list[tuple[str, str]]:
         files = [
-            _counted(info.segments, "segment"),
-            _counted(info.snapshots, "snapshot"),
-            _counted(info.runs, "key run"),
+            plural(info.segments, "segment"),
+            plural(info.snapshots, "snapshot"),
+            plural(info.runs, "key run"),
         ]
         facts = self._state_facts(info)
         facts += [
@@ -294,7 +295,7 @@ class StorageScreen(TaleaScreen):
             lines.append(
                 f"seq {format_count(file.last_seq)}  {format_age(file.written_at, self.app.now())}  "
                 f"{format_bytes(file.bytes)}  "
-                + (f"{_counted(since, 'event')} since" if since else "nothing since")
+                + (f"{plural(since, 'event')} since" if since else "nothing since")
             )
         return [("snapshots" if not number else "", line) for number, line in enumerate(lines)]
 
@@ -441,7 +442,7 @@ class StorageScreen(TaleaScreen):
                     self.app.refuse(error)
                     self._results[info.name] = f"✗ {printable(str(error), 500)}"
                 else:
-                    events = _counted(max(work.done, info.last_seq), "event")
+                    events = plural(max(work.done, info.last_seq), "event")
                     self._results[info.name] = f"✓ {events} read again and proven in {self._took(work)}"
                 said.append(f"{info.name}: {self._results[info.name]}")
             return "   ".join(said[-3:])
@@ -470,7 +471,7 @@ class StorageScreen(TaleaScreen):
         async def doing(work: Work) -> str:
             manifest = await store.backup(target, work.told)
             return (
-                f"✓ {_counted(len(manifest['books']), 'book')}, {format_bytes(manifest['bytes'])} "
+                f"✓ {plural(len(manifest['books']), 'book')}, {format_bytes(manifest['bytes'])} "
                 f"copied to {target} in {self._took(work)}"
             )
 
@@ -526,7 +527,3 @@ def _facts_content(facts: list[tuple[str, str]]) -> Content:
 
 def _recent(values: deque[float], cells: int) -> str:
     return sparkline(list(values)[-cells:], cells)
-
-
-def _counted(count: int, noun: str) -> str:
-    return f"{format_count(count)} {noun}" if count == 1 else f"{format_count(count)} {noun}s"

@@ -19,7 +19,7 @@ from store import (
 )
 
 from ..events.text import description_of
-from ..formatting import format_amount, format_amount_plain, format_date, occurred_day, printable
+from ..formatting import format_amount, format_amount_plain, format_date, occurred_day, plural, printable
 from .chart import reads_negative
 from .keys import bindings_for
 from .shell import Shell
@@ -227,7 +227,7 @@ def span(table: VirtualTable) -> str:
         return "no rows"
     first = table.scroll_top + 1
     last = min(table.count, table.scroll_top + table.visible_rows)
-    return f"{first:,}–{last:,} of {table.count:,} rows"
+    return f"{first:,}–{last:,} of {plural(table.count, 'row')}"
 
 
 def moment_text(moment: datetime, zone: tzinfo) -> str:

@@ -217,6 +217,20 @@ async def test_a_new_account_shows_and_the_cursor_stays(store, open_app: OpenApp
         assert tree_of(pilot).path_under_cursor() == "expenses:food"
 
 
+async def test_one_account_and_one_row_are_told_in_the_singular(open_app: OpenApp):
+    store = MemoryStore()
+    await store.register_asset(asset("EUR"))
+    await open_accounts(store, {"till": K.CLEARING})
+    async with open_app(store) as pilot:
+        await pilot.press("2")
+        await until(pilot, lambda: "1 account ·" in screen_text(pilot.app))
+        await open_accounts(store, {"cash": K.ASSET})
+        await store.commit(transfer("till", "cash", 100))
+        await pilot.app.go("accounts", account=account("till"))
+        await until(pilot, lambda: "2 accounts ·" in screen_text(pilot.app))
+        await until(pilot, lambda: "1–1 of 1 row\n" in screen_text(pilot.app))
+
+
 async def test_arriving_with_an_account_opens_its_register(store, open_app: OpenApp):
     async with open_app(store) as pilot:
         await pilot.app.go("accounts", account=account("liabilities:card"))
