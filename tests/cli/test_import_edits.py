@@ -9,9 +9,10 @@ from pathlib import Path
 import pytest
 
 from store import ExternalRef, TransactionPosted
+from talea_tui.interop.hledger_export import export_hledger
 from talea_tui.interop.importing import ImportReport
 from talea_tui.interop.mapping import Rules
-from talea_tui.posting.correction import corrected_id, reversal_of
+from talea_tui.posting.correction import corrected_id, correction_of, reversal_of
 
 from ..support.memory_store import MemoryStore
 from .support import book_balances, hledger_balances, import_file, needs_hledger, needs_ledger, talea
@@ -173,6 +174,17 @@ async def test_with_another_asset_for_its_commodity_a_file_is_held_back_and_defi
     assert report.new_assets == report.new_accounts == report.moved == []
     assert [asset.id for asset in await book.store.assets()] == ["$"]
     assert len(await book.store.accounts("b")) == 2
+
+
+@needs_hledger
+async def test_the_file_is_noted_but_not_in_what_is_entered_by_hand_or_exported(book: Book) -> None:
+    await book.take(ONE, "2024/main.journal")
+    (posted,) = [one.transaction for one in await book.posted()]
+    assert isinstance(posted.metadata, dict)
+    assert posted.metadata["file"] == "2024/main.journal"
+    assert "file" not in correction_of(posted, {"$": 2}).carried
+    exported = "".join([text async for text, _ in export_hledger(book.store, "b")])
+    assert "main.journal" not in exported
 
 
 @needs_hledger
