@@ -15,13 +15,14 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from textual import events
 from textual.screen import Screen
 from textual.widgets import Input, TextArea
 
 from store import AccountId, StoredTransaction, StoreError, StoreIOError
 
 from .config import Config
-from .formatting import printable
+from .formatting import pasted_line, printable
 from .ledger import LedgerApp, StoreFactory, wall_clock
 from .screens.base import TaleaScreen
 from .settings import Settings
@@ -30,6 +31,8 @@ from .widgets.clipboard import copy_natively, native_command
 from .widgets.keys import bindings_for
 
 if TYPE_CHECKING:
+    from textual.driver import Driver
+
     from store import Store
 
 SCREENS = {
@@ -113,6 +116,23 @@ class TaleaApp(LedgerApp):
             self.register_theme(theme)
         wanted = self.config.theme or self.settings.theme
         self.theme = wanted if wanted in self.available_themes else DARK.name
+
+    # What the terminal sends
+
+    def get_driver_class(self) -> type[Driver]:
+        """Our own for a terminal on Unix; a browser's, Windows' or one named in the environment as it is."""
+        driver = super().get_driver_class()
+        if driver.__name__ != "LinuxDriver":
+            return driver
+        from .terminal import TerminalDriver
+
+        return TerminalDriver
+
+    async def on_event(self, event: events.Event) -> None:
+        """Every field is of one line, so a paste is one too."""
+        if isinstance(event, events.Paste) and not event.is_forwarded:
+            event = events.Paste(pasted_line(event.text))
+        await super().on_event(event)
 
     # What screens may ask
 

@@ -259,6 +259,12 @@ def printable(text: str, limit: int | None = None) -> str:
     return "".join(shown)
 
 
+def pasted_line(text: str) -> str:
+    """Pasted text for a field of one line: a space for the end of each line, pictures of control characters."""
+    line = " ".join(line for line in text.splitlines() if line).replace("\t", " ")
+    return "".join(_drawn(c) or c if unicodedata.category(c) == "Cc" else c for c in line)
+
+
 @lru_cache(maxsize=4096)
 def _drawn(character: str) -> str | None:
     """What stands for `character`; None for a combining mark, which depends on what is before it."""

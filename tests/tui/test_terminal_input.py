@@ -1,0 +1,83 @@
+"""What terminals send: bytes that are no text, and pastes."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from textual import events
+from textual.message import Message
+
+from talea_tui.widgets.entry_field import EntryField
+from tests.support.memory_store import MemoryStore
+from tests.tui.conftest import OpenApp, settle
+
+pty = pytest.importorskip("pty")
+START, END = "\x1b[200~", "\x1b[201~"
+
+
+def messages(*pieces: str) -> list[Message]:
+    from talea_tui.terminal import InputParser
+
+    parser = InputParser()
+    return [message for piece in pieces for message in parser.feed(piece)]
+
+
+def said(found: list[Message]) -> list[str]:
+    return [
+        f"paste {one.text}" if isinstance(one, events.Paste) else one.key
+        for one in found
+        if isinstance(one, events.Paste | events.Key)
+    ]
+
+
+def test_bytes_that_are_no_text_leave_the_application_running(tmp_path: Path) -> None:
+    terminal, side = pty.openpty()
+    process = subprocess.Popen(
+        [sys.executable, "-m", "talea_tui", str(tmp_path / "ledger")],
+        stdin=side,
+        stdout=side,
+        stderr=side,
+        env={**os.environ, "HOME": str(tmp_path), "TERM": "xterm-256color"},
+    )
+    os.close(side)
+    try:
+        shown = b""
+        while b"Books" not in shown:
+            shown += os.read(terminal, 65_536)
+        os.write(terminal, b"\xff\x9b8")
+        while b"No asset is registered" not in shown:
+            shown += os.read(terminal, 65_536)
+        os.write(terminal, b"q")
+        while b"\x1b[?1049l" not in shown:
+            shown += os.read(terminal, 65_536)
+        assert process.wait(30) == 0
+        assert b"Traceback" not in shown
+    finally:
+        process.kill()
+        os.close(terminal)
+
+
+def test_escape_characters_in_a_paste_are_part_of_it_and_press_no_key() -> None:
+    assert said(messages(f"k{START}a\x1b[31m8\x1b{END}j")) == ["k", "paste a\x1b[31m8\x1b", "j"]
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 5, 7])
+def test_a_paste_may_come_in_pieces(size: int) -> None:
+    sent = f"\x1b[A{START}a\x1b[Bb\n{END}{START}c{END}\x1b[B"
+    pieces = [sent[at : at + size] for at in range(0, len(sent), size)]
+    assert said(messages(*pieces)) == ["up", "paste a\x1b[Bb\n", "paste c", "down"]
+
+
+async def test_a_paste_of_several_lines_comes_into_a_field_as_one(open_app: OpenApp) -> None:
+    async with open_app(MemoryStore()) as pilot:
+        await pilot.press("8", "n")
+        await settle(pilot)
+        field = pilot.app.focused
+        assert isinstance(field, EntryField)
+        pilot.app.post_message(events.Paste("one\r\n\ntwo\tthree\n\x1b[31mfour\n"))
+        await settle(pilot)
+        assert field.value == "one two three ␛[31mfour"
