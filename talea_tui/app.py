@@ -210,7 +210,11 @@ class TaleaApp(LedgerApp):
             return
         if mode == "post" and self.current_mode not in ("post", "opening"):
             self._before_posting = self.current_mode
+        is_here = mode == self.current_mode
         await self.switch_mode(mode)
+        if is_here or arrival:
+            while len(self.screen_stack) > 1:
+                self.pop_screen()
         if mode != "post":  # one does not want to begin in the middle of a form
             self.settings.screen = mode
         first = self.screen_stack[0]

@@ -288,8 +288,10 @@ class AccountsScreen(TaleaScreen):
         return False
 
     async def arrive(self, **arrival: Any) -> None:
-        """`account` puts the cursor on that account and the focus into its register."""
-        account = arrival.get("account")
+        """`book` shows its chart; `account` puts the cursor on that account and the focus into its register."""
+        book, account = arrival.get("book"), arrival.get("account")
+        if isinstance(book, str):
+            self.app.choose_book(book)
         if isinstance(account, AccountId):
             self.app.choose_book(account.book)
             await self.refresh_data(None)

@@ -125,8 +125,7 @@ class BooksScreen(TaleaScreen):
     @on(VirtualTable.Opened)
     async def open_book(self, event: VirtualTable.Opened) -> None:
         if event.row < len(self.infos):
-            self.app.choose_book(self.infos[event.row].name)
-            await self.app.go("accounts")
+            await self.app.go("accounts", book=self.infos[event.row].name)
 
     @on(VirtualTable.Highlighted)
     def choose(self, event: VirtualTable.Highlighted) -> None:

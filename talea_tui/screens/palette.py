@@ -115,8 +115,7 @@ class Palette(Dialog):
         self._search(self.query_one(Input).value)
 
     async def _go_book(self, book: str) -> None:
-        self.app.choose_book(book)
-        await self.app.go("accounts")
+        await self.app.go("accounts", book=book)
 
     async def _go_account(self, account: AccountId) -> None:
         await self.app.go("accounts", account=account)

@@ -115,7 +115,10 @@ class Shell(App[int]):
         return found.precision if found is not None else 0
 
     async def go(self, mode: str, **arrival: Any) -> None:
-        """Switch to a mode; `arrival` is handed to its first screen's `arrive`."""
+        """Switch to a mode, where one left it, or to its first screen if one is there already.
+
+        `arrival` is handed to its first screen's `arrive`, and that screen is shown.
+        """
         raise NotImplementedError
 
     def choose_book(self, book: str) -> None:

@@ -162,6 +162,29 @@ async def test_number_keys_jump_between_the_modes(store, open_app: OpenApp, key,
         assert pilot.app.current_mode == mode
 
 
+async def test_the_number_of_the_mode_one_is_in_comes_back_to_its_first_screen(store, open_app: OpenApp):
+    async with open_app(store) as pilot:
+        await pilot.press("2")
+        await pilot.app.open_transaction(BOOK, 8)
+        await pilot.press("1", "2")
+        await settle(pilot)
+        assert len(pilot.app.screen_stack) == 2
+        await pilot.press("2")
+        await settle(pilot)
+        assert pilot.app.current_mode == "accounts"
+        assert len(pilot.app.screen_stack) == 1
+        assert "food" in screen_text(pilot.app)
+
+
+async def test_a_book_that_is_opened_shows_its_accounts_not_what_was_open_before(store, open_app: OpenApp):
+    async with open_app(store) as pilot:
+        await pilot.press("2")
+        await pilot.app.open_transaction(BOOK, 8)
+        await pilot.press("1", "enter")
+        await settle(pilot)
+        assert len(pilot.app.screen_stack) == 1
+
+
 async def test_deeper_and_back_comes_to_the_same_cursor(store, open_app: OpenApp):
     async with open_app(store) as pilot:
         app = pilot.app
