@@ -148,6 +148,7 @@ class AccountsScreen(TaleaScreen):
         node = tree.node_under_cursor()
         asset = tree.shown_asset(node) if node is not None else None
         if node is None or asset is None or book is None:
+            self.register.empty = ""
             self.register.show(None, natural=self.app.natural_signs)
             return
         infos = [info for info in accounts_under(node) if info.definition.asset == asset]
@@ -265,7 +266,11 @@ class AccountsScreen(TaleaScreen):
 
     @on(Input.Changed, "#filter")
     def filter_tree(self, event: Input.Changed) -> None:
-        self.tree_view.look(replace(self.tree_view.view, wanted=event.value.strip()))
+        wanted = event.value.strip()
+        self.tree_view.empty = (
+            f"No account's path holds “{printable(wanted, 60)}”." if wanted else "No accounts."
+        )
+        self.tree_view.look(replace(self.tree_view.view, wanted=wanted))
         self._show_titles()
 
     @on(Input.Submitted, "#filter")
@@ -300,6 +305,7 @@ class AccountsScreen(TaleaScreen):
                 self.set_focus(self.register)
 
     def action_filter(self) -> None:
+        self.remove_class("-alone")  # what is filtered is to be seen
         self.filter_line.display = True
         self.set_focus(self.filter_line)
 

@@ -257,3 +257,26 @@ async def test_a_filter_leads_to_the_first_account_that_meets_it(store, open_app
         await pilot.press("2", "home", "slash", *"food")
         await settle(pilot)
         assert tree_of(pilot).path_under_cursor() == "expenses:food"
+
+
+async def test_a_filter_that_no_account_meets_says_so_and_not_that_nothing_was_posted(
+    store, open_app: OpenApp
+):
+    async with open_app(store) as pilot:
+        await pilot.press("2", "slash", *"zzz")
+        await settle(pilot)
+        assert "No account's path holds “zzz”." in screen_text(pilot.app)
+        assert "postings" not in screen_text(pilot.app)
+        await pilot.press("escape")
+        await settle(pilot)
+        assert "No account's" not in screen_text(pilot.app)
+
+
+async def test_filtering_from_the_register_alone_shows_what_is_typed_and_what_it_finds(
+    store, open_app: OpenApp
+):
+    async with open_app(store) as pilot:
+        await pilot.press("2", "w", "slash", *"foo")
+        await settle(pilot)
+        assert "expenses" in screen_text(pilot.app)
+        assert pilot.app.screen.query_one("#filter", Input).region.height
