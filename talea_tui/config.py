@@ -18,13 +18,12 @@ from __future__ import annotations
 
 import difflib
 import os
-import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from .actions import Action, every_action
+from .actions import TOGETHER, Action, every_action, key_called, key_name
 from .paths import config_directory, ledger_directory
 
 if TYPE_CHECKING:
@@ -32,7 +31,6 @@ if TYPE_CHECKING:
 
 TOP = ("theme", "directory", "keys", "store")
 STORE = ("snapshot_every", "segment_max", "idem_hot_cap")
-_KEY = re.compile(r"\S|(?:(?:ctrl|shift|alt)\+)*(?:[a-z][a-z0-9_]*|[a-z0-9])")
 
 
 class ConfigError(Exception):
@@ -45,7 +43,7 @@ def config_file() -> Path:
 
 @dataclass(frozen=True, slots=True)
 class Config:
-    """`keys` has the new keys of actions by their ids; `store` the options that are given."""
+    """`keys` has the new keys of actions by their ids, under Textual's names; `store` the options that are given."""
 
     path: Path | None = None
     theme: str | None = None
@@ -92,10 +90,7 @@ class Config:
 
     def keymap(self) -> dict[str, str]:
         """For Textual: keys joined by commas, by the ids of bindings."""
-        return {
-            action: ",".join("comma" if key == "," else key for key in keys)
-            for action, keys in self.keys.items()
-        }
+        return {action: ",".join(keys) for action, keys in self.keys.items()}
 
     def check_theme(self, themes: Iterable[str]) -> None:
         """Raises ConfigError when the file asks for one that is not among `themes`."""
@@ -153,17 +148,37 @@ class _Reader:
 
     def _keys(self, said: Mapping[str, Any]) -> dict[str, tuple[str, ...]]:
         remapped: dict[str, tuple[str, ...]] = {}
-        ids = [action.id for action in every_action()]
+        actions = {action.id: action for action in every_action()}
         for name, value in _flat(said):
-            self._known([name], ids, "action")
+            self._known([name], actions, "action")
+            if not actions[name].keys:
+                raise self._refuse(f"{name!r} can have no key; the palette offers it")
             keys = [value] if isinstance(value, str) else value
             if not isinstance(keys, list) or not keys:
                 raise self._refuse(f"the keys of {name!r} must be a text or a list of texts")
-            for key in keys:
-                if not isinstance(key, str) or not _KEY.fullmatch(key):
-                    raise self._refuse(f"{key!r} for {name!r} is no key; write it like 'x', 'f2' or 'ctrl+x'")
-            remapped[name] = tuple(keys)
+            remapped[name] = tuple(self._key(name, key) for key in keys)
+        for name in remapped:
+            self._free(actions[name], remapped)
         return remapped
+
+    def _key(self, action: str, key: Any) -> str:
+        called = key_called(key) if isinstance(key, str) else None
+        if called is None:
+            raise self._refuse(f"{key!r} for {action!r} is no key; write it like 'x', '?', 'f2' or 'ctrl+x'")
+        return called
+
+    def _free(self, action: Action, remapped: Mapping[str, tuple[str, ...]]) -> None:
+        """Refuse a new key that is another action's where both work, unless it is both of theirs by default."""
+        for other in every_action():
+            if other is action or not any({action.scope, other.scope} <= scopes for scopes in TOGETHER):
+                continue
+            for key in remapped[action.id]:
+                shared_by_default = key in action.keys and key in other.keys
+                if key in remapped.get(other.id, other.keys) and not shared_by_default:
+                    raise self._refuse(
+                        f"{key_name(key)!r} for {action.id!r} is the key of {other.id!r} already; "
+                        f"choose another, or give {other.id!r} another"
+                    )
 
     def _store(self, said: Mapping[str, Any]) -> dict[str, int]:
         self._known(said, STORE, "option of the store")

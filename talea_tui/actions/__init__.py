@@ -9,9 +9,20 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from .action import Action
+from .key_names import key_called, key_name
 from .table import POST, REGISTRY
 
-__all__ = ["POST", "REGISTRY", "SCOPE_NAMES", "Action", "actions_of", "every_action", "key_name"]
+__all__ = [
+    "POST",
+    "REGISTRY",
+    "SCOPE_NAMES",
+    "TOGETHER",
+    "Action",
+    "actions_of",
+    "every_action",
+    "key_called",
+    "key_name",
+]
 
 SCOPE_NAMES = {
     "app": "Everywhere",
@@ -40,41 +51,29 @@ SCOPE_NAMES = {
     "demo": "In the demo",
 }
 
-_KEY_NAMES = {
-    "question_mark": "?",
-    "colon": ":",
-    "at": "@",
-    "slash": "/",
-    "number_sign": "#",
-    "left_square_bracket": "[",
-    "right_square_bracket": "]",
-    "minus": "-",
-    "plus": "+",
-    "underscore": "_",
-    "asterisk": "*",
-    "comma": ",",
-    "full_stop": ".",
-    "equals_sign": "=",
-    "less_than_sign": "<",
-    "greater_than_sign": ">",
-    "exclamation_mark": "!",
-    "vertical_line": "|",
-    "left_parenthesis": "(",
-    "right_parenthesis": ")",
-    "semicolon": ";",
-    "escape": "esc",
-    "left": "←",
-    "right": "→",
-    "up": "↑",
-    "down": "↓",
-    "pageup": "pgup",
-    "pagedown": "pgdn",
-}
-
-
-def key_name(key: str) -> str:
-    """A key as people write it: `?` for `question_mark`."""
-    return _KEY_NAMES.get(key, key)
+_IN_LISTS = (
+    ("table", "books"),
+    ("table", "accounts", "account_tree"),
+    ("table", "accounts", "register"),
+    ("table", "transaction"),
+    ("table", "event"),
+    ("table", "trial_balance"),
+    ("table", "storage"),
+    ("table", "assets"),
+)
+TOGETHER = (
+    *(frozenset(("app", *scopes)) for scopes in _IN_LISTS),
+    frozenset(("app", "post")),
+    frozenset(("app", "events", "tail", "tails")),
+    frozenset(("app", "accounts", "filter")),
+    frozenset(("app", "opening")),
+    frozenset(("table", "rules")),
+    frozenset(("table", "dialog", "reverse")),
+    frozenset(("dialog", "form", "choice")),
+    frozenset(("palette",)),
+    frozenset(("demo",)),
+)
+"""Scopes whose keys work at the same time."""
 
 
 def every_action() -> Iterator[Action]:

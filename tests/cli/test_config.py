@@ -87,6 +87,15 @@ def test_the_environment_goes_before_the_file(tmp_path: Path, monkeypatch: pytes
         ("store = 3", ["'store'", "[store]"]),
         ('[keys]\n"app.post" = []', ["'app.post'"]),
         ('[keys]\n"app.post" = "the p key"', ["'the p key'", "'app.post'"]),
+        ('[keys]\n"app.post" = ["bogus"]', ["'bogus'", "'app.post'"]),
+        ('[keys]\n"app.post" = "f99"', ["'f99'", "'app.post'"]),
+        ('[keys]\n"app.post" = "shift+1"', ["'shift+1'", "'app.post'"]),
+        ('[keys]\n"app.post" = ["1"]', ["'1'", "'app.post'", "'app.books'"]),
+        ('[keys]\n"books.new" = "p"', ["'p'", "'books.new'", "'app.post'"]),
+        ('[keys]\n"table.open" = "n"', ["'n'", "'table.open'", "'books.new'"]),
+        ('[keys]\n"app.as_of" = "x"\n"app.theme" = "x"', ["'x'", "'app.as_of'", "'app.theme'"]),
+        ('[keys]\n"app.as_of" = "?"', ["'?'", "'app.as_of'", "'app.help'"]),
+        ('[keys]\n"app.live" = "L"', ["'app.live'", "palette"]),
         ("theme = =", ["not TOML", "line 1"]),
     ],
 )
@@ -99,6 +108,22 @@ def test_what_cannot_be_followed_is_named_with_what_is_nearest(
     assert str(path) in str(refused.value)
     for word in words:
         assert word in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "keys"),
+    [
+        ('"app.books" = "2"\n"app.accounts" = "1"', {"app.books": ("2",), "app.accounts": ("1",)}),
+        ('"books.new" = "x"\n"storage.cancel" = "x"', {"books.new": ("x",), "storage.cancel": ("x",)}),
+        ('"account_tree.toggle" = ["space", "x"]', {"account_tree.toggle": ("space", "x")}),
+        ('"app.help" = ["!", "ctrl+X", "shift+u"]', {"app.help": ("exclamation_mark", "ctrl+x", "U")}),
+    ],
+    ids=["swapped", "never both at work", "shared by default", "as people write them"],
+)
+def test_keys_that_take_no_other_actions_are_taken(
+    tmp_path: Path, text: str, keys: dict[str, object]
+) -> None:
+    assert Config.load(written(tmp_path, f"[keys]\n{text}")).keys == keys
 
 
 def test_a_theme_that_does_not_exist_is_named_with_the_nearest(tmp_path: Path) -> None:

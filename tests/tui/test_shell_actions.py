@@ -8,13 +8,17 @@ import pkgutil
 import re
 
 import pytest
+from textual.keys import _character_to_key
 
 import talea_tui.screens
 import talea_tui.widgets
-from talea_tui.actions import REGISTRY, SCOPE_NAMES, actions_of, every_action, key_name
-from talea_tui.app import TaleaApp
+from talea_tui.actions import REGISTRY, SCOPE_NAMES, TOGETHER, actions_of, every_action, key_called, key_name
+from talea_tui.app import SCREENS, TaleaApp
 from talea_tui.demo.app import DemoApp
 from talea_tui.widgets.keys import bindings_for
+from tests.support.build import household, transfer
+from tests.support.memory_store import MemoryStore
+from tests.tui.conftest import settle
 
 PLAIN = re.compile(r"[a-zA-Z0-9]|f([1-9]|10)|ctrl\+[a-z]|shift\+tab")
 NAMED = {
@@ -113,3 +117,31 @@ def test_every_action_of_a_scope_is_bound_where_the_scope_is_used():
 
 def test_a_binding_carries_the_actions_id_so_that_it_can_be_remapped():
     assert {binding.id for binding in bindings_for("table")} == {action.id for action in actions_of("table")}
+
+
+@pytest.mark.parametrize("character", [chr(code) for code in range(33, 127)])
+def test_a_key_is_called_as_textual_calls_it_and_written_as_it_was(character):
+    assert key_called(character) == _character_to_key(character)
+    assert key_name(_character_to_key(character)) == character
+
+
+@pytest.mark.parametrize("action", list(every_action()), ids=lambda action: action.id)
+def test_every_key_of_an_action_is_one_that_a_configuration_may_name(action):
+    assert tuple(key_called(key) for key in action.keys) == action.keys
+
+
+@pytest.mark.parametrize("mode", [mode for mode in SCREENS if mode != "opening"])
+async def test_scopes_whose_keys_work_at_the_same_time_are_told_to_be_together(mode, open_app):
+    store = MemoryStore()
+    await household(store)
+    await store.commit(transfer("expenses:food", "assets:bank", 1_234))
+    async with open_app(store) as pilot:
+        await pilot.app.go(mode)
+        await settle(pilot)
+        for _ in range(6):
+            live = {
+                (active.binding.id or "").partition(".")[0]
+                for active in pilot.app.screen.active_bindings.values()
+            } & set(SCOPE_NAMES)
+            assert any(live <= scopes for scopes in TOGETHER), live
+            await pilot.press("tab")
