@@ -95,18 +95,18 @@ class LedgerApp(Shell):
         if self._store is None:
             return "The ledger is still being opened."
         if self.instant is not None:
-            return f"This is the ledger as of {self.instant.label}; press esc to come back to now, then post."
+            back = self.with_keys("press {app.escape} to come back to now, then post")
+            return f"This is the ledger as of {self.instant.label}; {back}."
         if isinstance(self._store, FollowedLedger):
             writer = f"process {self.writer} writes it" if self.writer is not None else "nobody writes it now"
             return f"This ledger is only followed here, {writer}; post where it is open."
         info = self.books.get((self.book if book is None else book) or "")
         if info is not None and info.writer != "running":
             why = printable(info.error or info.writer, 300)
+            where = self.with_keys("on the storage screen ({app.storage}, {storage.reopen})")
             if info.writer == "damaged":
-                return f"{why} Then reopen it on the storage screen (7, r)."
-            return (
-                f"Book {printable(info.name, 60)} is read only: {why} Reopen it on the storage screen (7, r)."
-            )
+                return f"{why} Then reopen it {where}."
+            return f"Book {printable(info.name, 60)} is read only: {why} Reopen it {where}."
         return None
 
     def may_write(self, book: str | None = None) -> bool:
@@ -237,7 +237,7 @@ class LedgerApp(Shell):
             more = f" and {len(damaged) - DAMAGED_NAMED} more" if len(damaged) > DAMAGED_NAMED else ""
             what = f"{len(damaged)} books are damaged: {names}{more}."
         self.notify(
-            f"{what} The other books are open; 7 tells more.",
+            f"{what} The other books are open; {self.with_keys('{app.storage}')} tells more.",
             title="Damaged",
             severity="warning",
             timeout=DAMAGED_SECONDS,

@@ -18,12 +18,14 @@ __all__ = [
     "SCOPE_NAMES",
     "TOGETHER",
     "Action",
+    "action_called",
     "actions_of",
     "every_action",
     "key_called",
     "key_name",
 ]
 
+_BY_ID = {action.id: action for scope in REGISTRY for action in scope}
 SCOPE_NAMES = {
     "app": "Everywhere",
     "table": "In a list",
@@ -79,6 +81,11 @@ TOGETHER = (
 def every_action() -> Iterator[Action]:
     for scope in REGISTRY:
         yield from scope
+
+
+def action_called(id: str) -> Action:
+    """The action of this id. Raises KeyError."""
+    return _BY_ID[id]
 
 
 def actions_of(scope: str) -> tuple[Action, ...]:

@@ -25,7 +25,7 @@ from ..widgets.virtual_table import VirtualTable
 from .base import TaleaScreen
 
 SLOW_CHART_SECONDS = 0.02
-EMPTY_REGISTER = "No postings yet. Press p to post."
+EMPTY = "This ledger is empty. Press {accounts.open_account} to open a first account in a first book."
 
 
 class FilterLine(Input):
@@ -95,7 +95,7 @@ class AccountsScreen(TaleaScreen):
     async def refresh_data(self, changed: frozenset[str] | None) -> None:
         book = self.app.book
         if book is None:
-            self.tree_view.empty = "This ledger is empty. Press o to open a first account in a first book."
+            self.tree_view.empty = self.app.with_keys(EMPTY)
             self.tree_view.refresh()
             return
         if changed is not None and book not in changed:
@@ -138,7 +138,6 @@ class AccountsScreen(TaleaScreen):
             return
         info = await self.app.store.account(account, self.app.as_of(account.book))
         if account == self.tree_view.account_under_cursor():
-            self.register.empty = EMPTY_REGISTER
             self.register.show(info, natural=self.app.natural_signs)
             self._show_titles(info)
 
@@ -171,7 +170,6 @@ class AccountsScreen(TaleaScreen):
         source = self._branch[1]
         count = await source.take(infos)
         if tree.node_under_cursor() is node:
-            self.register.empty = EMPTY_REGISTER
             self.register.show_branch(node.path, book, source, count, BRANCH_COLUMNS)
             self._show_titles()
 

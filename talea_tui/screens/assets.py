@@ -39,7 +39,7 @@ COLUMNS = (
     Column("name", "name", min_width=8, max_width=60, flex=2),
 )
 CLASSES = ("fiat", "crypto", "commodity")
-EMPTY = "No asset is registered yet. Press n to register one, such as USD with 2 decimals."
+EMPTY = "No asset is registered yet. Press {assets.register} to register one, such as USD with 2 decimals."
 COMMODITY_DECIMALS = 2
 """Of what nobody knows; shares and hours come in fractions."""
 
@@ -66,7 +66,7 @@ class AssetsScreen(TaleaScreen):
 
     def compose_body(self) -> ComposeResult:
         yield PaneTitle("Assets", id="assets-title", lit_by="assets")
-        yield VirtualTable(COLUMNS, id="assets", empty=EMPTY, follow=False)
+        yield VirtualTable(COLUMNS, id="assets", empty=self.app.with_keys(EMPTY), follow=False)
 
     @property
     def table(self) -> VirtualTable:

@@ -65,6 +65,10 @@ from ..widgets.header import Header
 from ..widgets.shell import Shell
 from ..widgets.virtual_table import VirtualTable
 
+RESTORE = (
+    "Nothing of it was changed. Once its files are restored, press {app.storage}, then {storage.reopen} "
+    "to read it again."
+)
 LEAST_WIDTH, LEAST_HEIGHT = 60, 20
 
 
@@ -80,15 +84,17 @@ class TooSmall(Widget):
 class Unreadable(Static):
     """Stands in the place of a screen's body while the current book cannot be read."""
 
+    app = getters.app(Shell)
+
     def show(self, book: str, why: str, *, followed: bool) -> None:
         again = (
             "Once it is restored where the ledger is open, follow the ledger anew."
             if followed
-            else "Nothing of it was changed. Once its files are restored, press 7, then r to read it again."
+            else self.app.with_keys(RESTORE)
         )
         self.update(
             Content(f"■ {printable(book, 60)} cannot be read\n\n{printable(why, 1_000)}\n\n{again}\n")
-            + Content("The other books are open: 1 lists them.")
+            + Content(self.app.with_keys("The other books are open: {app.books} lists them."))
         )
 
 

@@ -30,9 +30,9 @@ ACTIVITY_BARS = 20
 BOOKS_AT_A_TIME = 50
 EMPTY = """This ledger is empty.
 
-Press n to begin a book by opening its first account, ? to see what the keys do.
+Press {books.new} to begin a book by opening its first account, {app.help} to see what the keys do.
 
-Or leave with q and bring a journal in: talea-tui import FILE --book NAME
+Or leave with {app.quit} and bring a journal in: talea-tui import FILE --book NAME
 Or look around in a made-up ledger first: talea-tui demo"""
 
 
@@ -47,7 +47,7 @@ class BooksScreen(TaleaScreen):
         self.activity: dict[str, tuple[int, str]] = {}
 
     def compose_body(self) -> ComposeResult:
-        yield VirtualTable(COLUMNS, id="books", empty=EMPTY, follow=False)
+        yield VirtualTable(COLUMNS, id="books", empty=self.app.with_keys(EMPTY), follow=False)
         yield Static(id="books-why", markup=False)
 
     @property

@@ -45,10 +45,7 @@ class OpeningScreen(TaleaScreen):
         # the other books were opened before, and what a crash had torn in them was cut
         unchanged = "Its files were left alone." if isinstance(error, CorruptLog) else "Nothing was changed."
         self.query_one("#opening-what", Static).update(
-            Content(
-                f"{printable(str(error), 2_000)}\n\n"
-                f"{unchanged} Press r to try again, {self._other_way}q to leave."
-            )
+            Content(f"{printable(str(error), 2_000)}\n\n{unchanged} {self.app.with_keys(self._ways)}")
         )
         self.refresh_bindings()
 
@@ -58,8 +55,9 @@ class OpeningScreen(TaleaScreen):
         return self.refused is not None if action == "retry" else True
 
     @property
-    def _other_way(self) -> str:
-        return "f to follow it read only, " if isinstance(self.refused, StoreLocked) else ""
+    def _ways(self) -> str:
+        follow = "{opening.follow} to follow it read only, " if isinstance(self.refused, StoreLocked) else ""
+        return f"Press {{opening.retry}} to try again, {follow}{{app.quit}} to leave."
 
     def action_follow(self) -> None:
         self._begin_again()

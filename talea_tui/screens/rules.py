@@ -16,6 +16,8 @@ COLUMNS = (
     Column("marker", "mark", min_width=4, max_width=4),
     Column("filter", "events that meet", min_width=20, max_width=300, flex=1),
 )
+EMPTY = "No rule yet; {tail.highlight} in the tail makes one of a filter."
+KEYS = "{rules.remove} removes   {rules.cancel} closes"
 
 
 class RulesDialog(Dialog):
@@ -27,10 +29,8 @@ class RulesDialog(Dialog):
 
     def compose(self) -> ComposeResult:
         with Vertical(classes="dialog -large"):
-            yield PaneTitle("What stands out", "x removes   esc closes", id="rules-title")
-            yield VirtualTable(
-                COLUMNS, id="rules", follow=False, empty="No rule yet; h in the tail makes one of a filter."
-            )
+            yield PaneTitle("What stands out", self.app.with_keys(KEYS), id="rules-title")
+            yield VirtualTable(COLUMNS, id="rules", follow=False, empty=self.app.with_keys(EMPTY))
 
     @property
     def table(self) -> VirtualTable:

@@ -31,6 +31,10 @@ from .event_stream import EventStream
 from .export import ask_lines_export
 
 EXPORTED_AT_A_TIME = 256
+NOTHING_SOUGHT = (
+    "Press {tail.search} to search or {tail.filter} to filter; "
+    "{tail.next} and {tail.previous} then step through what matches."
+)
 
 
 class TailPane(EventStream):
@@ -198,7 +202,7 @@ class TailPane(EventStream):
         elif self.filter:
             self.view.move_cursor(step)
         else:
-            self.app.tell("Press s to search or / to filter; n and N then step through what matches.")
+            self.app.tell(self.app.with_keys(NOTHING_SOUGHT))
 
     def _find(self, step: int, from_here: bool = False) -> None:
         source, search = self.view.source, self.search

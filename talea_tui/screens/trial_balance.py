@@ -80,7 +80,6 @@ STATEMENT_COLUMNS = (
     Column("amount", "amount", align="right", min_width=12, max_width=60),
     ASSET,
 )
-EMPTY = "Nothing has been posted here yet. Press p to post, or @ to look at another instant."
 ACCOUNTS_AT_A_TIME = 500
 READINGS_MAX = 2
 SLOW_SECONDS = 0.02
@@ -117,7 +116,7 @@ class TrialBalanceScreen(TaleaScreen):
 
     def compose_body(self) -> ComposeResult:
         yield PaneTitle("Trial balance", id="trial-title", lit_by="trial")
-        yield VirtualTable((ACCOUNT, *TRIAL_AMOUNTS, ASSET, KIND), id="trial", empty=EMPTY, follow=False)
+        yield VirtualTable((ACCOUNT, *TRIAL_AMOUNTS, ASSET, KIND), id="trial", follow=False)
 
     @property
     def table(self) -> VirtualTable:
@@ -334,14 +333,16 @@ class TrialBalanceScreen(TaleaScreen):
         table.styles.max_width = READING_WIDTH if wanted is STATEMENT_COLUMNS else WIDE_WIDTH
         period = f"-{self.period.label}" if self.period != ALL else ""
         table.export_name = f"{self._book or 'ledger'}-{self.view.replace(' ', '-')}{period}"
-        table.empty = EMPTY if self.period == ALL else self._nothing()
+        table.empty = self._nothing()
         table.set_rows(rows, cursor=0 if reset else None)
         self.query_one("#trial-title", PaneTitle).show(self._title(), self._proof(totals))
 
     def _nothing(self) -> str:
-        return (
-            f"Nothing stands or happened here, {self.period.label}. "
-            "Press , or . for another period, d to name one, - for a longer one."
+        if self.period == ALL:
+            return self.app.nothing_posted(self._book, "Nothing has been posted here yet.")
+        return f"Nothing stands or happened here, {self.period.label}. " + self.app.with_keys(
+            "Press {trial_balance.previous} or {trial_balance.next} for another period, "
+            "{trial_balance.period} to name one, {trial_balance.longer} for a longer one."
         )
 
     @property
@@ -370,7 +371,9 @@ class TrialBalanceScreen(TaleaScreen):
             return ""
         wrong = [total.asset for total in totals if not total.proved]
         if wrong:
-            return f"✗ {printable(', '.join(wrong), 40)} does not balance: verify the book (7)"
+            return f"✗ {printable(', '.join(wrong), 40)} does not balance: " + self.app.with_keys(
+                "verify the book ({app.storage})"
+            )
         assets = f"{len(totals)} assets" if len(totals) > 1 else printable(totals[0].asset, 20)
         return f"debits = credits ✓ {assets}"
 

@@ -126,7 +126,7 @@ class Register(VirtualTable):
     DATED: ClassVar[bool] = True
 
     def __init__(self, *, id: str | None = None) -> None:
-        super().__init__(COLUMNS, id=id, empty="No postings yet. Press p to post.")
+        super().__init__(COLUMNS, id=id, empty="")
         self.info: AccountInfo | None = None
         self.book: str | None = None
         self._shown: tuple[object, ...] = ()
@@ -140,6 +140,7 @@ class Register(VirtualTable):
                 self.set_rows([])
             self.refresh()
             return
+        self.empty = shell.nothing_posted(info.definition.id.book)
         shown = (info.definition.id, natural, shell.instant)
         self.info, self.book = info, info.definition.id.book
         if shown == self._shown and info.postings >= self.count:
@@ -158,6 +159,7 @@ class Register(VirtualTable):
     ) -> None:
         """Show the rows of all accounts under `path`; the same source again only grows."""
         self.info, self.book = None, book
+        self.empty = cast(Shell, self.app).nothing_posted(book)
         if self._shown == (source,):
             self.grow(count)
             return

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, datetime, tzinfo
@@ -13,10 +14,11 @@ from textual.widget import Widget
 
 from store import AccountId, AssetDef, BookInfo, StoredTransaction, StoreError
 
+from ..actions import Action, action_called, key_name
+
 if TYPE_CHECKING:
     from store import AsOf, Store
 
-    from ..actions import Action
     from ..config import Config
     from ..settings import Settings
 
@@ -104,6 +106,20 @@ class Shell(App[int]):
     def keys_of(self, action: Action) -> tuple[str, ...]:
         """The keys of an action, as the user may have chosen them."""
         return self.config.keys_of(action)
+
+    def with_keys(self, text: str) -> str:
+        """A text of ours with the first key of each action whose id stands in braces: `Press {app.post} to post.`"""
+        return re.sub(
+            r"\{([a-z_.]+)\}", lambda found: key_name(self.keys_of(action_called(found[1]))[0]), text
+        )
+
+    def nothing_posted(self, book: str | None, words: str = "No postings yet.") -> str:
+        """`words`, and which key posts while `book` takes postings."""
+        return (
+            words
+            if self.why_read_only(book) is not None
+            else self.with_keys(f"{words} Press {{app.post}} to post.")
+        )
 
     def furniture(self) -> Iterable[Widget]:
         """What stands between body and footer of every screen."""

@@ -13,6 +13,7 @@ import pytest
 from store import LogStoreOptions
 from talea_tui.app import TaleaApp
 from talea_tui.config import Config, ConfigError
+from tests.support.build import household
 from tests.support.memory_store import MemoryStore
 from tests.tui.conftest import screen_text, settle
 
@@ -149,6 +150,22 @@ async def test_remapped_keys_act_and_are_what_the_screens_say(tmp_path: Path) ->
         await settle(pilot)
         (line,) = [line for line in screen_text(app).splitlines() if "As of" in line]
         assert "W" in line.partition("As of")[0]
+
+
+async def test_what_screens_say_to_press_is_the_key_of_the_file(tmp_path: Path) -> None:
+    config = Config.load(written(tmp_path, '[keys]\n"app.post" = "P"\n"books.new" = "x"'))
+    store = MemoryStore()
+    await household(store)
+    app = TaleaApp(store=store, config=config)
+    async with app.run_test(size=(100, 40)) as pilot:
+        for screen in ("2", "6"):
+            await pilot.press(screen)
+            await settle(pilot)
+            assert "Press P to post" in screen_text(app)
+    app = TaleaApp(store=MemoryStore(), config=config)
+    async with app.run_test(size=(100, 40)) as pilot:
+        await settle(pilot)
+        assert "Press x to begin a book" in screen_text(app)
 
 
 async def test_the_theme_of_the_file_goes_before_the_one_remembered(tmp_path: Path) -> None:
