@@ -9,7 +9,8 @@ from dataclasses import dataclass
 class Action:
     """`id` names the binding (a configuration file remaps by it); `run` is the Textual action it runs.
 
-    `footer` shows it in the footer's line, `palette` offers it in the palette while its scope has the focus.
+    `footer` shows it in the footer's line, `palette` offers it in the palette while its scope has the focus;
+    `writes` tells that it is refused where nothing can be written.
     """
 
     id: str
@@ -20,6 +21,7 @@ class Action:
     footer: bool = False
     palette: bool = True
     priority: bool = False
+    writes: bool = False
 
     @property
     def scope(self) -> str:

@@ -8,7 +8,7 @@ APP: tuple[Action, ...] = (
     Action("app.books", ("1",), "Books", "Every book of this ledger.", "go('books')"),
     Action("app.accounts", ("2",), "Accounts", "The chart of accounts and its registers.", "go('accounts')"),
     Action("app.find", ("3",), "Transaction", "Open a transaction by seq, key or id.", "find_transaction"),
-    Action("app.post", ("p", "4"), "Post", "The posting form.", "go('post')", footer=True),
+    Action("app.post", ("p", "4"), "Post", "The posting form.", "go('post')", footer=True, writes=True),
     Action("app.tail", ("5",), "Tail", "The live stream of events.", "go('tail')"),
     Action(
         "app.trial_balance",
@@ -127,7 +127,13 @@ TABLE: tuple[Action, ...] = (
 
 BOOKS: tuple[Action, ...] = (
     Action(
-        "books.new", ("n",), "New book", "Begin a book by opening its first account.", "new_book", footer=True
+        "books.new",
+        ("n",),
+        "New book",
+        "Begin a book by opening its first account.",
+        "new_book",
+        footer=True,
+        writes=True,
     ),
 )
 
@@ -141,7 +147,13 @@ ACCOUNTS: tuple[Action, ...] = (
         footer=True,
     ),
     Action(
-        "accounts.open_account", ("o",), "Open account", "Open a new account.", "open_account", footer=True
+        "accounts.open_account",
+        ("o",),
+        "Open account",
+        "Open a new account.",
+        "open_account",
+        footer=True,
+        writes=True,
     ),
     Action(
         "accounts.flat", ("t",), "Tree or flat", "Show accounts as a tree or as a flat list.", "toggle_flat"
@@ -194,11 +206,24 @@ REGISTER: tuple[Action, ...] = (
         "Post the opposite of the transaction under the cursor, after a preview.",
         "reverse",
         footer=True,
+        writes=True,
     ),
     Action(
-        "register.correct", ("c",), "Correct", "Reverse it and open the form with its contents.", "correct"
+        "register.correct",
+        ("c",),
+        "Correct",
+        "Reverse it and open the form with its contents.",
+        "correct",
+        writes=True,
     ),
-    Action("register.duplicate", ("d",), "Duplicate", "Open the form with its contents.", "duplicate"),
+    Action(
+        "register.duplicate",
+        ("d",),
+        "Duplicate",
+        "Open the form with its contents.",
+        "duplicate",
+        writes=True,
+    ),
 )
 
 TRANSACTION: tuple[Action, ...] = (
@@ -209,6 +234,7 @@ TRANSACTION: tuple[Action, ...] = (
         "Post the opposite transaction, after a preview.",
         "reverse",
         footer=True,
+        writes=True,
     ),
     Action(
         "transaction.correct",
@@ -217,6 +243,7 @@ TRANSACTION: tuple[Action, ...] = (
         "Reverse it and open the form with its contents.",
         "correct",
         footer=True,
+        writes=True,
     ),
     Action(
         "transaction.duplicate",
@@ -225,6 +252,7 @@ TRANSACTION: tuple[Action, ...] = (
         "Open the form with its contents.",
         "duplicate",
         footer=True,
+        writes=True,
     ),
     Action("transaction.previous", ("comma",), "Previous", "The transaction before this one.", "step(-1)"),
     Action("transaction.next", ("full_stop",), "Next", "The transaction after this one.", "step(1)"),
@@ -491,7 +519,9 @@ STORAGE: tuple[Action, ...] = (
 )
 
 ASSETS: tuple[Action, ...] = (
-    Action("assets.register", ("n",), "New asset", "Register an asset.", "register", footer=True),
+    Action(
+        "assets.register", ("n",), "New asset", "Register an asset.", "register", footer=True, writes=True
+    ),
 )
 
 FORM: tuple[Action, ...] = (

@@ -24,6 +24,7 @@ class Footer(Widget):
     def __init__(self) -> None:
         super().__init__()
         self._first_keys: dict[str, tuple[str, ...]] = {}
+        self._writing = {action.id for action in every_action() if action.writes}
         self._spots: list[tuple[int, int, str]] = []
 
     @property
@@ -39,12 +40,16 @@ class Footer(Widget):
         hints: dict[str, tuple[str, str, str]] = {}
         late: dict[str, tuple[str, str, str]] = {}
         if self.shell.instant is not None:
-            hints["app.escape"] = ("esc", "back to now", "escape")
+            key = self._first_keys["app.escape"][0]
+            hints["app.escape"] = (key_name(key), "back to now", key)
+        refused = self._writing if self.shell.why_read_only("") is not None else ()
         for active in self.screen.active_bindings.values():
             binding = active.binding
             if not binding.show or not active.enabled:
                 continue
             name = binding.id or binding.action
+            if name in refused:
+                continue
             into = late if name.startswith("app.") else hints
             first_keys = self._first_keys.get(name, ())
             if name not in into or (binding.key in first_keys and into[name][2] not in first_keys):

@@ -316,6 +316,25 @@ async def test_in_the_past_posting_is_refused_with_a_sentence(store, open_app: O
         assert "press esc to come back to now" in notices(pilot.app)
 
 
+async def test_in_the_past_nothing_is_offered_that_would_be_refused(store, open_app: OpenApp):
+    async with open_app(store, size=(120, 24)) as pilot:
+        for screen in ("1", "2", "6", "8"):
+            await pilot.press(screen)
+            await settle(pilot)
+            assert "p post" in screen_text(pilot.app)
+        await pilot.press("at", *"1", "enter")
+        await until(pilot, lambda: pilot.app.instant is not None)
+        for screen in ("1", "2", "6", "8"):
+            await pilot.press(screen)
+            await settle(pilot)
+            text = screen_text(pilot.app)
+            for words in ("p post", "to post", "new book", "open account", "new asset"):
+                assert words not in text
+        await pilot.press("escape")
+        await settle(pilot)
+        assert "p post" in screen_text(pilot.app)
+
+
 async def test_a_bad_instant_is_refused_where_it_was_typed(store, open_app: OpenApp):
     async with open_app(store) as pilot:
         await pilot.press("at", *"tomorrowish", "enter")
