@@ -83,12 +83,21 @@ def time_cell(sequenced: Sequenced, zone: tzinfo, today: date, width: int) -> st
 def fit_accounts(text: str, width: int) -> str:
     """`assets:bank → food` for a cell of `width`: leading segments are cut to two letters, then left out.
 
-    May still be too long.
+    Of accounts that end alike so much is kept as tells them apart. May still be too long.
     """
     if len(text) <= width:
         return text
-    sides = [side.split(":") for side in text.split(" → ")]
-    brief = " → ".join(":".join([*(part[:2] for part in side[:-1]), side[-1]]) for side in sides)
-    if len(brief) <= width:
-        return brief
-    return " → ".join(side[-1] for side in sides)
+    paths = [side.split(":") for side in text.split(" → ")]
+    kept = 1
+    while kept < max(map(len, paths)) and not _differ([path[-kept:] for path in paths]):
+        kept += 1
+    ends = [path[-kept:] for path in paths]
+    brief = [[*(part[:2] for part in path[:-1]), path[-1]] for path in paths]
+    brief_ends = [path[-kept:] for path in brief]
+    ways = [" → ".join(map(":".join, way)) for way in (brief, ends, brief_ends) if _differ(way)]
+    last_segments = " → ".join(path[-1] for path in paths)
+    return next((way for way in ways if len(way) <= width), ways[-1] if ways else last_segments)
+
+
+def _differ(paths: list[list[str]]) -> bool:
+    return len(set(map(":".join, paths))) == len(paths)

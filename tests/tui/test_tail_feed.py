@@ -357,6 +357,21 @@ def test_long_paths_give_way_from_the_left() -> None:
     assert fit_accounts(flow, 20) == "checking → food"
 
 
+@pytest.mark.parametrize(
+    ("flow", "width", "shown"),
+    [
+        ("assets:broker:FOOBARX → equity:trades:FOOBARX", 40, "as:br:FOOBARX → eq:tr:FOOBARX"),
+        ("assets:broker:FOOBARX → equity:trades:FOOBARX", 26, "br:FOOBARX → tr:FOOBARX"),
+        ("assets:broker:FOOBARX → equity:trades:FOOBARX", 16, "br:FOOBARX → tr:FOOBARX"),
+        ("assets:long:brown:FOOBARX → assets:long:bruno:FOOBARX", 40, "brown:FOOBARX → bruno:FOOBARX"),
+        ("income:FOOBARX → FOOBARX", 20, "in:FOOBARX → FOOBARX"),
+        ("assets:FOOBARX → assets:FOOBARX", 20, "FOOBARX → FOOBARX"),
+    ],
+)
+def test_accounts_that_end_alike_are_told_apart(flow: str, width: int, shown: str) -> None:
+    assert fit_accounts(flow, width) == shown
+
+
 def test_a_json_line_holds_everything_and_nothing_a_terminal_would_obey() -> None:
     transaction = transfer(
         "assets:cash",
