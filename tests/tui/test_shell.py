@@ -16,6 +16,7 @@ from talea_tui.screens.help import HelpScreen
 from talea_tui.screens.opening import OpeningScreen
 from talea_tui.screens.palette import Palette
 from talea_tui.settings import Settings
+from talea_tui.themes import THEMES
 from tests.support.build import BOOK, account, definition, household, transfer
 from tests.support.memory_store import MemoryStore
 from tests.tui.conftest import OpenApp, screen_text, settle, until
@@ -459,3 +460,14 @@ async def test_a_writer_that_stops_is_told_as_soon_as_something_was_refused(stor
         pilot.app.refuse(WriterStopped(BOOK, "I/O error"))
         await until(pilot, lambda: "■ read only" in screen_text(pilot.app))
         assert "■ stopped" in screen_text(pilot.app)
+
+
+@pytest.mark.parametrize("theme", THEMES)
+async def test_a_dialog_leaves_the_header_to_be_seen_in_every_theme(store, open_app: OpenApp, theme):
+    async with open_app(store) as pilot:
+        pilot.app.theme = theme
+        await pilot.press("question_mark")
+        await settle(pilot)
+        text = screen_text(pilot.app)
+        assert "Keys of this pane" in text
+        assert "● live" in text.splitlines()[0]
