@@ -20,7 +20,7 @@ from .base import Dialog
 COLUMNS = (
     Column("keys", "keys", min_width=10, max_width=26),
     Column("label", "action", min_width=12, max_width=26),
-    Column("help", "", min_width=20, max_width=200, flex=1, want=34, drop=1),
+    Column("help", "", min_width=18, max_width=200, flex=1, drop=1),
 )
 
 
@@ -43,8 +43,8 @@ class HelpScreen(Dialog):
             if scope not in scopes:
                 continue
             if self.rows:
-                self.rows.append(["", "", ""])
-            self.rows.append([Cell(SCOPE_NAMES.get(scope, scope), "strong"), "", ""])
+                self.rows.append([""])
+            self.rows.append([Cell(SCOPE_NAMES.get(scope, scope), "strong")])
             for action in scopes[scope]:
                 keys = "  ".join(key_name(key) for key in self.app.keys_of(action))
                 self.rows.append([Cell(keys, "accent"), action.label, Cell(action.help, "dim")])
@@ -52,7 +52,7 @@ class HelpScreen(Dialog):
     def compose(self) -> ComposeResult:
         with Vertical(classes="dialog -large"):
             yield PaneTitle("Keys of this pane", "esc closes", id="help-title")
-            yield VirtualTable(COLUMNS, id="help", show_head=False, follow=False)
+            yield VirtualTable(COLUMNS, id="help", show_head=False, follow=False, opens=False)
             yield Label(id="help-hint", classes="dialog--hint", markup=False)
 
     def on_mount(self) -> None:
@@ -63,8 +63,8 @@ class HelpScreen(Dialog):
     @on(VirtualTable.Highlighted)
     def show_hint(self, event: VirtualTable.Highlighted) -> None:
         """The whole help of the action under the cursor, for terminals too narrow for that column."""
-        row = self.rows[event.row] if 0 <= event.row < len(self.rows) else ["", "", ""]
-        self.query_one("#help-hint", Label).update(Content(value_of(row[2]) or " "))
+        row = self.rows[event.row] if 0 <= event.row < len(self.rows) else [""]
+        self.query_one("#help-hint", Label).update(Content(value_of(row[2]) if len(row) > 2 else " "))
 
     def action_cancel(self) -> None:
         self.dismiss(None)

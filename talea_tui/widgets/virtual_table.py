@@ -1,7 +1,8 @@
 """A table over any number of rows: only what is visible is fetched and drawn.
 
 Give it rows at hand (`set_rows`) or a source that is asked for pages (`set_source`); tell it of growth
-with `grow(count)`, of other changes with `reload(count)`. Rows are lists of `Cell` or str, never markup.
+with `grow(count)`, of other changes with `reload(count)`. Rows are lists of `Cell` or str, never markup; a row
+of one cell is a heading across the columns.
 What arrives below moves neither cursor nor scroll, unless the cursor stands on the last row: then it follows.
 
     table = VirtualTable([Column("date", "date", min_width=10), Column("amount", "amount", align="right")])
@@ -60,7 +61,7 @@ class RowsAtHand:
 
 
 class VirtualTable(ScrollView, can_focus=True):
-    """Rows by number from an asynchronous source, with a cursor."""
+    """Rows by number from an asynchronous source, with a cursor. Without `opens` no row can be opened."""
 
     BINDINGS: ClassVar = bindings_for("table")
     DATED: ClassVar[bool] = False
@@ -138,12 +139,14 @@ class VirtualTable(ScrollView, can_focus=True):
         empty: str = "",
         show_head: bool = True,
         follow: bool = True,
+        opens: bool = True,
     ) -> None:
         super().__init__(name=name, id=id, classes=classes)
         self.columns = list(columns)
         self.empty = empty
         self.show_head = show_head
         self.follow = follow
+        self.opens = opens
         self.count = 0
         self.cursor = -1
         self.column = len(self.columns) - 1
@@ -369,8 +372,13 @@ class VirtualTable(ScrollView, can_focus=True):
 
     # Drawing
 
+    def _is_heading(self, row: Row) -> bool:
+        return len(row) == 1 < len(self.columns)
+
     def _measure(self, row: Row) -> None:
         widths = self._seen_widths
+        if self._is_heading(row):
+            return
         for at, cell in enumerate(row[: len(widths)]):
             text = cell if isinstance(cell, str) else cell.text
             if len(text) > widths[at] or not text.isascii():
@@ -457,7 +465,8 @@ class VirtualTable(ScrollView, can_focus=True):
             text = failed if failed and row % PAGE_ROWS == 0 else "·"
             segments.append(Segment(set_cell_size(text, max(0, width - 1)), base + self._tone("dim")))
             return Strip(segments).adjust_cell_length(width, base)
-        for place, (at, size) in enumerate(self.column_layout()):
+        layout = [(0, max(1, width - 2))] if self._is_heading(cells) else self.column_layout()
+        for place, (at, size) in enumerate(layout):
             if place:
                 segments.append(Segment(" " * GAP, base))
             cell = cells[at] if at < len(cells) else ""
@@ -485,7 +494,7 @@ class VirtualTable(ScrollView, can_focus=True):
         row = self.scroll_top + at.y - self.head_lines
         if at.y >= self.head_lines and row < self.count:
             if event.chain >= 2 and row == self.cursor:
-                self.post_message(self.Opened(self, row))
+                self.action_open()
             else:
                 self.move_to(row)
         self.refresh()
@@ -518,8 +527,11 @@ class VirtualTable(ScrollView, can_focus=True):
     def action_last(self) -> None:
         self.move_to(self.count - 1)
 
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        return self.opens or action != "open"
+
     def action_open(self) -> None:
-        if self.cursor >= 0:
+        if self.opens and self.cursor >= 0:
             self.post_message(self.Opened(self, self.cursor))
 
     def action_go_to_row(self) -> None:

@@ -17,6 +17,7 @@ from talea_tui.screens.opening import OpeningScreen
 from talea_tui.screens.palette import Palette
 from talea_tui.settings import Settings
 from talea_tui.themes import THEMES
+from talea_tui.widgets.virtual_table import VirtualTable
 from tests.support.build import BOOK, account, definition, household, transfer
 from tests.support.memory_store import MemoryStore
 from tests.tui.conftest import OpenApp, screen_text, settle, until
@@ -222,6 +223,20 @@ async def test_help_shows_the_keys_of_the_focused_pane(store, open_app: OpenApp)
         await pilot.press("escape")
         await settle(pilot)
         assert pilot.app.current_mode == "accounts"
+
+
+@pytest.mark.parametrize("size", [(80, 24), (60, 20)])
+@pytest.mark.parametrize("screen", ["2", "5", "6"])
+async def test_help_tells_what_each_key_does_on_narrow_terminals_too(
+    store, open_app: OpenApp, size: tuple[int, int], screen
+):
+    async with open_app(store, size=size) as pilot:
+        await pilot.press(screen)
+        await settle(pilot)
+        await pilot.press("question_mark")
+        await settle(pilot)
+        table = pilot.app.screen.query_one("#help", VirtualTable)
+        assert [at for at, _ in table.column_layout()] == [0, 1, 2]
 
 
 async def test_the_palette_finds_actions_books_and_accounts(store, open_app: OpenApp):
