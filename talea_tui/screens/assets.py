@@ -66,7 +66,10 @@ class AssetsScreen(TaleaScreen):
 
     def compose_body(self) -> ComposeResult:
         yield PaneTitle("Assets", id="assets-title", lit_by="assets")
-        yield VirtualTable(COLUMNS, id="assets", empty=self.app.with_keys(EMPTY), follow=False)
+        yield VirtualTable(COLUMNS, id="assets", empty=self.app.with_keys(EMPTY), follow=False, opens=False)
+
+    def on_mount(self) -> None:
+        self.table.column = 0  # of an asset one copies the id
 
     @property
     def table(self) -> VirtualTable:
@@ -103,11 +106,6 @@ class AssetsScreen(TaleaScreen):
         registered = await self.app.push_screen_wait(RegisterAssetScreen())
         if registered is not None:
             self.refresh_now()
-
-    @on(VirtualTable.Opened)
-    def copy_id(self, event: VirtualTable.Opened) -> None:
-        if event.row < len(self.shown):
-            self.app.copy(self.shown[event.row].id, "asset")
 
 
 class RegisterAssetScreen(FormDialog):

@@ -30,7 +30,9 @@ class RulesDialog(Dialog):
     def compose(self) -> ComposeResult:
         with Vertical(classes="dialog -large"):
             yield PaneTitle("What stands out", self.app.with_keys(KEYS), id="rules-title")
-            yield VirtualTable(COLUMNS, id="rules", follow=False, empty=self.app.with_keys(EMPTY))
+            yield VirtualTable(
+                COLUMNS, id="rules", follow=False, opens=False, empty=self.app.with_keys(EMPTY)
+            )
 
     @property
     def table(self) -> VirtualTable:

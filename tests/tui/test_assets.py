@@ -34,6 +34,23 @@ async def test_assets_are_listed_with_their_smallest_unit(store, open_app: OpenA
         assert "US dollar" in shown
 
 
+async def test_an_asset_is_copied_by_the_key_that_says_so_and_nothing_is_offered_to_open(
+    store, open_app: OpenApp
+):
+    async with open_app(store) as pilot:
+        await keys(pilot, "8")
+        await calm(pilot)
+        assert "enter open" not in screen_text(pilot.app)
+        await keys(pilot, "enter")
+        await calm(pilot)
+        assert not pilot.app.clipboard
+        await keys(pilot, "y")
+        assert pilot.app.clipboard == (await store.assets())[0].id
+        await keys(pilot, "question_mark")
+        await calm(pilot)
+        assert "Open the row" not in screen_text(pilot.app)
+
+
 async def test_a_known_coin_fills_in_what_everyone_knows(store, open_app: OpenApp):
     async with open_app(store) as pilot:
         await keys(pilot, "8")
