@@ -32,6 +32,7 @@ A screen is one file with one subclass of `TaleaScreen`::
 - *Writing*: `if not self.app.may_write(): return` says why not (as of, writer stopped) and is False then.
 - *Telling*: `self.app.tell(text)`, `self.app.refuse(text or StoreError)`: plain text, never markup. User
   text in labels and titles goes through `formatting.printable` and `Text`/`Content` or `markup=False`.
+  Keys in what is told come from `self.app.with_keys("Press {app.post} to post.")`: a user may have others.
 - *Moving*: `await self.app.go("post", like=stored)` calls `arrive(like=stored)` of that mode's first
   screen. `await self.app.open_transaction(book, seq)`, `await self.app.open_register(account_id)` go deeper.
 - *Coming back*: `escape` and `left` first ask `go_back()`: return True when the screen did something instead.
