@@ -94,10 +94,18 @@ def plural(count: int, noun: str) -> str:
     return f"{format_count(count)} {noun}" if count == 1 else f"{format_count(count)} {noun}s"
 
 
+def local(moment: datetime, tz: tzinfo) -> datetime:
+    """`moment` as clocks in `tz` show it; in UTC where that is outside the calendar of years 1 to 9999."""
+    try:
+        return moment.astimezone(tz)
+    except OverflowError:
+        return moment.astimezone(UTC)
+
+
 def format_date(moment: datetime | date, tz: tzinfo = UTC) -> str:
     """`2026-11-22`; a datetime is read in `tz`."""
     if isinstance(moment, datetime):
-        moment = moment.astimezone(tz).date()
+        moment = local(moment, tz).date()
     return moment.isoformat()
 
 
@@ -106,15 +114,12 @@ def occurred_day(moment: datetime, tz: tzinfo) -> date:
     moment = moment.astimezone(UTC)
     if not (moment.hour or moment.minute or moment.second or moment.microsecond):
         return moment.date()
-    try:
-        return moment.astimezone(tz).date()
-    except OverflowError:
-        return moment.date()
+    return local(moment, tz).date()
 
 
 def format_time(moment: datetime, tz: tzinfo = UTC, *, decimals: Literal[0, 3, 6] = 0) -> str:
     """`14:02:11`, with milliseconds or microseconds when asked; cut, not rounded."""
-    moment = moment.astimezone(tz)
+    moment = local(moment, tz)
     text = moment.strftime("%H:%M:%S")
     return f"{text}.{moment.microsecond:06d}"[: len(text) + 1 + decimals] if decimals else text
 
@@ -131,7 +136,10 @@ def format_weekday(day: date) -> str:
 
 def format_age(then: datetime, now: datetime) -> str:
     """`just now`, `12 s ago`, `3 min ago`, `2 h ago`, `3 days ago`, `2 years ago`; `in …` ahead of `now`."""
-    seconds = int((now - then) / timedelta(seconds=1))
+    return _age(int((now - then) / timedelta(seconds=1)))
+
+
+def _age(seconds: int) -> str:
     span = abs(seconds)
     if span < 2:
         return "just now"
@@ -177,8 +185,7 @@ def format_days_ago(day: date, today: date) -> str:
     days = (today - day).days
     if days in (0, 1, -1):
         return {0: "today", 1: "yesterday", -1: "tomorrow"}[days]
-    midnight = datetime(2000, 1, 1, tzinfo=UTC)
-    return format_age(midnight, midnight + timedelta(days=days))
+    return _age(days * 86_400)
 
 
 def format_micros(micros: float) -> str:

@@ -157,20 +157,16 @@ def parse_date(text: str, today: date) -> date:
     if word in ("", "today", "t"):
         return today
     if word in ("yesterday", "y"):
-        return today - timedelta(days=1)
+        return _days_later(text, today, -1)
     if word == "tomorrow":
-        return today + timedelta(days=1)
+        return _days_later(text, today, 1)
     if len(word) >= 2 and word.isalpha():
         for number, name in enumerate(_WEEKDAYS):
             if name.startswith(word):
-                return today - timedelta(days=(today.weekday() - number) % 7)
+                return _days_later(text, today, -((today.weekday() - number) % 7))
     word = word.replace("\N{MINUS SIGN}", "-")
     if match := re.fullmatch(r"([+-])([0-9]{1,5})", word):
-        days = int(match[2])
-        try:
-            return today + timedelta(days=days if match[1] == "+" else -days)
-        except OverflowError:
-            raise ParseError(f"{_quoted(text)} leads outside the calendar.") from None
+        return _days_later(text, today, int(match[1] + match[2]))
     if match := re.fullmatch(r"([0-9]{4})[-/.]([0-9]{1,2})[-/.]([0-9]{1,2})", word) or re.fullmatch(
         r"([0-9]{4})([0-9]{2})([0-9]{2})", word
     ):
@@ -182,6 +178,13 @@ def parse_date(text: str, today: date) -> date:
     if re.fullmatch(r"[0-9]{1,2}[/.][0-9]{1,2}\.?", word):
         raise ParseError(f"{_quoted(text)} can be read in two ways: write month and day as 11-22.")
     raise NoDate(f"{_quoted(text)} is no date: type 2026-11-22, 11-22, 28, fri or -1.")
+
+
+def _days_later(text: str, day: date, days: int) -> date:
+    try:
+        return day + timedelta(days=days)
+    except OverflowError:
+        raise ParseError(f"{_quoted(text)} leads outside the calendar.") from None
 
 
 def _calendar_date(text: str, year: int, month: int, day: int) -> date:

@@ -6,13 +6,13 @@ import argparse
 import asyncio
 import sys
 from contextlib import aclosing
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 from store import AccountOpened, Sequenced, Store, TransactionPosted
 
 from ..events.filter import parse_filter
 from ..events.jsonl import event_json, time_text
-from ..events.jump import SeqTarget, books_named, parse_target
+from ..events.jump import SeqTarget, books_named, just_before, parse_target
 from ..events.lines import opened_text, registered_text
 from ..events.text import description_of, flow_of, kind_of, turnover_of
 from ..formatting import format_amount_plain, printable
@@ -93,8 +93,7 @@ async def _first_seq(store: Store, arguments: argparse.Namespace, last: int) -> 
             raise Refused(f"Seq {target.seq:,} of {target.book!r} is not in book {arguments.book!r}.")
         return max(1, target.seq)
     if isinstance(target, datetime):
-        before = target - timedelta(microseconds=1)
-        return 1 + await store.seq_at(arguments.book, before) if last else 1
+        return 1 + await store.seq_at(arguments.book, just_before(target)) if last else 1
     return 1 if target == "start" else last + 1
 
 

@@ -12,6 +12,7 @@ from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from typing import TYPE_CHECKING, Protocol, TypeAlias
 
+from .jump import just_before
 from .text import BookEvent
 
 if TYPE_CHECKING:
@@ -157,14 +158,14 @@ class EventFeed:
                 for other in high:
                     if other != book:
                         # Of what was committed at that very time, books earlier by name stand before it.
-                        upto = at if other < book else at - _MICROSECOND
+                        upto = at if other < book else just_before(at)
                         row += await self._count(other, upto, low, high)
                 return row
         return self.end
 
     async def row_at(self, at: datetime) -> int:
         heads = dict(self.heads)
-        return sum([await self._count(book, at - _MICROSECOND, {}, heads) for book in heads])
+        return sum([await self._count(book, just_before(at), {}, heads) for book in heads])
 
     async def between(self, begin: Position, finish: Position) -> list[BookEvent]:
         """The events after one position up to another, in merged order."""

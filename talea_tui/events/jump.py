@@ -44,12 +44,12 @@ def parse_target(text: str, now: datetime, zone: tzinfo = UTC) -> Target:
         if len(digits) > 12:
             raise ParseError("That is beyond every book's last seq.")
         return SeqTarget(int(digits), found["book"])
-    if found := _AGO.match(word):
-        return now.astimezone(UTC) - timedelta(seconds=int(found[1]) * _SECONDS[found[2].lower()])
     if not word:
         raise ParseError("Type a seq, a date, a time, -2h, start or end.")
     today = now.astimezone(zone).date()
     try:
+        if found := _AGO.match(word):
+            return now.astimezone(UTC) - timedelta(seconds=int(found[1]) * _SECONDS[found[2].lower()])
         if found := _TIME.match(word):
             clock = parse_time(found["time"])
             day = parse_date(found["date"], today) if found["date"] else today
@@ -65,6 +65,14 @@ def parse_target(text: str, now: datetime, zone: tzinfo = UTC) -> Target:
         ) from None
     except OverflowError:
         raise ParseError("That is outside the calendar.") from None
+
+
+def just_before(moment: datetime) -> datetime:
+    """The microsecond before `moment`; at the calendar's begin, where nothing is before, `moment` itself."""
+    try:
+        return moment - timedelta(microseconds=1)
+    except OverflowError:
+        return moment
 
 
 def books_named(text: str, names: Iterable[str]) -> list[str]:

@@ -6,7 +6,7 @@ from datetime import datetime
 
 from store import StoreError
 
-from ..formatting import format_count, format_datetime
+from ..formatting import format_count, format_date, format_datetime, format_time
 from ..parsing import ParseError, parse_as_of
 from ..widgets.shell import Instant, Shell
 from .ask import Ask
@@ -66,9 +66,8 @@ async def instant_of(app: Shell, text: str) -> Instant:
 
 def _label(app: Shell, text: str, moment: datetime) -> str:
     """The day alone when a day was asked for, else day and time."""
-    local = moment.astimezone(app.zone)
-    if text and ":" not in text and local.strftime("%H:%M:%S") == "23:59:59":
-        return local.strftime("%Y-%m-%d")
+    if text and ":" not in text and format_time(moment, app.zone) == "23:59:59":
+        return format_date(moment, app.zone)
     return format_datetime(moment, app.zone)
 
 

@@ -25,6 +25,7 @@ from ..formatting import (
     format_count,
     format_duration,
     fraction_cells,
+    local,
     occurred_day,
     printable,
 )
@@ -273,7 +274,7 @@ class TrialBalanceScreen(TaleaScreen):
 
     def _today(self) -> date:
         instant = self.app.instant
-        return (instant.at if instant is not None else self.app.now()).astimezone(self.app.zone).date()
+        return local(instant.at if instant is not None else self.app.now(), self.app.zone).date()
 
     async def action_shorter(self) -> None:
         try:

@@ -19,7 +19,16 @@ from store import (
 )
 
 from ..events.text import description_of
-from ..formatting import format_amount, format_amount_plain, format_date, occurred_day, plural, printable
+from ..formatting import (
+    format_amount,
+    format_amount_plain,
+    format_date,
+    format_datetime,
+    local,
+    occurred_day,
+    plural,
+    printable,
+)
 from .chart import reads_negative
 from .keys import bindings_for
 from .shell import Shell
@@ -234,4 +243,4 @@ def span(table: VirtualTable) -> str:
 
 def moment_text(moment: datetime, zone: tzinfo) -> str:
     """A full moment with its zone's name or offset."""
-    return moment.astimezone(zone).strftime("%Y-%m-%d %H:%M:%S.%f %Z")
+    return f"{format_datetime(moment, zone, decimals=6)} {local(moment, zone):%Z}"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, tzinfo
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -24,13 +24,17 @@ OpenApp: TypeAlias = "Callable[..., AbstractAsyncContextManager[Pilot[int]]]"
 
 @asynccontextmanager
 async def open_app_on(
-    store: Store, size: tuple[int, int] = (80, 24), settings: Settings | None = None, **options: Any
+    store: Store,
+    size: tuple[int, int] = (80, 24),
+    settings: Settings | None = None,
+    zone: tzinfo = UTC,
+    **options: Any,
 ) -> AsyncIterator[Pilot[int]]:
     app = TaleaApp(
         store=store,
         settings=settings,
         clock=lambda: datetime(2026, 11, 22, 14, 2, 11, tzinfo=UTC),
-        zone=UTC,
+        zone=zone,
         **options,
     )
     async with app.run_test(size=size, notifications=True) as pilot:

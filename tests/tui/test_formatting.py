@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from datetime import UTC, date, datetime, timedelta, timezone
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from talea_tui.formatting import (
@@ -29,6 +30,7 @@ from talea_tui.formatting import (
     printable,
     sparkline,
 )
+from talea_tui.widgets.register import moment_text
 
 NOW = datetime(2026, 11, 22, 14, 2, 11, 204_999, tzinfo=UTC)
 
@@ -132,6 +134,20 @@ def test_days_are_counted_by_the_calendar() -> None:
         "tomorrow",
         "in 2 days",
     ]
+
+
+@given(st.dates(), st.dates())
+def test_any_day_of_the_calendar_has_an_age_on_any_other(day: date, today: date) -> None:
+    assert format_days_ago(day, today)
+
+
+@given(st.datetimes(timezones=st.just(UTC)), st.integers(-23, 23))
+@example(datetime.min.replace(tzinfo=UTC), -5)
+@example(datetime.max.replace(tzinfo=UTC), 9)
+def test_any_moment_of_the_calendar_is_shown_in_any_zone(moment: datetime, hours: int) -> None:
+    zone = timezone(timedelta(hours=hours))
+    assert re.fullmatch(r"[0-9]{4}-[0-9]{2}-[0-9]{2} [0-9:]{8}", format_datetime(moment, zone))
+    assert re.fullmatch(r"[0-9]{4}-[0-9]{2}-[0-9]{2} [0-9:]{8}\.[0-9]{6} UTC.*", moment_text(moment, zone))
 
 
 def test_sizes_and_durations_take_three_figures() -> None:

@@ -147,6 +147,14 @@ def test_what_is_no_date_is_refused(text: str) -> None:
     assert str(refusal.value).endswith(".")
 
 
+@pytest.mark.parametrize(
+    ("text", "today"), [("yesterday", date.min), ("fri", date.min), ("-1", date.min), ("tomorrow", date.max)]
+)
+def test_a_short_date_that_leads_outside_the_calendar_is_refused(text: str, today: date) -> None:
+    with pytest.raises(ParseError, match="leads outside the calendar"):
+        parse_date(text, today)
+
+
 def test_times_take_seconds_when_written() -> None:
     assert parse_time("9:05") == time(9, 5)
     assert parse_time("14:02:11.204") == time(14, 2, 11, 204_000)

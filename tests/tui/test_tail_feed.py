@@ -290,7 +290,7 @@ def test_go_to_reads_seqs_dates_and_times(text: str, target: object) -> None:
     assert parse_target(text, NOW) == target
 
 
-@pytest.mark.parametrize("text", ["", "  ", "nonsense", "25:00", "2026-13-01", "9" * 30, "#"])
+@pytest.mark.parametrize("text", ["", "  ", "nonsense", "25:00", "2026-13-01", "9" * 30, "#", "-999999w"])
 def test_go_to_refuses_what_it_cannot_read(text: str) -> None:
     with pytest.raises(ParseError):
         parse_target(text, NOW)
