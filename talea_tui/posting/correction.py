@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time
+from datetime import UTC, date, datetime, time, tzinfo
 from uuid import UUID
 
 from store import (
@@ -15,7 +15,7 @@ from store import (
     Transaction,
 )
 
-from ..formatting import format_amount
+from ..formatting import format_amount, occurred_day
 from .assessment import effect, opposite
 from .draft import Draft, Row
 from .usage import TemplateRow, description_of
@@ -31,9 +31,11 @@ def reversal_key(txid: UUID) -> str:
     return f"reverse:{txid}"
 
 
-def reversal_of(stored: StoredTransaction, day: date) -> Transaction:
+def reversal_of(stored: StoredTransaction, day: date | None) -> Transaction:
     """The opposite postings, in the same order, referring to the original; equal for every try but id and
     day.
+
+    Without a day it is dated as the original, so that the two cancel in every period.
     """
     original = stored.transaction
     description = description_of(original)
@@ -48,7 +50,7 @@ def reversal_of(stored: StoredTransaction, day: date) -> Transaction:
         metadata={
             "description": f"Reversal of {description}" if description else f"Reversal of seq {stored.seq}"
         },
-        occurred_at=datetime.combine(day, time(), UTC),
+        occurred_at=original.occurred_at if day is None else datetime.combine(day, time(), UTC),
     )
 
 
@@ -129,10 +131,10 @@ def duplicate_of(original: Transaction, precisions: Mapping[str, int]) -> Draft:
     return draft
 
 
-def correction_of(original: Transaction, precisions: Mapping[str, int]) -> Draft:
-    """A draft of the same postings on the same day, referring to the transaction it corrects."""
+def correction_of(original: Transaction, precisions: Mapping[str, int], zone: tzinfo = UTC) -> Draft:
+    """A draft of the same postings on the same day in `zone`, referring to the transaction it corrects."""
     draft = duplicate_of(original, precisions)
-    draft.date = original.occurred_at.astimezone(UTC).date().isoformat()
+    draft.date = occurred_day(original.occurred_at, zone).isoformat()
     draft.refs = (ExternalRef(kind=CORRECTS, value=str(original.id)),)
     metadata = original.metadata
     if isinstance(metadata, dict):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import date
 from typing import ClassVar
 
 from textual import on
@@ -21,7 +20,7 @@ from store import (
     Transaction,
 )
 
-from ..formatting import format_amount, format_date, printable
+from ..formatting import format_amount, format_date, local, occurred_day, printable
 from ..posting.correction import balance_changes, correction_of, reversal_key, reversal_of
 from ..posting.usage import description_of
 from ..widgets.keys import bindings_for
@@ -39,14 +38,16 @@ PREVIEW_ROWS_MAX = 12
 
 
 class ReverseScreen(Dialog):
-    """Enter posts the opposite of `stored`; with `correct` the form then opens with its contents. Esc does
-    nothing.
+    """Enter posts the opposite of `stored`, dated today. Esc does nothing.
+
+    With `correct` it is dated as the original, so that its period shows what was meant alone, and the form
+    then opens with its contents.
 
     The key is made from the original's id, so the store itself reverses it once; a second time is told.
     """
 
     BINDINGS: ClassVar = [*bindings_for("dialog"), *bindings_for("reverse")]
-    AUTO_FOCUS = "#reverse-changes"
+    AUTO_FOCUS = ""  # the table once it has rows: without it enter is the screen's
 
     def __init__(self, stored: StoredTransaction, *, correct: bool = False) -> None:
         super().__init__()
@@ -54,25 +55,27 @@ class ReverseScreen(Dialog):
         self.posting = False
         self.reversed_before = False
 
-    @property
-    def today(self) -> date:
-        return self.app.now().astimezone(self.app.zone).date()
+    def _reversal(self) -> Transaction:
+        today = local(self.app.now(), self.app.zone).date()
+        return reversal_of(self.stored, None if self.correct else today)
 
     def compose(self) -> ComposeResult:
         original = self.stored.transaction
         words = printable(description_of(original) or original.idempotency_key, 120)
         verb = "Correct" if self.correct else "Reverse"
+        day = format_date(occurred_day(original.occurred_at, self.app.zone))
         with Vertical(classes="dialog", id="reverse"):
             yield Label(
-                Content(f"{verb} seq {self.stored.seq:,} · {format_date(original.occurred_at)} · {words}"),
-                classes="dialog--question",
+                Content(f"{verb} seq {self.stored.seq:,} · {day} · {words}"), classes="dialog--question"
             )
+            yield Label("", id="reverse-day", classes="dialog--hint", markup=False)
             yield VirtualTable(COLUMNS, id="reverse-changes", follow=False)
             yield Label("", id="reverse-problem", classes="form--problem", markup=False)
             yield Label("", id="reverse-hint", classes="dialog--hint", markup=False)
 
     async def on_mount(self) -> None:
-        self.query_one("#reverse-problem").display = False
+        for part in ("#reverse-day", "#reverse-changes", "#reverse-problem"):
+            self.query_one(part).display = False
         original = self.stored.transaction
         try:
             earlier = await self.app.store.by_key(original.book, reversal_key(original.id))
@@ -84,11 +87,15 @@ class ReverseScreen(Dialog):
         if earlier is not None:
             self._refuse(f"It was reversed already, by seq {earlier.seq:,}; nothing more can be taken back.")
             self.reversed_before = True
-            self.query_one("#reverse-changes").display = False
         self._hint()
 
     async def _preview(self) -> None:
-        reversal = reversal_of(self.stored, self.today)
+        reversal = self._reversal()
+        day = format_date(occurred_day(reversal.occurred_at, self.app.zone))
+        when = "like the original: the two cancel in its period" if self.correct else "today"
+        counts = self.query_one("#reverse-day", Label)
+        counts.update(f"The reversal counts on {day}, {when}.")
+        counts.display = True
         accounts: dict[str, AccountInfo] = {}
         for posting in reversal.postings:
             info = await self.app.store.account(posting.account)
@@ -121,6 +128,8 @@ class ReverseScreen(Dialog):
         table = self.query_one("#reverse-changes", VirtualTable)
         table.set_rows(rows)
         table.styles.height = min(len(rows), PREVIEW_ROWS_MAX) + 1
+        table.display = True
+        table.focus()
 
     def _reads_negative(self, account: AccountInfo) -> bool:
         return not self.app.natural_signs and account.config.normal_side is Direction.CREDIT
@@ -157,7 +166,7 @@ class ReverseScreen(Dialog):
             self.run_worker(self._post(), group="post")
 
     async def _post(self) -> None:
-        reversal: Transaction = reversal_of(self.stored, self.today)
+        reversal = self._reversal()
         try:
             committed = await self.app.store.commit(reversal)
         except ConstraintViolation as error:
@@ -186,7 +195,7 @@ class ReverseScreen(Dialog):
 
     async def _open_form(self) -> None:
         app, original = self.app, self.stored.transaction
-        draft = correction_of(original, {id: asset.precision for id, asset in app.assets.items()})
+        draft = correction_of(original, {id: asset.precision for id, asset in app.assets.items()}, app.zone)
         app.choose_book(original.book)
         app.run_worker(app.go("post", draft=draft), group="post")  # this screen's own workers end with it
         self.dismiss(None)

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from datetime import UTC, date, datetime, timedelta, timezone
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from store import AccountId, LogTaleaStore, StoredTransaction, TransactionPosted
 from store.protocol import Store
 from talea_tui.posting.correction import reversal_key
 from talea_tui.screens.post import PostScreen
 from talea_tui.screens.reverse import ReverseScreen
-from tests.support.forms import BOOK, open_shop
+from talea_tui.statements.period import Period
+from talea_tui.statements.turnover import DatedTurnover
+from tests.support.forms import BOOK, entry, open_shop
 from tests.support.memory_store import MemoryStore
-from tests.tui.conftest import OpenApp, screen_text
+from tests.tui.conftest import OpenApp, screen_text, until
 from tests.tui.test_posting_form import calm, keys
 
 
@@ -116,3 +120,61 @@ async def test_a_duplicate_is_todays_and_waits_to_be_posted(store, open_app: Ope
         again = await stored(store, 13)
         assert again.transaction.postings == original.transaction.postings
         assert again.transaction.metadata == {"description": "THE HOME DEPOT #1901", "date": "2026-11-22"}
+
+
+async def test_a_corrected_period_shows_what_was_meant_and_no_other_period_shows_anything(
+    store, open_app: OpenApp
+):
+    """Where one is it was the next day already; the original, its reversal and what replaces it agree."""
+    original = entry("2026-10-31", "Rent", "Expenses:Rent", "Assets:Checking", 1_466_00)
+    await store.commit(replace(original, occurred_at=datetime(2026, 9, 30, 23, 30, tzinfo=UTC)))
+    zone = timezone(timedelta(hours=2))
+    async with open_app(store, size=(100, 30), zone=zone) as pilot:
+        await pilot.app.start_reversal(await stored(store, 13), correct=True)
+        await calm(pilot)
+        assert "Correct seq 13 · 2026-10-01" in screen_text(pilot.app)
+        assert "The reversal counts on 2026-10-01, like the original" in screen_text(pilot.app)
+        await keys(pilot, "enter")
+        await until(pilot, lambda: isinstance(pilot.app.screen, PostScreen))
+        draft = pilot.app.screen.draft
+        assert draft.date == "2026-10-01"
+        draft.rows[0].debit = draft.rows[1].credit = "1467.00"
+        await pilot.app.screen.form.put(draft)
+        await keys(pilot, "ctrl+s")
+        fold = DatedTurnover(BOOK, zone)
+        while fold.seq < 15:
+            await fold.step(store, 15)
+        rent = await store.account(AccountId(book=BOOK, path="Expenses:Rent"))
+        assert rent is not None
+        october, before = (
+            fold.figures(rent, Period(date(2026, month, 1), date(2026, month, 30))) for month in (10, 9)
+        )
+        assert (october.change, before.change) == (1_467_00, 0)
+        november = fold.figures(rent, Period(date(2026, 11, 1), date(2026, 11, 30)))
+        assert november.change == 1_466_00
+
+
+async def test_a_plain_reversal_counts_today_and_says_so(store, open_app: OpenApp):
+    async with open_app(store) as pilot:
+        await pilot.app.start_reversal(await stored(store, 11))
+        await calm(pilot)
+        assert "The reversal counts on 2026-11-22, today." in screen_text(pilot.app)
+        await keys(pilot, "enter")
+        assert (await stored(store, 13)).transaction.occurred_at == datetime(2026, 11, 22, tzinfo=UTC)
+
+
+async def test_what_was_reversed_already_is_corrected_with_enter_and_not_reversed_again(
+    store, open_app: OpenApp
+):
+    original = await stored(store, 11)
+    async with open_app(store) as pilot:
+        await pilot.app.start_reversal(original)
+        await calm(pilot)
+        await keys(pilot, "enter")
+        await pilot.app.start_reversal(original, correct=True)
+        await calm(pilot)
+        assert "enter opens the form with its contents" in screen_text(pilot.app)
+        await keys(pilot, "enter")
+        await until(pilot, lambda: isinstance(pilot.app.screen, PostScreen))
+        assert pilot.app.screen.draft.description == "THE HOME DEPOT #1901"
+        assert len(await store.read_events(BOOK, 13, 9)) == 1
