@@ -89,7 +89,9 @@ def expected_side(draft: Draft, assessment: Assessment, number: int, usage: Usag
 
 
 def next_field(draft: Draft, assessment: Assessment, usage: UsageIndex, after: Field) -> Field | None:
-    """Where enter leads from `after`: the next thing still wanted; None when the draft can be posted."""
+    """Where enter leads from `after`: the next thing still wanted, what is wrong once nothing is; None when the
+    draft can be posted.
+    """
     if after.name == "date" and not draft.description.strip():
         return DESCRIPTION
     wanted: list[Field] = []
@@ -101,9 +103,8 @@ def next_field(draft: Draft, assessment: Assessment, usage: UsageIndex, after: F
     if not wanted:
         if assessment.ready:
             return None
-        faulty = [problem.field for problem in assessment.problems if not problem.later]
-        if faulty:
-            return faulty[0]
+        if assessment.problems and not any(problem.later for problem in assessment.problems):
+            return assessment.problems[0].field
         blank = [number for number, row in enumerate(draft.rows) if row.blank]
         return Field("account", blank[0] if blank else len(draft.rows))
     position = -1 if after.row is None else after.row

@@ -21,7 +21,6 @@ from textual.widgets import Input, Label
 
 from store import AccountId, Committed, StoredTransaction, StoreError
 
-from ..formatting import printable
 from ..posting.assessment import (
     DATE,
     DESCRIPTION,
@@ -41,7 +40,7 @@ from ..posting.editing import expected_side, fill_missing, next_field, prefill, 
 from ..posting.history import BookHistory
 from ..posting.usage import DescriptionUse
 from ..widgets.entry_field import AmountField, EntryField
-from ..widgets.entry_form import EntryForm, EntryView, PostBar, tone_of
+from ..widgets.entry_form import AMOUNTS, EntryForm, EntryView, PostBar, bar_lines
 from ..widgets.entry_offers import Surroundings, offers_of_account, offers_of_description
 from ..widgets.keys import bindings_for
 from ..widgets.offers import Offer, Offers
@@ -213,22 +212,20 @@ class PostScreen(TaleaScreen):
         return problem.sentence if not problem.later or at in self._insisted else ""
 
     def _show_bar(self, assessment: Assessment) -> None:
-        lines = [(difference.sentence, tone_of(difference)) for difference in assessment.differences]
         why = self.app.why_read_only(self.book)
         if self._was_closed and why is None:
             self.refusals.pop(FORM, None)  # it can be tried again
         self._was_closed = why is not None
-        if FORM in self.refusals:
-            lines.append((f"✗ {printable(self.refusals[FORM], 500)}", "$error"))
-        if why is not None:
-            lines.append((f"■ {printable(why, 500)}", "$warning"))
-        elif self.posting:
-            lines.append(("posting…", "$accent"))
-        elif assessment.ready and FORM not in self.refusals:
-            lines.append(("enter posts this entry   esc keeps it as a draft", "bold $accent"))
-        elif self.receipt and self.draft.blank:
-            lines.append((f"✓ {self.receipt}", "$success"))
-        self.form.bar.say(lines or [("name two accounts and an amount", "$dim")])
+        at = self._focused_field()
+        lines = bar_lines(
+            assessment,
+            refusal=self.refusals.get(FORM, ""),
+            closed=why or "",
+            posting=self.posting,
+            enter_posts=at is None or at.name in AMOUNTS,
+            receipt=self.receipt if self.draft.blank else "",
+        )
+        self.form.bar.say(lines)
 
     # Typing
 
@@ -263,8 +260,11 @@ class PostScreen(TaleaScreen):
     def on_descendant_focus(self, event: events.DescendantFocus) -> None:
         self.offers.hide()
         if self.book is not None:
-            self._show()
             at = self._focused_field()
+            problem = self.read().problem_at(at) if at is not None else None
+            if at is not None and problem is not None and not problem.later:
+                self._insisted.add(at)  # what was told from elsewhere stays until one types here
+            self._show()
             if at is not None and at.name == "account" and not self._text_at(at):
                 self._offer(at)
 
@@ -327,6 +327,13 @@ class PostScreen(TaleaScreen):
 
     # Enter, tab, =
 
+    def _lead_to(self, at: Field | None) -> None:
+        """Focus what is wanted, at last the bar. What stands there is not selected: no key may replace it."""
+        widget = self.form.widget_at(at or FORM)
+        self.set_focus(widget)
+        if isinstance(widget, EntryField):
+            widget.call_later(widget.action_end)
+
     def _go_on(self, at: Field) -> None:
         """Focus whatever is wanted after `at`: this row's amount, the next row, at last the bar."""
         assessment = self.read()
@@ -335,8 +342,7 @@ class PostScreen(TaleaScreen):
             side = expected_side(self.draft, assessment, at.row, self.history.usage)
             self.set_focus(self.form.widget_at(Field(side.value, at.row)))
             return
-        following = next_field(self.draft, assessment, self.history.usage, at)
-        self.set_focus(self.form.widget_at(following or FORM))
+        self._lead_to(next_field(self.draft, assessment, self.history.usage, at))
 
     @on(Input.Submitted)
     async def enter_in_field(self, event: Input.Submitted) -> None:
@@ -356,7 +362,10 @@ class PostScreen(TaleaScreen):
             if path and path not in self.history.accounts and not picked:
                 self._open_account(at.row)
                 return
-        elif at.name in ("debit", "credit") and at.row is not None:
+        elif at.name in AMOUNTS and at.row is not None:
+            if self.read().ready:  # as the bar says; where enter completes the entry, one sees it first
+                await self.action_post()
+                return
             take_offer(self.draft, self.read(), at.row)
             self._work_out(at.row)
         if picked:
@@ -451,8 +460,7 @@ class PostScreen(TaleaScreen):
         if not assessment.ready:
             self._insisted.update(problem.field for problem in assessment.problems)
             self._show()
-            following = next_field(self.draft, assessment, self.history.usage, FORM)
-            self.set_focus(self.form.widget_at(following or FORM))
+            self._lead_to(next_field(self.draft, assessment, self.history.usage, FORM))
             return
         if self.app.why_read_only(self.book) is not None:
             self._show()
@@ -470,7 +478,7 @@ class PostScreen(TaleaScreen):
             problem = refusal_at(error, draft, assessment)
             self.refusals[problem.field] = problem.sentence
             self._show()
-            self.set_focus(self.form.widget_at(problem.field))
+            self._lead_to(problem.field)
             return
         self.posting = False
         await self._posted(draft, committed, assessment)

@@ -47,6 +47,8 @@ BALANCE_WIDTH = 20
 ACCOUNT_WIDTH = 26
 FORM_WIDTH = 116
 HEAD_FIELDS = ("date", "description", "comment")
+AMOUNTS = ("debit", "credit")
+"""Where enter posts an entry that is ready; from the other fields it leads to the bar first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +72,25 @@ def tone_of(difference: Difference) -> str:
     if not difference.begun:
         return "$dim"
     return "bold $warning" if difference.minor else "bold $success"
+
+
+def bar_lines(
+    assessment: Assessment, *, refusal: str, closed: str, posting: bool, enter_posts: bool, receipt: str
+) -> list[tuple[str, str]]:
+    """Where the entry stands, as `PostBar.say` takes it. `closed` says why nothing can be posted, else empty."""
+    lines = [(difference.sentence, tone_of(difference)) for difference in assessment.differences]
+    if refusal:
+        lines.append((f"✗ {printable(refusal, 500)}", "$error"))
+    if closed:
+        lines.append((f"■ {printable(closed, 500)}", "$warning"))
+    elif posting:
+        lines.append(("posting…", "$accent"))
+    elif assessment.ready and not refusal:
+        enter = "enter" if enter_posts else "enter twice"
+        lines.append((f"{enter} posts this entry   esc keeps it as a draft", "bold $accent"))
+    elif receipt:
+        lines.append((f"✓ {receipt}", "$success"))
+    return lines or [("name two accounts and an amount", "$dim")]
 
 
 def signed(account: AccountInfo, effective: int, natural_signs: bool) -> int:

@@ -459,3 +459,61 @@ async def test_a_balance_after_counts_what_was_posted_since_the_form_was_opened(
         await keys(pilot, "enter")
         await typed(pilot, "1")
         assert "18,095.74 USD" in screen_text(pilot.app)
+
+
+async def test_an_account_below_its_minimum_is_told_and_nothing_typed_on_replaces_it(
+    store, settings, open_app: OpenApp
+):
+    """A row that breaks the minimum may be made good by the rest; a complete entry leads back to it."""
+    async with open_app(store, settings=settings) as pilot:
+        await keys(pilot, "p")
+        await typed(pilot, "Dues")
+        await keys(pilot, "enter")
+        await typed(pilot, "checking")
+        await keys(pilot, "tab")
+        await typed(pilot, "20000")
+        await keys(pilot, "enter")
+        assert "This would leave −1,803.26 USD, below the account's minimum of 0.00." in screen_text(
+            pilot.app
+        )
+        await typed(pilot, "Revenue:MemberDues")
+        rows = form_of(pilot).draft.rows
+        assert [row.account for row in rows[:2]] == ["Assets:Checking", "Revenue:MemberDues"]
+        await keys(pilot, "enter", "enter")
+        assert pilot.app.focused is form_of(pilot).form.rows[0].account
+        assert "This would leave −1,803.26 USD, below the account's minimum of 0.00." in screen_text(
+            pilot.app
+        )
+        await typed(pilot, "s")
+        assert form_of(pilot).draft.rows[0].account == "Assets:Checkings"
+
+
+async def test_what_is_wrong_with_a_field_stays_told_when_one_comes_back_to_it(
+    store, settings, open_app: OpenApp
+):
+    async with open_app(store, settings=settings) as pilot:
+        await keys(pilot, "p", "shift+tab")
+        await typed(pilot, "someday")
+        await keys(pilot, "tab", "shift+tab")
+        assert "“someday” is no date" in screen_text(pilot.app)
+        await typed(pilot, "1")
+        assert "is no date" not in screen_text(pilot.app)
+
+
+@pytest.mark.parametrize(
+    ("field", "said", "pressed"), [("credit", "enter posts", 1), ("account", "enter twice", 2)]
+)
+async def test_enter_posts_a_ready_entry_after_as_many_keys_as_the_form_says(
+    store, settings, open_app: OpenApp, field: str, said: str, pressed: int
+):
+    async with open_app(store, settings=settings) as pilot:
+        await pilot.app.start_posting(like=await last_transaction(store))
+        await calm(pilot)
+        assert "enter twice posts this entry" in screen_text(pilot.app)
+        form_of(pilot).set_focus(form_of(pilot).form.rows[1].field(field))
+        await calm(pilot)
+        assert said in screen_text(pilot.app)
+        for _ in range(pressed):
+            assert await last_seq(store) == 12
+            await keys(pilot, "enter")
+        assert await last_seq(store) == 13
