@@ -295,7 +295,8 @@ class PostScreen(TaleaScreen):
             around = Surroundings(self.draft, self.history, self.read(), self.precisions, signs)
             offers = offers_of_account(typed, around)
         self._offered_for = at
-        self.offers.show(offers, self.form.widget_at(at).region, self.screen.region)
+        field = self.form.widget_at(at).region
+        self.offers.show(offers, field, self.screen.region, self.form.sentences)
 
     @on(Offers.Picked)
     async def pick(self, event: Offers.Picked) -> None:

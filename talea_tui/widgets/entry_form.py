@@ -11,6 +11,7 @@ from textual import events
 from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.content import Content
+from textual.geometry import Region
 from textual.message import Message
 from textual.widget import Widget
 from textual.widgets import Label
@@ -181,6 +182,11 @@ class EntryForm(Vertical):
         if at.row is None:
             return self.head(at.name) if at.name in HEAD_FIELDS else self.bar
         return rows[at.row].field(at.name) if at.row < len(rows) else self.bar
+
+    @property
+    def sentences(self) -> list[Region]:
+        """Where something is said of a field, in screen cells."""
+        return [label.region for label in self.query(".entry--problem") if label.display]
 
     def field_of(self, widget: Widget | None) -> Field | None:
         if isinstance(widget, EntryField) and widget.name is not None:

@@ -19,12 +19,14 @@ class AccountField(EntryField):
 
     def render_line(self, y: int) -> Strip:
         width = self.size.width
-        if self.has_focus or y or cell_len(self.value) <= width:
-            return super().render_line(y)
         text = printable(self.value)
-        while text and cell_len(text) > width - 1:
-            text = text[max(1, (cell_len(text) - width) // 2) :]
-        return Strip([Segment(set_cell_size(ELLIPSIS + text, width), self.rich_style)], width)
+        if self.has_focus or y or cell_len(text) < width:  # one cell is for the cursor
+            return super().render_line(y)
+        if cell_len(text) > width:
+            while text and cell_len(text) > width - 1:
+                text = text[max(1, (cell_len(text) - width) // 2) :]
+            text = ELLIPSIS + text
+        return Strip([Segment(set_cell_size(text, width), self.rich_style)], width)
 
 
 class MoneyField(AmountField):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -62,21 +62,29 @@ class Offers(Widget, can_focus=False):
             return None
         return self.offers[max(0, self.chosen)]
 
-    def show(self, offers: Sequence[Offer], under: Region, within: Region) -> None:
-        """Float under the field at `under`; both regions are in screen cells. Nothing to offer hides it."""
+    def show(
+        self, offers: Sequence[Offer], under: Region, within: Region, sentences: Iterable[Region] = ()
+    ) -> None:
+        """Float under the field at `under`, wide enough to leave no end of `sentences` beside it.
+
+        Regions are in screen cells. Nothing to offer hides it.
+        """
         self.offers = offers[:OFFERS_MAX]
         self.chosen = -1
         if not self.offers:
             self.hide()
             return
         longest = max(cell_len(offer.text) + cell_len(offer.aside) + 5 for offer in self.offers)
-        width = max(_WIDTH_MIN, min(longest, within.right - under.x))
-        self.styles.width = width
-        self.styles.height = len(self.offers)
-        below = under.y + 1
-        if below + len(self.offers) > within.bottom and under.y - len(self.offers) >= within.y:
-            below = under.y - len(self.offers)
-        self.absolute_offset = Offset(under.x, below)
+        height = len(self.offers)
+        top = under.y + 1
+        if top + height > within.bottom and under.y - height >= within.y:
+            top = under.y - height
+        # The sentence of the field itself goes as one types: those below it are about to move up a line.
+        covered = [one.right for one in sentences if one.bottom > top and one.y - 1 < top + height]
+        width = min(max([longest, *(right - under.x for right in covered)]), within.right - under.x)
+        self.styles.width = max(_WIDTH_MIN, width)
+        self.styles.height = height
+        self.absolute_offset = Offset(under.x, top)
         self.display = True
         self.refresh(layout=True)
 

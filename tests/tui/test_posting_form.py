@@ -13,6 +13,7 @@ from textual.widgets import Input
 
 from store import AccountId, AccountKind, LogTaleaStore, StoredTransaction, StoreIOError, TransactionPosted
 from store.protocol import Store
+from talea_tui.posting.draft import Draft, Row
 from talea_tui.screens.open_account import OpenAccountScreen
 from talea_tui.screens.post import PostScreen
 from talea_tui.settings import Settings
@@ -517,3 +518,30 @@ async def test_enter_posts_a_ready_entry_after_as_many_keys_as_the_form_says(
             assert await last_seq(store) == 12
             await keys(pilot, "enter")
         assert await last_seq(store) == 13
+
+
+@pytest.mark.parametrize("beyond", [0, 1])
+async def test_an_account_as_wide_as_its_field_is_shown_whole_and_a_wider_one_by_its_end(
+    store, settings, open_app: OpenApp, beyond: int
+):
+    async with open_app(store, settings=settings) as pilot:
+        await keys(pilot, "p", "tab", "tab")
+        width = form_of(pilot).form.rows[0].account.size.width
+        await typed(pilot, "X" + "y" * (width - 1 + beyond))
+        await keys(pilot, "tab")
+        assert f" {'…' if beyond else 'X'}{'y' * (width - 1)}\n" in screen_text(pilot.app)
+
+
+async def test_no_end_of_a_sentence_is_left_beside_the_offers(store, settings, open_app: OpenApp):
+    async with open_app(store, settings=settings) as pilot:
+        await keys(pilot, "p")
+        form = form_of(pilot)
+        form.stack.begin(Draft(book=BOOK, rows=[Row("one", "5"), Row("two", "", "5"), Row("three", "6")]))
+        await form._begin_anew()
+        await keys(pilot, "ctrl+s")
+        assert screen_text(pilot.app).count("or choose another.") == 3
+        await keys(pilot, "ctrl+u")
+        await typed(pilot, "wal")
+        shown = screen_text(pilot.app)
+        assert "Wallet:Hot" in shown
+        assert shown.count("another.") == shown.count("is not open in this book") == 1
