@@ -92,7 +92,7 @@ class ReverseScreen(Dialog):
     async def _preview(self) -> None:
         reversal = self._reversal()
         day = format_date(occurred_day(reversal.occurred_at, self.app.zone))
-        when = "like the original: the two cancel in its period" if self.correct else "today"
+        when = "the day of the original" if self.correct else "today"
         counts = self.query_one("#reverse-day", Label)
         counts.update(f"The reversal counts on {day}, {when}.")
         counts.display = True

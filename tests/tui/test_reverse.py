@@ -133,7 +133,7 @@ async def test_a_corrected_period_shows_what_was_meant_and_no_other_period_shows
         await pilot.app.start_reversal(await stored(store, 13), correct=True)
         await calm(pilot)
         assert "Correct seq 13 · 2026-10-01" in screen_text(pilot.app)
-        assert "The reversal counts on 2026-10-01, like the original" in screen_text(pilot.app)
+        assert "The reversal counts on 2026-10-01, the day of the original." in screen_text(pilot.app)
         await keys(pilot, "enter")
         await until(pilot, lambda: isinstance(pilot.app.screen, PostScreen))
         draft = pilot.app.screen.draft
