@@ -35,6 +35,13 @@ def prefill(draft: Draft, use: DescriptionUse, precisions: Mapping[str, int]) ->
     return True
 
 
+def text_at(draft: Draft, at: Field) -> str:
+    """What the draft holds for a field; nothing for a row that it does not have."""
+    if at.row is None:
+        return str(getattr(draft, at.name))
+    return str(getattr(draft.rows[at.row], at.name)) if at.row < len(draft.rows) else ""
+
+
 def fill_missing(draft: Draft, assessment: Assessment, number: int) -> bool:
     """Put the amount that balances the asset of row `number` into it; False when there is none."""
     missing = missing_amount(assessment, number)

@@ -36,7 +36,7 @@ from ..posting.assessment import (
 from ..posting.correction import duplicate_of
 from ..posting.draft import Draft, Row
 from ..posting.drafts import DraftStack, shelf_beside
-from ..posting.editing import expected_side, fill_missing, next_field, prefill, take_offer, work_out
+from ..posting.editing import expected_side, fill_missing, next_field, prefill, take_offer, text_at, work_out
 from ..posting.history import BookHistory
 from ..posting.usage import DescriptionUse
 from ..widgets.entry_field import AmountField, EntryField
@@ -232,18 +232,12 @@ class PostScreen(TaleaScreen):
     def _focused_field(self) -> Field | None:
         return self.form.field_of(self.focused)
 
-    def _text_at(self, at: Field) -> str:
-        """What the draft holds for a field."""
-        if at.row is None:
-            return str(getattr(self.draft, at.name))
-        return str(getattr(self.draft.rows[at.row], at.name)) if at.row < len(self.draft.rows) else ""
-
     @on(Input.Changed)
     async def take_typing(self, event: Input.Changed) -> None:
         at = self.form.field_of(event.input)
         if self.book is None or at is None or not event.input.is_attached:
             return
-        if self._text_at(at) == event.input.value:
+        if text_at(self.draft, at) == event.input.value:
             return
         self.form.collect(self.draft)
         self._insisted.discard(at)
@@ -265,14 +259,14 @@ class PostScreen(TaleaScreen):
             if at is not None and problem is not None and not problem.later:
                 self._insisted.add(at)  # what was told from elsewhere stays until one types here
             self._show()
-            if at is not None and at.name == "account" and not self._text_at(at):
+            if at is not None and at.name == "account" and not text_at(self.draft, at):
                 self._offer(at)
 
     def on_descendant_blur(self, event: events.DescendantBlur) -> None:
         field, at = event.widget, self.form.field_of(event.widget)
         if self.book is None or not isinstance(field, AmountField) or at is None or at.row is None:
             return
-        if at.row < len(self.draft.rows) and self._text_at(at) == field.value:
+        if at.row < len(self.draft.rows) and text_at(self.draft, at) == field.value:
             self._work_out(at.row)
 
     def _work_out(self, row: int) -> None:
@@ -285,7 +279,7 @@ class PostScreen(TaleaScreen):
         """Float what the focused field could become."""
         if at != self._focused_field():
             return
-        typed = self._text_at(at).strip()
+        typed = text_at(self.draft, at).strip()
         offers: list[Offer] = []
         if at.name == "description" and typed:
             self._uses = self.history.usage.complete_description(typed)
@@ -328,13 +322,6 @@ class PostScreen(TaleaScreen):
 
     # Enter, tab, =
 
-    def _lead_to(self, at: Field | None) -> None:
-        """Focus what is wanted, at last the bar. What stands there is not selected: no key may replace it."""
-        widget = self.form.widget_at(at or FORM)
-        self.set_focus(widget)
-        if isinstance(widget, EntryField):
-            widget.call_later(widget.action_end)
-
     def _go_on(self, at: Field) -> None:
         """Focus whatever is wanted after `at`: this row's amount, the next row, at last the bar."""
         assessment = self.read()
@@ -343,7 +330,7 @@ class PostScreen(TaleaScreen):
             side = expected_side(self.draft, assessment, at.row, self.history.usage)
             self.set_focus(self.form.widget_at(Field(side.value, at.row)))
             return
-        self._lead_to(next_field(self.draft, assessment, self.history.usage, at))
+        self.form.lead_to(next_field(self.draft, assessment, self.history.usage, at))
 
     @on(Input.Submitted)
     async def enter_in_field(self, event: Input.Submitted) -> None:
@@ -414,7 +401,7 @@ class PostScreen(TaleaScreen):
     async def action_accept(self) -> None:
         """Tab: take what is offered for what was typed, else go to the next field."""
         at, offer = self._focused_field(), self.offers.offered
-        typed = at is not None and self.book is not None and bool(self._text_at(at).strip())
+        typed = at is not None and self.book is not None and bool(text_at(self.draft, at).strip())
         if offer is not None and (self.offers.chosen >= 0 or (typed and offer.value)):
             await self._take_offered()
             return
@@ -461,7 +448,7 @@ class PostScreen(TaleaScreen):
         if not assessment.ready:
             self._insisted.update(problem.field for problem in assessment.problems)
             self._show()
-            self._lead_to(next_field(self.draft, assessment, self.history.usage, FORM))
+            self.form.lead_to(next_field(self.draft, assessment, self.history.usage, FORM))
             return
         if self.app.why_read_only(self.book) is not None:
             self._show()
@@ -479,7 +466,7 @@ class PostScreen(TaleaScreen):
             problem = refusal_at(error, draft, assessment)
             self.refusals[problem.field] = problem.sentence
             self._show()
-            self._lead_to(problem.field)
+            self.form.lead_to(problem.field)
             return
         self.posting = False
         await self._posted(draft, committed, assessment)
@@ -561,7 +548,7 @@ class PostScreen(TaleaScreen):
             return
         at = Field("account", row)
         assets = [reading.asset for reading in self.read().rows if reading.asset is not None]
-        form = OpenAccountScreen(path=self._text_at(at).strip(), form_assets=assets)
+        form = OpenAccountScreen(path=text_at(self.draft, at).strip(), form_assets=assets)
         opened = await self.app.push_screen_wait(form)
         if isinstance(opened, AccountId) and opened.book == self.book:
             self.draft.rows[row].account = opened.path

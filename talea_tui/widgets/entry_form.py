@@ -31,6 +31,7 @@ from ..formatting import (
 from ..posting.assessment import (
     DATE,
     DESCRIPTION,
+    FORM,
     Assessment,
     Difference,
     Field,
@@ -182,6 +183,13 @@ class EntryForm(Vertical):
         if at.row is None:
             return self.head(at.name) if at.name in HEAD_FIELDS else self.bar
         return rows[at.row].field(at.name) if at.row < len(rows) else self.bar
+
+    def lead_to(self, at: Field | None) -> None:
+        """Focus what is wanted, else the bar. What stands there is not selected: no key is to replace it."""
+        widget = self.widget_at(at or FORM)
+        self.screen.set_focus(widget)
+        if isinstance(widget, EntryField):
+            widget.call_later(widget.action_end)
 
     @property
     def sentences(self) -> list[Region]:
