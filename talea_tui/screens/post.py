@@ -328,7 +328,7 @@ class PostScreen(TaleaScreen):
         self._show()
         if at.name == "account" and at.row is not None and assessment.rows[at.row].minor is None:
             side = expected_side(self.draft, assessment, at.row, self.history.usage)
-            self.set_focus(self.form.widget_at(Field(side.value, at.row)))
+            self.form.lead_to(Field(side.value, at.row))
             return
         self.form.lead_to(next_field(self.draft, assessment, self.history.usage, at))
 
