@@ -106,8 +106,11 @@ class Marker:
         directory.mkdir(parents=True, exist_ok=True, mode=0o700)
         said = {"seed": self.seed, "until": self.until.isoformat(), "complete": self.complete}
         temporary = directory / f"{MARKER}.{os.getpid()}.tmp"
-        temporary.write_text(json.dumps(said) + "\n", "utf-8")
-        os.replace(temporary, directory / MARKER)
+        try:
+            temporary.write_text(json.dumps(said) + "\n", "utf-8")
+            os.replace(temporary, directory / MARKER)
+        finally:
+            temporary.unlink(missing_ok=True)
 
 
 async def open_demo(

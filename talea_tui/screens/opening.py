@@ -42,8 +42,13 @@ class OpeningScreen(TaleaScreen):
     def show_refusal(self, error: StoreError) -> None:
         self.refused = error
         self.query_one("#opening-bar").display = False
-        # the other books were opened before, and what a crash had torn in them was cut
-        unchanged = "Its files were left alone." if isinstance(error, CorruptLog) else "Nothing was changed."
+        # Directories may have been made by then; and the other books were opened before a damaged one, and what
+        # a crash had torn in them was cut.
+        unchanged = (
+            "Its files were left alone."
+            if isinstance(error, CorruptLog)
+            else "Nothing that was posted has changed."
+        )
         self.query_one("#opening-what", Static).update(
             Content(f"{printable(str(error), 2_000)}\n\n{unchanged} {self.app.with_keys(self._ways)}")
         )

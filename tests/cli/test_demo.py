@@ -169,6 +169,13 @@ async def test_a_directory_with_something_else_in_it_is_left_alone(tmp_path: Pat
     assert Marker.read(tmp_path / "new") is None
 
 
+async def test_a_demo_that_cannot_be_marked_leaves_no_half_file(tmp_path: Path) -> None:
+    (tmp_path / "demo.json").mkdir()
+    with pytest.raises(OSError, match="directory"):
+        Marker(1, datetime.now(UTC)).write(tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["demo.json"]
+
+
 # Traffic
 
 

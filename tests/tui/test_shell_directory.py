@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import os
 import threading
 from pathlib import Path
@@ -68,13 +69,33 @@ async def test_a_locked_ledger_names_who_has_it_and_opens_when_it_is_free(direct
 
 async def test_a_ledger_on_a_path_that_cannot_be_one_is_refused_in_a_sentence(tmp_path: Path):
     (tmp_path / "file").write_text("not a directory")
-    assert "Nothing was changed" in await refusal(tmp_path / "file")
+    assert "Nothing that was posted has changed" in await refusal(tmp_path / "file")
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root writes wherever it likes")
 async def test_a_read_only_directory_is_refused_in_a_sentence(tmp_path: Path):
     (tmp_path / "disk").mkdir(mode=0o500)
-    assert "Nothing was changed" in await refusal(tmp_path / "disk" / "ledger")
+    assert "Nothing that was posted has changed" in await refusal(tmp_path / "disk" / "ledger")
+
+
+class BarelyWritable(Files):
+    """A disk on which directories can be made, but not for sure."""
+
+    def sync_directory(self, path: Path) -> None:
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+
+async def test_a_refusal_claims_nothing_of_the_directory_that_was_made_before_it(tmp_path: Path):
+    place = tmp_path / "new"
+
+    async def fails(progress: object) -> LogTaleaStore:
+        return await LogTaleaStore.open_with(place, LogStoreOptions(), files=BarelyWritable())
+
+    app = TaleaApp(place, store_factory=fails)
+    async with app.run_test(size=(100, 24)) as pilot:
+        await until(pilot, lambda: "try again" in screen_text(app))
+        assert place.is_dir()
+        assert "Nothing was changed" not in screen_text(app)
 
 
 async def test_leaving_while_opening_frees_the_directory(directory: Path):
