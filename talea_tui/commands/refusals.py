@@ -34,6 +34,7 @@ def _refusals() -> tuple[type[Exception], ...]:
     from ..config import ConfigError
     from ..events.filter import FilterError
     from ..interop.journal import JournalError
+    from ..json_text import TooManyDigits
     from ..parsing import ParseError
 
-    return StoreError, ConfigError, JournalError, FilterError, ParseError, Refused
+    return StoreError, ConfigError, JournalError, FilterError, ParseError, TooManyDigits, Refused

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from datetime import tzinfo
 from typing import NamedTuple
 
 from store import AccountOpened, Direction, StoredFrame, TransactionPosted
 
 from ..formatting import align_amounts, format_amount, format_count, format_datetime, printable
+from ..json_text import shown_json
 from .filter import PrecisionOf
 from .text import BookEvent, asset_class_text, description_of, kind_of
 
@@ -53,7 +53,7 @@ def detail_of(
             lines.append(DetailLine("" if number else "refs", f"{_shown(ref.kind)}: {_shown(ref.value)}"))
         lines.append(DetailLine("key", _shown(transaction.idempotency_key)))
         lines.append(DetailLine("txid", str(transaction.id)))
-        lines += _metadata_lines(json.dumps(transaction.metadata, ensure_ascii=False, indent=2))
+        lines += _metadata_lines(shown_json(transaction.metadata, indent=2))
     elif isinstance(body, AccountOpened):
         definition, config = body.definition, body.config
         side = config.normal_side.value if config.normal_side is not None else "debit-positive (clearing)"

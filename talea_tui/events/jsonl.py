@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from datetime import datetime
 from typing import Any
@@ -10,6 +9,7 @@ from typing import Any
 from store import AccountOpened, Sequenced, TransactionPosted
 
 from ..formatting import format_amount_plain
+from ..json_text import exact_json
 from .filter import PrecisionOf
 from .text import asset_class_text, kind_of
 
@@ -58,9 +58,17 @@ def event_object(book: str, sequenced: Sequenced, precision_of: PrecisionOf) -> 
 
 
 def event_json(book: str, sequenced: Sequenced, precision_of: PrecisionOf) -> str:
-    """One line of JSON without its newline; what a terminal could take for a command is escaped."""
-    text = json.dumps(event_object(book, sequenced, precision_of), ensure_ascii=False)
+    """One line of JSON without its newline; what a terminal could take for a command is escaped.
+
+    Raises TooManyDigits.
+    """
+    text = exact_event_json(event_object(book, sequenced, precision_of), book, sequenced.seq)
     return _NOT_FOR_TERMINALS.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
+
+
+def exact_event_json(value: Any, book: str, seq: int) -> str:
+    """What an event holds, with every digit. Raises TooManyDigits."""
+    return exact_json(value, f"Seq {seq:,} of book {book!r}", "`talea-tui backup` copies them as they are.")
 
 
 def time_text(at: datetime) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from datetime import datetime
 from typing import NamedTuple
 
@@ -14,11 +13,12 @@ from store import (
     Direction,
     Event,
     Fiat,
-    Json,
     Sequenced,
     Transaction,
     TransactionPosted,
 )
+
+from ..json_text import shown_json
 
 DESCRIPTION_KEYS = ("description", "payee", "narration", "memo", "note", "comment")
 """Metadata keys that hold what a person would call the description, the first found wins."""
@@ -95,11 +95,6 @@ def turnover_of(transaction: Transaction) -> dict[str, int]:
     return totals
 
 
-def metadata_text(metadata: Json, indent: int | None = None) -> str:
-    """Metadata as JSON, for people and for searching: letters stand for themselves."""
-    return json.dumps(metadata, ensure_ascii=False, indent=indent)
-
-
 def asset_class_text(event: AssetRegistered) -> str:
     asset_class = event.asset.asset_class
     if isinstance(asset_class, Fiat):
@@ -117,7 +112,7 @@ def searchable_text(event: Event) -> str:
         parts = [posting.account.path for posting in transaction.postings]
         parts += [posting.amount.asset for posting in transaction.postings]
         if transaction.metadata:
-            parts.append(metadata_text(transaction.metadata))
+            parts.append(shown_json(transaction.metadata))
             parts.append(description_of(transaction))
         parts += [f"{ref.kind}:{ref.value}\n{ref.kind} {ref.value}" for ref in transaction.external_refs]
         parts.append(transaction.idempotency_key)

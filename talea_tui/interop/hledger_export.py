@@ -6,7 +6,6 @@ stand; what an import kept in the metadata goes back to its place, other metadat
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import AsyncIterator, Iterable
 from datetime import date
@@ -14,6 +13,7 @@ from typing import Any
 
 from store import AccountKind, AccountOpened, Direction, Store, Transaction, TransactionPosted
 
+from ..events.jsonl import exact_event_json
 from ..formatting import format_amount_plain
 
 _EVENTS_PAGE = 1_000
@@ -56,11 +56,12 @@ class HledgerJournal:
         comment = f"  ; type: {type_}" if type_ else ""
         return f"account {self._account(opened.definition.id.path)}{comment}\n"
 
-    def transaction(self, transaction: Transaction) -> str:
+    def transaction(self, transaction: Transaction, seq: int) -> str:
+        """Raises TooManyDigits."""
         metadata = transaction.metadata if isinstance(transaction.metadata, dict) else {}
         day = _day(metadata.get("date")) or transaction.occurred_at.date().isoformat()
         day2 = _day(metadata.get("date2"))
-        status = _STATUSES.get(str(metadata.get("status")), "")
+        status = _status(metadata.get("status"))
         code = _one_line(metadata.get("code")).replace(")", "]")
         description = _one_line(metadata.get("description")).replace(";", ",")
         # An empty code keeps hledger from taking the description's first character for a status or a code.
@@ -71,7 +72,8 @@ class HledgerJournal:
         if transaction.metadata and not isinstance(transaction.metadata, dict):
             others = {"value": transaction.metadata}
         if others:
-            lines.append(f"    ; metadata: {_one_line(json.dumps(others, ensure_ascii=False))}")
+            noted = exact_event_json(others, transaction.book, seq)
+            lines.append(f"    ; metadata: {_one_line(noted)}")
         lines += (f"    ; {_one_line(ref.kind)}: {_one_line(ref.value)}" for ref in transaction.external_refs)
         details = metadata.get("postings")
         for place, posting in enumerate(transaction.postings):
@@ -80,7 +82,7 @@ class HledgerJournal:
             asset, minor = posting.amount.asset, posting.amount.minor
             minor = minor if posting.direction is Direction.DEBIT else -minor
             amount = format_amount_plain(minor, self._precisions[asset])
-            own_status = _STATUSES.get(str(detail.get("status")), "")
+            own_status = _status(detail.get("status"))
             lines.append(
                 f"    {own_status}{self._account(posting.account.path)}  {amount} {self._quoted(asset)}"
             )
@@ -117,9 +119,15 @@ async def export_hledger(store: Store, book: str) -> AsyncIterator[tuple[str, in
     last, seq = (info.last_seq if info is not None else 0), 1
     while seq <= last:
         events = await store.read_events(book, seq, min(_EVENTS_PAGE, last - seq + 1))
-        posted = (one.event.transaction for one in events if isinstance(one.event, TransactionPosted))
         seq = events[-1].seq + 1
-        yield "".join(journal.transaction(transaction) for transaction in posted), seq - 1
+        yield (
+            "".join(
+                journal.transaction(one.event.transaction, one.seq)
+                for one in events
+                if isinstance(one.event, TransactionPosted)
+            ),
+            seq - 1,
+        )
 
 
 def _distinct(names: Iterable[str], altered: Any) -> dict[str, str]:
@@ -145,6 +153,10 @@ def _account_name(path: str) -> str:
 
 def _one_line(value: object) -> str:
     return _SPACES.sub(" ", _CONTROL.sub(" ", value)).strip() if isinstance(value, str) else ""
+
+
+def _status(value: object) -> str:
+    return _STATUSES.get(value, "") if isinstance(value, str) else ""
 
 
 def _comment_lines(value: object, dates: bool = True) -> list[str]:

@@ -6,7 +6,6 @@ Commit times and seqs are the new ledger's own.
 from __future__ import annotations
 
 import asyncio
-import json
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -38,6 +37,7 @@ from store import (
 )
 
 from ..events.jsonl import event_json
+from ..json_text import parse_json
 from .importing import ImportReport, Progress
 from .journal import JournalError
 
@@ -139,7 +139,7 @@ def _lines(path: Path) -> Iterator[tuple[int, Any]]:
         with path.open(encoding="utf-8") as file:
             for number, text in enumerate(file, 1):
                 if text.strip():
-                    yield number, json.loads(text)
+                    yield number, parse_json(text)
     except FileNotFoundError as error:
         raise JournalError(f"There is no file {path}.") from error
     except (ValueError, RecursionError) as error:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-import json
 import logging
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
+from ..json_text import TooManyDigits, exact_json, parse_json
 from .draft import Draft
 
 logger = logging.getLogger(__name__)
@@ -36,7 +38,7 @@ class DraftShelf:
     def load(self) -> list[Draft]:
         """The drafts kept last; none when there is no file, or one that is not ours to understand."""
         try:
-            kept = json.loads(self._path.read_text(encoding="utf-8"))
+            kept = parse_json(self._path.read_text(encoding="utf-8"))
             if kept["version"] != _VERSION:
                 return []
             drafts = [Draft.from_json(value) for value in kept["drafts"]]
@@ -45,11 +47,15 @@ class DraftShelf:
         return [draft for draft in drafts if draft.book == self._book and draft.key]
 
     def prepare(self, drafts: list[Draft]) -> str | None:
-        """The file's text for the latest of `drafts` that hold anything; None when none does."""
+        """The file's text for the latest of `drafts` that hold anything; None when none does.
+
+        Raises TooManyDigits.
+        """
         kept = [draft.to_json() for draft in drafts if not draft.blank][-DRAFTS_MAX:]
-        return (
-            json.dumps({"version": _VERSION, "book": self._book, "drafts": kept}, indent=1) if kept else None
-        )
+        if not kept:
+            return None
+        whole = {"version": _VERSION, "book": self._book, "drafts": kept}
+        return exact_json(whole, "a draft", "Post it before you leave.", indent=1)
 
     def write(self, text: str | None) -> None:
         """Replace the file in one step; None removes it. Raises OSError. May run in a thread."""
@@ -66,6 +72,7 @@ class DraftShelf:
         os.replace(temporary, self._path)
 
     def save(self, drafts: list[Draft]) -> None:
+        """Raises OSError and TooManyDigits."""
         self.write(self.prepare(drafts))
 
 
@@ -79,12 +86,14 @@ def shelf_beside(settings: Path | None, ledger: Path | None, book: str) -> Draft
 class DraftStack:
     """The drafts of a book; the last is the one in the form. `shelf` None keeps nothing on disk.
 
-    Raises nothing for a disk that refuses: that costs the drafts' safety, not the entry.
+    Raises nothing for a disk that refuses: that costs the drafts' safety, not the entry. `trouble` says so.
     """
 
     def __init__(self, book: str, shelf: DraftShelf | None) -> None:
         self.book = book
         self._shelf = shelf
+        self.trouble = ""
+        """Why what is in the form would not survive the application, as a sentence; empty when it would."""
         self._drafts = (shelf.load() if shelf is not None else []) or [Draft(book=book)]
 
     @property
@@ -121,16 +130,25 @@ class DraftStack:
 
     def save(self) -> None:
         if self._shelf is not None:
-            self._write(self._shelf, self._shelf.prepare(self._drafts))
+            with self._telling(self._shelf):
+                self._shelf.save(self._drafts)
 
     async def save_behind(self) -> None:
         """Save without holding the loop."""
         if self._shelf is not None:
-            await asyncio.to_thread(self._write, self._shelf, self._shelf.prepare(self._drafts))
+            with self._telling(self._shelf):
+                await asyncio.to_thread(self._shelf.write, self._shelf.prepare(self._drafts))
 
-    @staticmethod
-    def _write(shelf: DraftShelf, text: str | None) -> None:
+    @contextmanager
+    def _telling(self, shelf: DraftShelf) -> Iterator[None]:
         try:
-            shelf.write(text)
+            yield
         except OSError as error:
-            logger.warning("The draft cannot be kept on disk: %s", error)
+            why = f"Drafts are not kept: {shelf.path.parent} cannot be written ({error.strerror})."
+            logger.warning("%s", why)
+            self.trouble = f"{why} Post this entry before you leave, or make that directory writable."
+        except TooManyDigits as error:
+            logger.warning("%s", error)
+            self.trouble = f"Drafts are not kept: {error}"
+        else:
+            self.trouble = ""

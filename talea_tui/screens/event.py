@@ -14,10 +14,12 @@ from ..events.detail import DetailLine, detail_of
 from ..events.jsonl import event_json
 from ..events.text import BookEvent
 from ..formatting import format_count
+from ..json_text import TooManyDigits
 from ..widgets.keys import bindings_for
 from ..widgets.pane_title import PaneTitle
 from ..widgets.virtual_table import Cell, Column, VirtualTable
 from .base import TaleaScreen
+from .export import copy_event
 
 COLUMNS = (
     Column("name", "", min_width=11, max_width=14),
@@ -73,11 +75,17 @@ class EventScreen(TaleaScreen):
             ],
             cursor=min(self._links, default=0),
         )
-        size = len(event_json(*self.event, self.app.precision).encode())
         self.query_one("#event-title", PaneTitle).show(
             "enter on an account opens its register" if self._links else lines[0].text,
-            f"{format_count(size)} bytes as JSON",
+            self._size_of(self.event),
         )
+
+    def _size_of(self, event: BookEvent) -> str:
+        try:
+            size = len(event_json(*event, self.app.precision).encode())
+        except TooManyDigits:
+            return "too many digits for JSON"
+        return f"{format_count(size)} bytes as JSON"
 
     def _accounts_on(self, lines: Sequence[DetailLine], event: BookEvent) -> dict[int, AccountId]:
         """The lines that name an account, and which."""
@@ -117,4 +125,4 @@ class EventScreen(TaleaScreen):
 
     def action_copy_json(self) -> None:
         if self.event is not None:
-            self.app.copy(event_json(*self.event, self.app.precision), "event")
+            copy_event(self.app, self.event)

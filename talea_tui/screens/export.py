@@ -1,4 +1,4 @@
-"""Writing what is shown to a file, whole or not at all."""
+"""Taking what is shown elsewhere: to a file, whole or not at all, or an event to the clipboard."""
 
 from __future__ import annotations
 
@@ -13,7 +13,10 @@ from pathlib import Path
 
 from store import StoreError
 
+from ..events.jsonl import event_json
+from ..events.text import BookEvent
 from ..formatting import plural
+from ..json_text import TooManyDigits
 from ..widgets.shell import Shell
 from ..widgets.virtual_table import VirtualTable, value_of
 from .ask import Ask
@@ -55,10 +58,20 @@ async def ask_lines_export(
 
     try:
         written = await write_whole(path, pieces())
-    except (OSError, StoreError) as error:
+    except (OSError, StoreError, TooManyDigits) as error:
         app.refuse(f"Nothing was exported to {path}: {error}")
     else:
         app.tell(f"Exported {plural(written, 'event')} to {path}")
+
+
+def copy_event(app: Shell, event: BookEvent) -> None:
+    """Put an event on the clipboard as JSON, or say why not."""
+    try:
+        text = event_json(*event, app.precision)
+    except TooManyDigits as error:
+        app.refuse(str(error))
+    else:
+        app.copy(text, "event")
 
 
 async def _ask_path(app: Shell, question: str, hint: str, default: Path) -> Path | None:

@@ -117,7 +117,8 @@ class PostScreen(TaleaScreen):
 
     def status(self) -> str:
         waiting = self.stack.waiting if self.stack is not None else 0
-        return f"{waiting} draft{'s' * (waiting > 1)}" if waiting else ""
+        kept = ", not kept" if self.stack is not None and self.stack.trouble else ""
+        return f"{waiting} draft{'s' * (waiting > 1)}{kept}" if waiting else ""
 
     def read(self) -> Assessment:
         return assess(self.draft, self.history.accounts, self.precisions, self.today)
@@ -224,6 +225,7 @@ class PostScreen(TaleaScreen):
             posting=self.posting,
             enter_posts=at is None or at.name in AMOUNTS,
             receipt=self.receipt if self.draft.blank else "",
+            trouble=(self.stack.trouble or "") if self.stack is not None else "",
         )
         self.form.bar.say(lines)
 
@@ -566,8 +568,12 @@ class PostScreen(TaleaScreen):
 
     async def _save_behind(self) -> None:
         self._saving = None
-        if self.stack is not None:
-            await self.stack.save_behind()
+        stack = self.stack
+        if stack is not None:
+            before = stack.trouble
+            await stack.save_behind()
+            if stack.trouble != before and stack is self.stack:
+                self._show()
 
     def _save_now(self) -> None:
         if self._saving is not None:

@@ -28,7 +28,7 @@ from ..widgets.keys import bindings_for
 from ..widgets.prompt import Prompt
 from .event import EventScreen
 from .event_stream import EventStream
-from .export import ask_lines_export
+from .export import ask_lines_export, copy_event
 
 EXPORTED_AT_A_TIME = 256
 NOTHING_SOUGHT = (
@@ -340,7 +340,7 @@ class TailPane(EventStream):
     def action_copy_json(self) -> None:
         event = self.view.current
         if event is not None:
-            self.app.copy(event_json(*event, self.app.precision), "event")
+            copy_event(self.app, event)
 
     def action_export(self) -> None:
         source = self.view.source

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from typing import Any
 
@@ -14,6 +13,7 @@ from store import Direction, Sequenced, StoredTransaction, Transaction, Transact
 
 from ..events.text import description_of
 from ..formatting import format_amount, format_amount_plain, printable
+from ..json_text import shortened, shown_json
 from ..posting.correction import corrected_id, reversal_key, reversed_id
 from ..widgets.chart import reads_negative
 from ..widgets.keys import bindings_for
@@ -216,4 +216,5 @@ def _flat(value: Any, name: str = "") -> Iterator[tuple[str, str]]:
 
 
 def _plain(value: Any) -> str:
-    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    shown = shortened(value)
+    return shown if isinstance(shown, str) else shown_json(shown)

@@ -77,9 +77,19 @@ def tone_of(difference: Difference) -> str:
 
 
 def bar_lines(
-    assessment: Assessment, *, refusal: str, closed: str, posting: bool, enter_posts: bool, receipt: str
+    assessment: Assessment,
+    *,
+    refusal: str,
+    closed: str,
+    posting: bool,
+    enter_posts: bool,
+    receipt: str,
+    trouble: str,
 ) -> list[tuple[str, str]]:
-    """Where the entry stands, as `PostBar.say` takes it. `closed` says why nothing can be posted, else empty."""
+    """Where the entry stands, as `PostBar.say` takes it. Empty texts tell nothing.
+
+    `closed` says why nothing can be posted, `trouble` why no draft can be kept.
+    """
     lines = [(difference.sentence, tone_of(difference)) for difference in assessment.differences]
     if refusal:
         lines.append((f"✗ {printable(refusal, 500)}", "$error"))
@@ -92,6 +102,8 @@ def bar_lines(
         lines.append((f"{enter} posts this entry   esc keeps it as a draft", "bold $accent"))
     elif receipt:
         lines.append((f"✓ {receipt}", "$success"))
+    if trouble:
+        lines.append((f"■ {printable(trouble, 500)}", "$warning"))
     return lines or [("name two accounts and an amount", "$dim")]
 
 

@@ -27,7 +27,7 @@ from talea_tui.posting.assessment import (
     transaction_of,
 )
 from talea_tui.posting.draft import Draft, Row
-from talea_tui.posting.drafts import DraftShelf
+from talea_tui.posting.drafts import DraftShelf, DraftStack
 from talea_tui.posting.editing import (
     expected_side,
     fill_missing,
@@ -226,6 +226,28 @@ def test_a_draft_survives_being_written_and_read(tmp_path) -> None:
     assert DraftShelf(tmp_path, "/ledgers/a", "other").load() == []
     shelf.save([])
     assert list(tmp_path.rglob("*.json*")) == []
+
+
+def test_a_draft_keeps_a_long_integer_of_the_transaction_it_corrects(tmp_path) -> None:
+    shelf = DraftShelf(tmp_path, "/ledgers/a", BOOK)
+    made = draft(("Expenses:Rent", "5", ""))
+    made.carried = {"code": 10**5_000 + 7}
+    shelf.save([made])
+    assert shelf.load() == [made]
+
+
+def test_a_stack_says_that_drafts_are_not_kept_until_they_are(tmp_path) -> None:
+    (tmp_path / "drafts").write_text("no directory")
+    stack = DraftStack(BOOK, DraftShelf(tmp_path, "/ledgers/a", BOOK))
+    stack.begin(draft(("Expenses:Rent", "5", "")))
+    stack.save()
+    assert str(tmp_path / "drafts") in stack.trouble
+    (tmp_path / "drafts").unlink()
+    stack.save()
+    assert stack.trouble == ""
+    stack.current.carried = {"code": 10**60_000}
+    stack.save()
+    assert "60,001 digits" in stack.trouble
 
 
 @pytest.mark.parametrize(

@@ -19,7 +19,7 @@ from talea_tui.screens.post import PostScreen
 from talea_tui.settings import Settings
 from tests.support.forms import BOOK, ETHER, entry, open_shop
 from tests.support.memory_store import MemoryStore
-from tests.tui.conftest import OpenApp, screen_text
+from tests.tui.conftest import OpenApp, screen_text, until
 
 
 @pytest.fixture(params=["memory", "log"])
@@ -77,6 +77,21 @@ def sides(stored: StoredTransaction) -> list[tuple[str, int, str]]:
 def form_of(pilot: Pilot[int]) -> PostScreen:
     assert isinstance(pilot.app.screen, PostScreen)
     return pilot.app.screen
+
+
+async def test_a_draft_that_cannot_be_kept_says_so_while_it_is_being_typed(
+    store, settings, open_app: OpenApp, tmp_path: Path
+):
+    (tmp_path / "state").write_text("where a directory should be")
+    async with open_app(store, settings=settings, size=(140, 30)) as pilot:
+        await keys(pilot, "p")
+        await typed(pilot, "Rent")
+        await until(pilot, lambda: "Drafts are not kept" in screen_text(pilot.app))
+        assert "1 draft, not kept" in screen_text(pilot.app)
+        (tmp_path / "state").unlink()
+        await typed(pilot, "s")
+        await until(pilot, lambda: "Drafts are not kept" not in screen_text(pilot.app))
+        assert "1 draft, not kept" not in screen_text(pilot.app)
 
 
 async def test_a_known_entry_takes_under_fifteen_keys_besides_its_amount(store, settings, open_app: OpenApp):
