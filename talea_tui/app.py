@@ -28,6 +28,7 @@ from .screens.base import TaleaScreen
 from .settings import Settings
 from .themes import DARK, LIGHT, THEMES, VARIABLE_DEFAULTS
 from .widgets.clipboard import copy_natively, native_command
+from .widgets.keyboard import Keyboard
 from .widgets.keys import bindings_for
 
 if TYPE_CHECKING:
@@ -110,6 +111,7 @@ class TaleaApp(LedgerApp):
         self.animation_level = "none"
         self._interrupted_at = float("-inf")
         self._before_posting = "books"
+        self._keyboard = Keyboard(self, super().on_event)
         for mode in SCREENS:
             self.add_mode(mode, partial(_first_screen, mode))
         for theme in (DARK, LIGHT):
@@ -168,7 +170,14 @@ class TaleaApp(LedgerApp):
         self._wait_for_minute()
         await self.begin()
 
+    async def on_event(self, event: events.Event) -> None:
+        if isinstance(event, events.Key | events.Paste) and not event.is_forwarded:
+            await self._keyboard.take(event)
+        else:
+            await super().on_event(event)
+
     async def on_unmount(self) -> None:
+        self._keyboard.close()
         self.settings.save()
         await self.close_ledger()
 

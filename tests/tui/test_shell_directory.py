@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from store import LogStoreOptions, LogTaleaStore
-from store.files import Files
+from store.files import Entry, Files
 from talea_tui.app import TaleaApp
 from talea_tui.screens.opening import OpeningScreen
 from talea_tui.settings import Settings
@@ -78,10 +78,10 @@ async def test_a_read_only_directory_is_refused_in_a_sentence(tmp_path: Path):
     assert "Nothing that was posted has changed" in await refusal(tmp_path / "disk" / "ledger")
 
 
-class BarelyWritable(Files):
-    """A disk on which directories can be made, but not for sure."""
+class UnreadableFiles(Files):
+    """A disk that takes the ledger's directory and its lock, and then cannot be read."""
 
-    def sync_directory(self, path: Path) -> None:
+    def entries(self, directory: Path) -> list[Entry]:
         raise OSError(errno.EIO, os.strerror(errno.EIO))
 
 
@@ -89,12 +89,12 @@ async def test_a_refusal_claims_nothing_of_the_directory_that_was_made_before_it
     place = tmp_path / "new"
 
     async def fails(progress: object) -> LogTaleaStore:
-        return await LogTaleaStore.open_with(place, LogStoreOptions(), files=BarelyWritable())
+        return await LogTaleaStore.open_with(place, LogStoreOptions(), files=UnreadableFiles())
 
     app = TaleaApp(place, store_factory=fails)
     async with app.run_test(size=(100, 24)) as pilot:
         await until(pilot, lambda: "try again" in screen_text(app))
-        assert place.is_dir()
+        assert (place / "LOCK").exists()
         assert "Nothing was changed" not in screen_text(app)
 
 
