@@ -16,6 +16,7 @@ from textual import events
 from textual.app import App
 from textual.message_pump import MessagePump
 from textual.screen import Screen
+from textual.widgets import Input
 from textual.worker import Worker
 
 Typed: TypeAlias = events.Key | events.Paste
@@ -47,9 +48,12 @@ class Keyboard:
             self._settling.cancel()
 
     async def _hand_on(self, typed: Typed) -> None:
-        screen, questions = self._app.screen, self._questions()
-        way = (self._app.focused or screen).ancestors_with_self
+        screen, focused, questions = self._app.screen, self._app.focused, self._questions()
+        way = (focused or screen).ancestors_with_self
         await self._deliver(typed)
+        if isinstance(focused, Input) and isinstance(typed, events.Key) and (typed.character or "").isalnum():
+            self._go_on()  # a letter in a field opens nothing
+            return
         self._settling = asyncio.create_task(self._settle(way, screen, questions), name="talea-keyboard")
 
     async def _settle(self, way: list[Any], screen: Screen[Any], questions: set[Worker[Any]]) -> None:
@@ -65,6 +69,9 @@ class Keyboard:
                     await _turn(pump)
         except TimeoutError:
             pass  # whatever takes so long is not what one types into
+        self._go_on()
+
+    def _go_on(self) -> None:
         if not self._held or not self._app.call_later(self._hand_on, self._held.popleft()):
             self._settling = None
 
