@@ -22,7 +22,7 @@ from textual.widgets import Input, TextArea
 from store import AccountId, StoredTransaction, StoreError, StoreIOError
 
 from .config import Config
-from .formatting import pasted_line, printable
+from .formatting import printable
 from .ledger import LedgerApp, StoreFactory, wall_clock
 from .screens.base import TaleaScreen
 from .settings import Settings
@@ -129,12 +129,6 @@ class TaleaApp(LedgerApp):
         from .terminal import TerminalDriver
 
         return TerminalDriver
-
-    async def on_event(self, event: events.Event) -> None:
-        """Every field is of one line, so a paste is one too."""
-        if isinstance(event, events.Paste) and not event.is_forwarded:
-            event = events.Paste(pasted_line(event.text))
-        await super().on_event(event)
 
     # What screens may ask
 

@@ -225,7 +225,7 @@ class PostScreen(TaleaScreen):
             posting=self.posting,
             enter_posts=at is None or at.name in AMOUNTS,
             receipt=self.receipt if self.draft.blank else "",
-            trouble=(self.stack.trouble or "") if self.stack is not None else "",
+            trouble=self.stack.trouble if self.stack is not None else "",
         )
         self.form.bar.say(lines)
 

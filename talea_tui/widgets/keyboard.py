@@ -19,10 +19,14 @@ from textual.screen import Screen
 from textual.widgets import Input
 from textual.worker import Worker
 
+from ..formatting import pasted_line
+
 Typed: TypeAlias = events.Key | events.Paste
 
 SECONDS_MAX = 1.0
 """What a key began keeps the keys after it back no longer than this."""
+LEAVING = frozenset({"ctrl+c", "ctrl+q"})
+"""These wait for nothing."""
 _LOOK_SECONDS = 0.01
 
 
@@ -35,7 +39,12 @@ class Keyboard:
         self._settling: asyncio.Task[None] | None = None
 
     async def take(self, typed: Typed) -> None:
-        """Deliver this, now or in its turn."""
+        """Deliver this, now or in its turn; a paste as one line, as every field is."""
+        if isinstance(typed, events.Paste):
+            typed = events.Paste(pasted_line(typed.text))
+        elif typed.key in LEAVING:
+            await self._deliver(typed)
+            return
         if self._settling is None:
             await self._hand_on(typed)
         else:
@@ -69,7 +78,8 @@ class Keyboard:
                     await _turn(pump)
         except TimeoutError:
             pass  # whatever takes so long is not what one types into
-        self._go_on()
+        finally:
+            self._go_on()
 
     def _go_on(self) -> None:
         if not self._held or not self._app.call_later(self._hand_on, self._held.popleft()):
