@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from . import __version__
-from .paths import DIRECTORY_VARIABLE
+from .paths import DIRECTORY_VARIABLE, NoPath, typed_path
 
 if TYPE_CHECKING:
     from .config import Config
@@ -224,7 +224,7 @@ def _application_parser() -> argparse.ArgumentParser:
         "dir",
         metavar="DIR",
         nargs="?",
-        type=_directory,
+        type=_path,
         help=f"the ledger to open or create; default: ${DIRECTORY_VARIABLE}, else the configured one",
     )
     parser.add_argument(
@@ -240,7 +240,7 @@ def demo_parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--dir",
         metavar="DIR",
-        type=_directory,
+        type=_path,
         help="keep the demo there, or go on with the one that is there; default: removed at the end",
     )
     parser.add_argument(
@@ -266,7 +266,7 @@ def command_parser(command: str) -> argparse.ArgumentParser:
         parser.add_argument(
             "--dir",
             metavar="DIR",
-            type=_directory,
+            type=_path,
             help=f"the ledger; default: ${DIRECTORY_VARIABLE}, else the configured one (see paths)",
         )
     if command == "import":
@@ -283,7 +283,7 @@ def command_parser(command: str) -> argparse.ArgumentParser:
             help="a head noted earlier: prove that the book's history up to there is unchanged",
         )
     elif command == "backup":
-        parser.add_argument("target", metavar="TARGET", type=_directory, help="a directory, new or empty")
+        parser.add_argument("target", metavar="TARGET", type=_path, help="a directory, new or empty")
     elif command == "tail":
         parser.add_argument("--book", metavar="NAME", required=True)
         parser.add_argument(
@@ -307,7 +307,7 @@ def command_parser(command: str) -> argparse.ArgumentParser:
 
 def _add_import_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "file", metavar="FILE", type=Path, help="an hledger or ledger journal, or a .jsonl export"
+        "file", metavar="FILE", type=_path, help="an hledger or ledger journal, or a .jsonl export"
     )
     parser.add_argument("--book", metavar="NAME", required=True, help="the book to post to, new or not")
     parser.add_argument(
@@ -361,10 +361,11 @@ def _sentence(text: str) -> str:
     return f"{text[0].upper()}{text[1:]}."
 
 
-def _directory(text: str) -> Path:
-    if not text:
-        raise argparse.ArgumentTypeError("a directory's name cannot be empty")
-    return Path(text).expanduser()
+def _path(text: str) -> Path:
+    try:
+        return typed_path(text)
+    except NoPath as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
 
 
 def _assignment(text: str) -> tuple[str, str]:

@@ -24,7 +24,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .actions import TOGETHER, Action, every_action, key_called, key_name
-from .paths import config_directory, ledger_directory
+from .paths import DIRECTORY_VARIABLE, NoPath, config_directory, ledger_directory, typed_path
 
 if TYPE_CHECKING:
     from store import LogStoreOptions
@@ -72,8 +72,11 @@ class Config:
         return _Reader(path).read(said)
 
     def ledger_directory(self) -> Path:
-        """$TALEA_DIR, else what the file says, else the platform's place."""
-        return ledger_directory(self.directory)
+        """$TALEA_DIR, else what the file says, else the platform's place. Raises ConfigError."""
+        try:
+            return ledger_directory(self.directory)
+        except NoPath as error:
+            raise ConfigError(f"${DIRECTORY_VARIABLE}: {error}.") from error
 
     def store_options(self) -> LogStoreOptions:
         """The defaults, but for the file, but for the environment. Raises ConfigError."""
@@ -117,11 +120,10 @@ class _Reader:
     def read(self, said: Mapping[str, Any]) -> Config:
         self._known(said, TOP, "key")
         theme = self._text(said, "theme")
-        directory = self._text(said, "directory")
         return Config(
             path=self.path,
             theme=theme,
-            directory=Path(directory).expanduser() if directory else None,
+            directory=self._path(said, "directory"),
             keys=self._keys(self._table(said, "keys")),
             store=self._store(self._table(said, "store")),
         )
@@ -139,6 +141,13 @@ class _Reader:
         if value is not None and (not isinstance(value, str) or not value):
             raise self._refuse(f"{name!r} must be a text in quotes")
         return value
+
+    def _path(self, said: Mapping[str, Any], name: str) -> Path | None:
+        text = self._text(said, name)
+        try:
+            return None if text is None else typed_path(text)
+        except NoPath as error:
+            raise self._refuse(f"{name!r}: {error}") from error
 
     def _table(self, said: Mapping[str, Any], name: str) -> Mapping[str, Any]:
         value = said.get(name, {})

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import logging
+import os
 from collections.abc import Awaitable, Callable
 from contextlib import aclosing
 from datetime import UTC, datetime, tzinfo
@@ -61,7 +62,7 @@ class LedgerApp(Shell):
     ) -> None:
         super().__init__()
         self.config = config or Config()
-        self.directory = directory
+        self.directory = None if directory is None else directory.absolute()
         self.zone = zone if zone is not None else (datetime.now().astimezone().tzinfo or UTC)
         self.books = {}
         self.assets = {}
@@ -87,8 +88,7 @@ class LedgerApp(Shell):
     def place(self) -> str:
         if self.directory is None:
             return ""
-        path = self.directory.absolute()
-        home = Path.home()
+        path, home = self.directory, Path(os.path.expanduser("~"))
         return str(Path("~") / path.relative_to(home)) if path.is_relative_to(home) else str(path)
 
     def why_read_only(self, book: str | None = None) -> str | None:

@@ -1,4 +1,4 @@
-"""Where things live on this machine: the default ledger and the application's own files."""
+"""Where things live on this machine: the default ledger, the application's own files, and what a user names."""
 
 from __future__ import annotations
 
@@ -9,11 +9,41 @@ APPLICATION = "talea"
 DIRECTORY_VARIABLE = "TALEA_DIR"
 
 
+class NoPath(ValueError):
+    """What a user wrote can be no file or directory; the message says why, and ends without a full stop."""
+
+
+def typed_path(text: str) -> Path:
+    """The path a user means by `text`, where `~` and `~name` are home directories. Raises NoPath."""
+    if not text.strip():
+        raise NoPath("the name of a file or directory cannot be empty")
+    if "\0" in text:
+        raise NoPath(f"{text!r} holds a NUL, which no file's name can")
+    try:
+        return Path(text).expanduser()
+    except RuntimeError as error:
+        start = Path(text).parts[0]
+        raise NoPath(
+            f"{start!r} is no home directory known here; write ./{text} if you mean the name"
+        ) from error
+
+
+def working_directory() -> Path:
+    """Where relative names begin; the home directory when that place has been removed."""
+    try:
+        return Path.cwd()
+    except OSError:
+        return Path(os.path.expanduser("~"))
+
+
 def ledger_directory(preferred: Path | None = None) -> Path:
-    """The ledger that is opened when none is named: $TALEA_DIR, else `preferred`, else the user's data directory."""
+    """The ledger that is opened when none is named: $TALEA_DIR, else `preferred`, else the user's data directory.
+
+    Raises NoPath when the variable holds no path.
+    """
     named = os.environ.get(DIRECTORY_VARIABLE)
     if named:
-        return Path(named).expanduser()
+        return typed_path(named)
     if preferred is not None:
         return preferred
     from platformdirs import user_data_path

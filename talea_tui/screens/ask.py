@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 
 from textual import on
 from textual.app import ComposeResult
@@ -14,6 +15,7 @@ from store import StoreError
 
 from ..formatting import format_count, printable
 from ..parsing import ParseError, parse_date
+from ..paths import NoPath, typed_path
 from ..widgets.keys import bindings_for
 from ..widgets.shell import Shell
 from ..widgets.virtual_table import VirtualTable
@@ -60,6 +62,23 @@ class Ask(Dialog):
 
     def action_cancel(self) -> None:
         self.dismiss(None)
+
+
+async def ask_path(
+    app: Shell, question: str, *, hint: str, value: Path, check: Callable[[Path], str | None]
+) -> Path | None:
+    """An absolute path; None when none was named. What `check` raises as OSError is a refusal too."""
+
+    def check_text(answer: str) -> str | None:
+        try:
+            return check(typed_path(answer).absolute())
+        except NoPath as error:
+            return f"{error}."
+        except OSError as error:
+            return f"That name cannot be used: {error.strerror or error}."
+
+    answer = await app.push_screen_wait(Ask(question, hint=hint, value=str(value), check=check_text))
+    return None if answer is None else typed_path(answer).absolute()
 
 
 async def ask_row(app: Shell, table: VirtualTable) -> None:

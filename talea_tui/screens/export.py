@@ -17,9 +17,10 @@ from ..events.jsonl import event_json
 from ..events.text import BookEvent
 from ..formatting import plural
 from ..json_text import TooManyDigits
+from ..paths import working_directory
 from ..widgets.shell import Shell
 from ..widgets.virtual_table import VirtualTable, value_of
-from .ask import Ask
+from .ask import Ask, ask_path
 
 ROWS_AT_A_TIME = 500
 
@@ -31,7 +32,7 @@ def file_name(name: str) -> str:
 
 async def ask_export(app: Shell, table: VirtualTable) -> None:
     """Ask where to, and write there."""
-    default = Path.cwd() / f"{file_name(table.export_name)}.csv"
+    default = working_directory() / f"{file_name(table.export_name)}.csv"
     path = await _ask_path(app, "Export what is shown to a CSV file", plural(table.count, "row"), default)
     if path is None:
         return
@@ -47,7 +48,7 @@ async def ask_lines_export(
     app: Shell, name: str, hint: str, lines: Callable[[], AsyncIterator[list[str]]]
 ) -> None:
     """Ask where to, and write lines there; `lines` gives them some at a time."""
-    default = Path.cwd() / f"{file_name(name)}.jsonl"
+    default = working_directory() / f"{file_name(name)}.jsonl"
     path = await _ask_path(app, "Export what is shown as JSON lines", hint, default)
     if path is None:
         return
@@ -77,19 +78,15 @@ def copy_event(app: Shell, event: BookEvent) -> None:
 async def _ask_path(app: Shell, question: str, hint: str, default: Path) -> Path | None:
     """A file to write to, which may be replaced; None when there is to be none."""
 
-    def check(answer: str) -> str | None:
-        path = Path(answer).expanduser()
-        if not answer.strip() or path.is_dir():
+    def check(path: Path) -> str | None:
+        if path.is_dir():
             return "Name a file, not a directory."
-        if not path.absolute().parent.is_dir():
-            return f"There is no directory {path.absolute().parent}."
+        if not path.parent.is_dir():
+            return f"There is no directory {path.parent}."
         return None
 
-    answer = await app.push_screen_wait(Ask(question, hint=hint, value=str(default), check=check))
-    if answer is None:
-        return None
-    path = Path(answer).expanduser().absolute()  # noqa: ASYNC240
-    if path.exists():
+    path = await ask_path(app, question, hint=hint, value=default, check=check)
+    if path is not None and path.exists():
         again = await app.push_screen_wait(
             Ask(
                 f"{path.name} exists",

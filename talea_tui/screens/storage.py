@@ -29,12 +29,13 @@ from ..formatting import (
     printable,
     sparkline,
 )
+from ..paths import working_directory
 from ..widgets.keys import bindings_for
 from ..widgets.pane_title import PaneTitle
 from ..widgets.shell import is_unreadable
 from ..widgets.virtual_table import Cell, Column, Row, VirtualTable
 from ..widgets.work import Work
-from .ask import Ask
+from .ask import ask_path
 from .base import TaleaScreen
 
 Doing: TypeAlias = Callable[[Work], Awaitable[str]]
@@ -484,25 +485,22 @@ class StorageScreen(TaleaScreen):
     async def _ask_target(self) -> Path | None:
         """A directory that is not there or empty; None when there is to be no backup."""
 
-        def check(answer: str) -> str | None:
-            path = Path(answer).expanduser()
-            if not answer.strip() or (path.exists() and not path.is_dir()):
+        def check(path: Path) -> str | None:
+            if path.exists() and not path.is_dir():
                 return "Name a directory."
             if path.exists() and any(path.iterdir()):
                 return f"{path} is not empty; name a new directory."
             return None
 
-        ledger = (self.app.directory or Path("talea")).expanduser().absolute()
+        ledger = self.app.directory or working_directory() / "talea"
         day = self.app.now().astimezone(self.app.zone).strftime("%Y-%m-%d")
-        answer = await self.app.push_screen_wait(
-            Ask(
-                "Copy the ledger to a new directory",
-                hint="Posting goes on meanwhile; the copy opens like any ledger.",
-                value=str(ledger.with_name(f"{ledger.name}-backup-{day}")),
-                check=check,
-            )
+        return await ask_path(
+            self.app,
+            "Copy the ledger to a new directory",
+            hint="Posting goes on meanwhile; the copy opens like any ledger.",
+            value=ledger.with_name(f"{ledger.name}-backup-{day}"),
+            check=check,
         )
-        return None if answer is None else Path(answer).expanduser().absolute()  # noqa: ASYNC240
 
     def action_cancel_work(self) -> None:
         if self.under_way is None:

@@ -98,6 +98,7 @@ def test_the_environment_goes_before_the_file(tmp_path: Path, monkeypatch: pytes
         ('[keys]\n"app.as_of" = "?"', ["'?'", "'app.as_of'", "'app.help'"]),
         ('[keys]\n"app.live" = "L"', ["'app.live'", "palette"]),
         ("theme = =", ["not TOML", "line 1"]),
+        ('directory = "~nosuch/x"', ["'directory'", "'~nosuch'", "no home directory"]),
     ],
 )
 def test_what_cannot_be_followed_is_named_with_what_is_nearest(
@@ -196,3 +197,35 @@ def test_a_broken_file_stops_commands_with_a_sentence_but_paths_still_says_where
     shown = talea("paths", home=tmp_path)
     assert str(path) in shown.stdout
     assert "nonsense" in shown.stderr
+
+
+@pytest.mark.parametrize(
+    "words",
+    [["stats", "--dir", "~nosuch/x"], ["backup", "~nosuch/x"], ["~nosuch/x"], ["demo", "--dir", "~nosuch/x"]],
+)
+def test_a_home_directory_that_nobody_has_is_refused_with_a_sentence(
+    tmp_path: Path, words: list[str]
+) -> None:
+    done = talea(*words, home=tmp_path)
+    assert done.returncode == 2
+    assert "'~nosuch' is no home directory known here; write ./~nosuch/x" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_variable_that_names_no_home_is_told_and_the_other_paths_are_printed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TALEA_DIR", "~nosuch/x")
+    environment = os.environ | {"HOME": str(tmp_path), "PYTHONPATH": str(REPOSITORY)}
+    for words, printed in ((["paths"], "config "), (["stats"], "")):
+        command = [sys.executable, "-m", "talea_tui", *words]
+        done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
+        assert (done.returncode, "Traceback" in done.stderr) == (1, False)
+        assert "$TALEA_DIR: '~nosuch' is no home directory known here" in done.stderr
+        assert printed in done.stdout
+
+
+def test_paths_prints_a_place_that_cannot_be_looked_at_with_the_reason(tmp_path: Path) -> None:
+    done = talea("paths", "--dir", f"/{'x' * 300}", home=tmp_path)
+    assert done.returncode == 0
+    assert done.stdout.splitlines()[0].endswith("x   (File name too long)")

@@ -11,6 +11,7 @@ from typing import Any, cast
 
 import pytest
 from textual.pilot import Pilot
+from textual.widgets import Input
 
 from store import CorruptLog, LogStoreOptions, LogTaleaStore
 from talea_tui.app import TaleaApp
@@ -261,3 +262,26 @@ async def test_every_size_shows_the_books_and_an_empty_ledger_says_so(
         assert "No book has been written yet" in text(pilot)
         await pilot.press("v", "s", "c", "x", "enter")
         await settle(pilot)
+
+
+@pytest.mark.parametrize(
+    ("typed", "said"),
+    [
+        ("~nosuch/x", "'~nosuch' is no home directory known here"),
+        ("/tmp/" + "x" * 300, "name too long"),
+        (" ", "cannot be empty"),
+    ],
+)
+async def test_a_place_that_cannot_be_is_refused_where_it_was_typed(
+    open_app: OpenApp, tmp_path: Path, typed: str, said: str
+) -> None:
+    store = await opened(tmp_path)
+    async with open_app(store, size=(120, 30), settings=on_storage()) as pilot:
+        await pilot.press("B")
+        await until(pilot, lambda: "Copy the ledger to a new directory" in text(pilot))
+        pilot.app.screen.query_one(Input).value = typed
+        await pilot.press("enter")
+        await until(pilot, lambda: said in text(pilot))
+        await pilot.press("escape")
+        await settle(pilot)
+        await store.commit(transfer("assets:cash", "income:salary", 5))

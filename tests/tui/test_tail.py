@@ -479,6 +479,32 @@ async def test_what_is_shown_is_copied_and_exported_as_json_lines(open_app: Open
         assert [line["seq"] for line in lines] == [2, *range(10, 2_001, 10)]
 
 
+async def test_an_export_to_no_place_is_refused_and_one_from_a_removed_directory_begins_at_home(
+    open_app: OpenApp, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    store = await filled(20)
+    async with open_app(store, settings=on_tail()) as pilot:
+        monkeypatch.chdir(gone)
+        gone.rmdir()
+        monkeypatch.setenv("HOME", str(tmp_path))
+        await press(pilot, "e")
+        await until(pilot, lambda: type(pilot.app.screen).__name__ == "Ask")
+        line = pilot.app.screen.query_one("Input")
+        assert Path(line.value).parent == tmp_path
+        for typed, said in (
+            ("~nosuch/x", "no home directory known here"),
+            ("x", "cannot be used: No such file"),
+        ):
+            line.value = typed
+            await press(pilot, "enter")
+            await until(pilot, lambda said=said: said in screen_text(pilot.app))
+        line.value = str(tmp_path / "all.jsonl")
+        await press(pilot, "enter")
+        await until(pilot, lambda: (tmp_path / "all.jsonl").exists())
+
+
 async def test_as_of_shows_the_stream_up_to_that_instant(open_app: OpenApp) -> None:
     store = await filled(200)
     async with open_app(store, settings=on_tail()) as pilot:
