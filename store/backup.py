@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 import os
 from collections.abc import Callable, Sequence
 from hashlib import sha256
@@ -17,7 +18,11 @@ from .segments import SegmentLog, segment_name
 from .verification import Extent
 from .watermark import Watermark
 
+logger = logging.getLogger("store")
+
 MANIFEST_NAME = "MANIFEST.json"
+UNFINISHED_NAME = "unfinished-backup"
+"""Where the books of a copy lie until all of them are there."""
 _PIECE_BYTES = 2**20
 
 BackupProgress = Callable[[int, int], None]
@@ -32,16 +37,42 @@ async def copy_ledger(
     books: Sequence[tuple[str, SegmentLog, Extent]],
     progress: BackupProgress | None,
 ) -> dict[str, Any]:
-    """Copy the logs within their extents to `target`, new or empty; the manifest, which is written last.
+    """Copy the logs within their extents to `target`, new or empty; the manifest of the copy.
 
-    Logs alone are copied, the rest is derived from them. Raises OSError, StoreIOError; what was copied stays.
+    Logs alone are copied, the rest is derived from them. The copy is a ledger only once it is whole: until then its
+    books lie under another name. Raises OSError, StoreIOError; what was copied is removed then, and when cancelled.
     """
-    await offload.run(_refuse_bad_target, target, {log.directory.parent for _, log, _ in books})
+    made = await offload.run(_refuse_bad_target, target, {log.directory.parent for _, log, _ in books})
+    try:
+        unfinished = target / UNFINISHED_NAME
+        manifest = await _copy_books(files, offload, unfinished, books, progress)
+        await offload.run(_write_manifest, files, target, manifest)
+        await offload.run(files.rename, unfinished, target / books_name)
+        await offload.run(files.sync_directory, target)
+    except BaseException:
+        # it ends although its caller may lose patience once more
+        removal = asyncio.ensure_future(offload.run(_remove_unfinished, files, target, made))
+        await asyncio.wait([removal])
+        raise
+    if progress is not None:
+        progress(manifest["bytes"], manifest["bytes"])
+    return manifest
+
+
+async def _copy_books(
+    files: Files,
+    offload: Offload,
+    place: Path,
+    books: Sequence[tuple[str, SegmentLog, Extent]],
+    progress: BackupProgress | None,
+) -> dict[str, Any]:
+    """Copy the logs to a directory each in `place`; the manifest."""
+    await offload.run(make_directories, files, place)
     total = sum(size for _, _, extent in books for _, size in extent.segments)
     done = 0
     listed: dict[str, Any] = {}
     for name, log, extent in books:
-        directory = target / books_name / name
+        directory = place / name
         await offload.run(make_directories, files, directory)
         digests: dict[str, str] = {}
         for segment, size in extent.segments:
@@ -57,19 +88,42 @@ async def copy_ledger(
             done += size
         await offload.run(_publish, files, directory, extent.last_seq)
         listed[name] = {"last_seq": extent.last_seq, "head": extent.head.hex(), "sha256": digests}
-    manifest = {"format": 1, "bytes": total, "books": listed}
-    await offload.run(_write_manifest, files, target, manifest)
-    if progress is not None:
-        progress(total, total)
-    return manifest
+    return {"format": 1, "bytes": total, "books": listed}
 
 
-def _refuse_bad_target(target: Path, roots: set[Path]) -> None:
+def _refuse_bad_target(target: Path, roots: set[Path]) -> list[Path]:
+    """The directories that are to be made for it, the innermost first."""
     if target.exists() and os.listdir(target):
         raise StoreIOError(f"{target} is not empty; back up into a new directory.")
     place = target.resolve()
     if any(root.resolve() in (place, *place.parents) for root in roots):
         raise StoreIOError(f"{target} lies among the books of this ledger; back up to another place.")
+    return [path for path in (target, *target.parents) if not path.exists()]
+
+
+def _remove_unfinished(files: Files, target: Path, made: Sequence[Path]) -> None:
+    """Take back what a copy that came to nothing has left, as far as the disk allows."""
+    unfinished, manifest = target / UNFINISHED_NAME, target / MANIFEST_NAME
+    try:
+        if unfinished.exists():
+            _remove_tree(files, unfinished)
+        if manifest.exists():
+            files.remove(manifest)
+        for directory in made:
+            if directory.exists():
+                files.remove_directory(directory)
+    except OSError as e:
+        logger.warning("What a backup that failed left in %s could not be removed: %s", target, e)
+
+
+def _remove_tree(files: Files, directory: Path) -> None:
+    for entry in files.entries(directory):
+        path = directory / entry.name
+        if entry.is_directory:
+            _remove_tree(files, path)
+        else:
+            files.remove(path)
+    files.remove_directory(directory)
 
 
 async def _finished(offload: Offload, copy: _Copy) -> bool:

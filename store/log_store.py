@@ -464,7 +464,7 @@ class LogTaleaStore(LedgerReads):
         """Copy what is durable now to a new directory, while writing goes on; the manifest of the copy.
 
         The copy opens as a ledger. `progress(bytes copied, bytes in all)`. Raises StoreIOError, also where a book
-        was skipped as damaged; cancelling is safe.
+        was skipped as damaged. Cancelled or failed, it leaves nothing behind.
         """
         self._refuse_if_closed()
         for error in self._damaged.values():

@@ -479,7 +479,7 @@ class StorageScreen(TaleaScreen):
         self._begin(
             self._work("copying", in_bytes=True),
             doing,
-            lambda work: f"The backup was cancelled; {target} is not whole, and has no manifest",
+            lambda work: f"The backup was cancelled; nothing of it stays at {target}",
         )
 
     async def _ask_target(self) -> Path | None:

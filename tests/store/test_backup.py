@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import hashlib
 import json
+import os
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from store import AccountCfg, FollowedLedger, StoreIOError
+from store.files import Files
 from tests.support.build import BOOK, asset, definition, household, transfer
 from tests.support.ledgers import opened, pay, written
 from tests.support.observe import events_of, observe, tree
@@ -117,7 +120,7 @@ async def test_a_target_that_is_a_file_is_refused_with_a_sentence(tmp_path: Path
     assert (tmp_path / "copy").read_text() == "mine"
 
 
-async def test_a_cancelled_backup_leaves_no_manifest_and_the_ledger_goes_on(tmp_path: Path) -> None:
+async def test_a_cancelled_backup_leaves_nothing_and_the_ledger_goes_on(tmp_path: Path) -> None:
     async with opened(await written(tmp_path / "ledger", 60, segment_max=500)) as store:
         begun = asyncio.Event()
         told: list[tuple[int, int]] = []
@@ -132,11 +135,81 @@ async def test_a_cancelled_backup_leaves_no_manifest_and_the_ledger_goes_on(tmp_
         backup.cancel()
         with pytest.raises(asyncio.CancelledError):
             await backup
-        assert not (tmp_path / "copy" / MANIFEST).exists()
-        assert not list((tmp_path / "copy").rglob("*.tmp"))
+        assert not (tmp_path / "copy").exists()
         assert told[-1][0] < told[-1][1]
         await pay(store, 1, start=100)
-        await store.backup(tmp_path / "again")
+        await store.backup(tmp_path / "copy")
+
+
+async def test_a_backup_that_fails_at_any_call_leaves_nothing_and_its_place_can_be_used_again(
+    tmp_path: Path,
+) -> None:
+    directory = await written(tmp_path / "ledger", 8, segment_max=500)
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "empty-too").mkdir()
+    for count in range(1, 1_000):
+        files = FullFrom(count)
+        async with opened(directory, files=files) as store:
+            for target in (tmp_path / "new" / "copy", tmp_path / "empty"):
+                files.left = count
+                try:
+                    await store.backup(target)
+                except StoreIOError:
+                    assert not (target / "books").exists()
+                    assert (tmp_path / "new").exists() is False
+                    assert tree(tmp_path / "empty") == tree(tmp_path / "empty-too")
+                    continue
+                files.left = -1
+                assert {path.name for path in target.iterdir()} == {"books", MANIFEST}
+                async with opened(target) as copy:
+                    await copy.verify(BOOK)
+                return
+    raise AssertionError("it never succeeded")
+
+
+async def test_a_backup_that_was_killed_is_no_ledger(tmp_path: Path) -> None:
+    """Whatever call it comes to last, there are no books until all of them are there."""
+    directory = await written(tmp_path / "ledger", 8, segment_max=500)
+    seen: list[bool] = []
+
+    class Watched(Files):
+        def sync(self, fd: int) -> None:
+            seen.append((tmp_path / "copy" / "books").exists())
+            super().sync(fd)
+
+    async with opened(directory, files=Watched()) as store:
+        seen.clear()
+        await store.backup(tmp_path / "copy")
+    assert len(seen) > 3
+    assert not any(seen)
+
+
+class FullFrom(Files):
+    """A disk with room for so many more calls that need some; -1 for any number."""
+
+    def __init__(self, left: int) -> None:
+        self.left = -1
+
+    def _take(self) -> None:
+        if self.left == 0:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        self.left -= 1
+
+    def create(self, path: Path) -> int:
+        self._take()
+        return super().create(path)
+
+    def write(self, fd: int, data: bytes | memoryview, offset: int) -> int:
+        self._take()
+        return super().write(fd, data, offset)
+
+    def make_directory(self, path: Path) -> None:
+        self._take()
+        super().make_directory(path)
+
+    def rename(self, source: Path, target: Path) -> None:
+        self._take()
+        super().rename(source, target)
 
 
 async def big(store: Any) -> None:
