@@ -280,7 +280,7 @@ def command_parser(command: str) -> argparse.ArgumentParser:
             "--against",
             metavar="SEQ:DIGEST",
             type=_head,
-            help="a head noted earlier: prove that the book's history up to there is unchanged",
+            help="a head of that or the only book, noted earlier: prove that history up to there is unchanged",
         )
     elif command == "backup":
         parser.add_argument("target", metavar="TARGET", type=_path, help="a directory, new or empty")

@@ -10,6 +10,7 @@ from store import StoreError
 
 from ..formatting import plural
 from .opening import existing_book, opened
+from .refusals import Refused
 from .terminal import ProgressLine
 
 _SYSTEM = "_system"
@@ -24,12 +25,16 @@ async def _verify(arguments: argparse.Namespace, progress: ProgressLine) -> int:
     damaged = 0
     async with opened(arguments.dir, progress) as store:
         if arguments.book is not None:
-            names = [(await existing_book(store, arguments.book)).name]
+            names = books = [(await existing_book(store, arguments.book)).name]
         else:
-            names = [_SYSTEM, *(book.name for book in await store.books())]
+            books = [book.name for book in await store.books()]
+            names = [_SYSTEM, *books]
+        if arguments.against is not None and len(books) != 1:
+            there = f"it has {', '.join(map(repr, books))}" if books else "it has no books"
+            raise Refused(f"A head is of one book of this ledger, and {there}; name the book with --book.")
         for name in names:
             try:
-                await store.verify(name, arguments.against, progress.replay)
+                await store.verify(name, arguments.against if [name] == books else None, progress.replay)
                 info = await store.book(name)
             except StoreError as error:
                 print(error, file=sys.stderr)

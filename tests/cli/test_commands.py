@@ -121,6 +121,21 @@ def test_verify_tells_each_book_and_its_head_and_proves_an_earlier_one(ledger: P
     assert "has changed" in done.stderr
 
 
+def test_a_noted_head_is_held_against_the_only_book_and_of_several_one_must_be_named(tmp_path: Path) -> None:
+    directory = tmp_path / "ledger"
+    for book in ("one", "two"):
+        talea("import", HACKERSPACE / "fy2024.jsonl", "--book", book, "--dir", directory)
+        done = talea("verify", "--dir", directory)
+        head = done.stdout.splitlines()[1].split()[-1]
+        against = talea("verify", "--against", head, "--dir", directory)
+        if book == "one":
+            assert (against.returncode, against.stderr, against.stdout) == (0, "", done.stdout)
+            other = head.partition(":")[0] + ":" + "0" * 64
+            assert "'one' has changed" in talea("verify", "--against", other, "--dir", directory).stderr
+        else:
+            assert "it has 'one', 'two'; name the book with --book" in refused(against)
+
+
 def test_a_damaged_book_is_told_by_verify_and_the_others_are_still_checked(tmp_path: Path) -> None:
     directory = tmp_path / "ledger"
     for book in ("bad", "good"):
