@@ -47,14 +47,15 @@ class TrafficBar(Widget):
         traffic = self._traffic
         if traffic is None:
             return "  a throw-away ledger"
-        if traffic.stopped is not None:
-            return f"  ■ stopped: {printable(str(traffic.stopped), 200)}"
+        if traffic.stopped is not None and not traffic.paused:
+            return f"  ■ stopped: {printable(traffic.stopped, 200)}"
         speed = format_rate(traffic.rate)
         if traffic.rate >= 100:
             speed = f"{format_rate(self._measured)} of {speed}"
         state = "‖ paused" if traffic.paused else f"▶ {speed}"
         refused = f" · {format_count(traffic.refused)} refused" if traffic.refused else ""
-        return f"  {state} · {format_count(traffic.posted)} posted{refused}"
+        halted = "".join(f" · ■ {name} stopped: {why}" for name, why in traffic.halted.items())
+        return f"  {state} · {format_count(traffic.posted)} posted{refused}{printable(halted, 200)}"
 
     def render_line(self, y: int) -> Strip:
         width = self.size.width

@@ -24,6 +24,9 @@ QUIET_RATE = 3.0
 
 SLICE = 64
 
+TRY_AGAIN_SECONDS = 1.0
+"""How often a book whose storage failed is tried again."""
+
 
 class Traffic:
     """Posts about `rate` entries a second to `books`, mostly to the last one, until cancelled."""
@@ -36,8 +39,16 @@ class Traffic:
         self._paused = False
         self.posted, self.refused = 0, 0
         self.last_refusal = ""
-        self.stopped: StoreError | None = None
-        """Why nothing can be posted any more."""
+        self.halted: dict[str, str] = {}
+        """Why books take nothing now, by name; each is tried again now and then."""
+        self._try_again_at = 0.0
+
+    @property
+    def stopped(self) -> str | None:
+        """Why nothing can be posted to any book, if so."""
+        if not self.halted or len(self.halted) < len(self._books):
+            return None
+        return next(iter(self.halted.values()))
 
     @property
     def rate(self) -> float:
@@ -55,6 +66,7 @@ class Traffic:
     @paused.setter
     def paused(self, paused: bool) -> None:
         self._paused = paused
+        self._try_again_at = 0.0
         self._wake.set()
 
     def step(self, by: int) -> None:
@@ -68,7 +80,7 @@ class Traffic:
     async def run(self) -> None:
         loop = asyncio.get_running_loop()
         due, last = 0.0, loop.time()
-        while self.stopped is None:
+        while True:
             self._wake.clear()
             if self._paused or not self._rate:
                 await self._wake.wait()
@@ -109,6 +121,8 @@ class Traffic:
         """Post `count` entries now, in one batch. Raises StoreClosed."""
         if count <= 0:
             return
+        if self.halted:
+            await self._try_again()
         batch: list[Transaction] = []
         quiet = min(0.45, QUIET_RATE / self._rate) if self._rate else 0.0
         for made in range(count):
@@ -117,8 +131,35 @@ class Traffic:
             book = self._books[-1]
             if self._random.random() < quiet:
                 book = self._random.choices(self._books[:-1], (2, 3, 8))[0]
-            batch.append(book.live(datetime.now(UTC)))
-            book.doomed.clear()
+            if book.NAME not in self.halted:
+                batch.append(self._made(book))
+        await self._commit(batch)
+
+    @staticmethod
+    def _made(book: DemoBook) -> Transaction:
+        made = book.live(datetime.now(UTC))
+        book.doomed.clear()
+        return made
+
+    async def _try_again(self) -> None:
+        """From time to time one entry to each book that took none: where it is taken, more follow."""
+        now = asyncio.get_running_loop().time()
+        if now < self._try_again_at:
+            return
+        self._try_again_at = now + TRY_AGAIN_SECONDS
+        for book in self._books:
+            info = await self._store.book(book.NAME) if book.NAME in self.halted else None
+            if info is None:
+                continue
+            if info.writer != "running":
+                self.halted[book.NAME] = info.error or info.writer
+                continue
+            # what was made and not taken is no part of its balances
+            book.resume(await self._store.accounts(book.NAME), f"{info.last_seq}:")
+            del self.halted[book.NAME]
+            await self._commit([self._made(book)])
+
+    async def _commit(self, batch: Sequence[Transaction]) -> None:
         for transaction, answer in zip(batch, await self._store.commit_batch(batch), strict=True):
             if not isinstance(answer, StoreError):
                 self.posted += 1
@@ -131,9 +172,9 @@ class Traffic:
                 self._give_up(transaction, answer)
 
     def _give_up(self, transaction: Transaction, answer: StoreError) -> None:
-        """A user's own entries may make one of ours impossible; only a writer that stopped ends the traffic."""
+        """A user's own entries may make one of ours impossible; where the storage fails, a book's traffic rests."""
         if isinstance(answer, StoreIOError):
-            self.stopped = answer
+            self.halted[transaction.book] = str(answer)
         else:
             self.refused += 1
             self.last_refusal = f"{transaction.book}: {answer}"

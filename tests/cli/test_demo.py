@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import os
 import shutil
 import signal
@@ -26,10 +27,12 @@ from store import (
     StoreError,
     TransactionPosted,
 )
+from store.files import Files
 from talea_tui.demo.app import DemoApp
 from talea_tui.demo.history import ASSETS, BOOKS, DAYS, DemoClock, Marker, NotADemo, open_demo, write_history
 from talea_tui.demo.tour import character_of, steps
 from talea_tui.demo.traffic import RATES, Traffic
+from tests.support.disk import flip
 from tests.support.memory_store import MemoryStore
 from tests.tui.conftest import screen_text, settle, until
 
@@ -215,6 +218,72 @@ async def test_ten_thousand_a_second_go_in_batches_and_never_in_tasks(made: Path
         running.cancel()
         assert max(batches) <= 2_500
         assert sum(batches) / len(batches) > 20
+
+
+async def test_a_book_that_takes_nothing_rests_alone_and_goes_on_once_it_takes_postings_again(
+    made: Path,
+) -> None:
+    files = FullDisk()
+    store, books = await open_demo(made, 7, NOW, told)
+    await store.shutdown()
+    async with await LogTaleaStore.open_with(made, LogStoreOptions(), files=files) as store:
+        traffic = Traffic(store, books, 50)
+        await traffic.post(100)
+        before = traffic.posted
+        files.full = "payments"
+        await traffic.post(100)
+        assert list(traffic.halted) == ["payments"]
+        assert "No space left" in traffic.halted["payments"]
+        assert before < traffic.posted < before + 60
+        assert traffic.stopped is None
+        files.full = "books"
+        await traffic.post(500)
+        assert "No space left" in str(traffic.stopped)
+        files.full = ""
+        traffic.paused = False  # as the key that lets it go on
+        posted = traffic.posted
+        await traffic.post(100)
+        assert (traffic.halted, traffic.stopped) == ({}, None)
+        assert traffic.posted + traffic.refused >= posted + 100
+
+
+async def test_a_demo_book_that_was_damaged_and_reopened_gets_its_traffic_again(made: Path) -> None:
+    app = DemoApp(made, seed=7, rate=200)
+    async with app.run_test(size=(160, 30)) as pilot:
+        await until(pilot, lambda: app.traffic is not None and app.traffic.posted > 20)
+        traffic = app.traffic
+        assert traffic is not None
+        (segment,) = (made / "books" / "crypto-desk").glob("segment-*.log")
+        flip(segment, 5_000)
+        await pilot.press("7", "V")
+        await until(pilot, lambda: "crypto-desk stopped" in screen_text(app).splitlines()[-2])
+        posted = traffic.posted
+        await until(pilot, lambda: traffic.posted > posted + 20)
+        flip(segment, 5_000)
+        await until(pilot, lambda: app.screen.under_way is None)  # type: ignore[attr-defined]
+        await pilot.press("home", "r", "0", "0")
+        await until(pilot, lambda: "crypto-desk takes postings again" in screen_text(app))
+        await until(pilot, lambda: "stopped" not in screen_text(app).splitlines()[-2])
+        assert not traffic.halted
+
+
+class FullDisk(Files):
+    """No room for books whose path holds `full`, unless that is empty."""
+
+    full = ""
+
+    def __init__(self) -> None:
+        self._paths: dict[int, Path] = {}
+
+    def open(self, path: Path, write: bool = False) -> int:
+        fd = super().open(path, write)
+        self._paths[fd] = path
+        return fd
+
+    def write(self, fd: int, data: bytes | memoryview, offset: int) -> int:
+        if self.full and self.full in self._paths[fd].parts:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        return super().write(fd, data, offset)
 
 
 # The application
