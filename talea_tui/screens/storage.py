@@ -45,6 +45,8 @@ Progress: TypeAlias = Callable[[str, int, int], None]
 SAMPLE_SECONDS = 0.5
 PROGRESS_SECONDS = 0.1
 SAMPLES_KEPT = 240
+RESULTS_TOLD = 3
+"""Of so many sound books each is told in the bottom line; of more, their number."""
 _SPARK_CELLS = 72
 _LABEL_CELLS = 10
 
@@ -404,6 +406,7 @@ class StorageScreen(TaleaScreen):
 
         async def doing(work: Work) -> str:
             await self.app.store.reopen(name, lambda book, seq, last: work.told(seq, last))
+            self._results.pop(name, None)  # it is about what the files held before
             found = await self.app.store.book(name)
             if found is None:
                 return f"✓ {name} is open again; it is empty"
@@ -431,7 +434,7 @@ class StorageScreen(TaleaScreen):
         store = self._on_disk()
         if not infos or store is None or self._is_busy():
             return
-        said: list[str] = []
+        checked: list[str] = []
 
         async def doing(work: Work) -> str:
             for info in infos:
@@ -445,14 +448,27 @@ class StorageScreen(TaleaScreen):
                 else:
                     events = plural(max(work.done, info.last_seq), "event")
                     self._results[info.name] = f"✓ {events} read again and proven in {self._took(work)}"
-                said.append(f"{info.name}: {self._results[info.name]}")
-            return "   ".join(said[-3:])
+                checked.append(info.name)
+            return self._results_of(checked)
 
         def given_up(work: Work) -> str:
             told = f"{work.what}: cancelled at seq {format_count(work.done)}, nothing was changed"
-            return "   ".join([*said, told][-3:])
+            return "   ".join(filter(None, (self._results_of(checked), told)))
 
         self._begin(self._work(self._verifying(infos[0]), infos[0].last_seq), doing, given_up)
+
+    def _results_of(self, names: list[str]) -> str:
+        """What checking these books came to: every failure, and first; of the others as much as there is room for."""
+        failed = [name for name in names if self._results[name].startswith("✗")]
+        sound = [name for name in names if name not in failed]
+        told = [f"{name}: {self._results[name]}" for name in failed]
+        if len(failed) > 1:
+            told.insert(0, f"✗ {len(failed)} of {_counted(len(names), 'book')} failed")
+        if sound and (failed or len(sound) > RESULTS_TOLD):
+            told.append(f"✓ {_counted(len(sound), 'book')} read again and proven")
+        else:
+            told += [f"{name}: {self._results[name]}" for name in sound]
+        return "   ".join(told)
 
     @staticmethod
     def _verifying(info: BookInfo) -> str:

@@ -20,6 +20,7 @@ from talea_tui.screens.storage import StorageScreen
 from talea_tui.screens.tail import TailScreen
 from talea_tui.settings import Settings
 from tests.support.build import BOOK, household, transfer
+from tests.support.disk import flip
 from tests.support.memory_store import MemoryStore
 from tests.tui.conftest import OpenApp, screen_text, settle
 
@@ -165,6 +166,27 @@ async def test_damage_found_by_verify_names_file_and_offset_and_turns_the_book_r
         assert segment.name in text(pilot)
         with pytest.raises(CorruptLog):
             await store.verify(BOOK)
+
+
+async def test_of_many_books_verified_the_failure_is_told_and_forgotten_once_the_book_is_reopened(
+    open_app: OpenApp, tmp_path: Path
+) -> None:
+    store = await opened(tmp_path)
+    for book in ("studio", "travel", "work"):
+        await household(store, book)
+    segment = next((tmp_path / "books" / BOOK).glob("segment-*.log"))
+    async with open_app(store, size=(120, 40), settings=on_storage()) as pilot:
+        await pilot.press("V")
+        await until(pilot, lambda: "✓ 5 books read again and proven" in text(pilot))
+        flip(segment, 500)
+        await pilot.press("V")
+        await until(pilot, lambda: "✓ 4 books read again and proven" in text(pilot))
+        assert f"{BOOK}: ✗" in text(pilot)
+        assert text(pilot).count("checked") == 1
+        flip(segment, 500)
+        await pilot.press("r")
+        await until(pilot, lambda: f"✓ {BOOK} takes postings again" in text(pilot))
+        assert "checked" not in text(pilot)
 
 
 class Slow(MemoryStore):
