@@ -5,32 +5,54 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
+from typing import Any
 
 import msgspec
 
 from store import BookInfo, FollowedLedger
 
+from ..events.feed import SYSTEM_BOOK
 from ..formatting import format_bytes, printable
 from .opening import readable
 from .terminal import ProgressLine
 
 _KNOWN_TO_THE_WRITER = ("repairs", "queued", "batch_size", "sync_micros")
+_KNOWN_TO_THE_READER = (
+    *("last_seq", "head", "accounts", "transactions"),
+    *("bytes_on_disk", "segments", "snapshots", "runs"),
+)
 
 
 def run(arguments: argparse.Namespace) -> int:
     with ProgressLine() as progress:
         books, are_followed = asyncio.run(_books(arguments, progress))
     if arguments.json:
-        unknown = dict.fromkeys(_KNOWN_TO_THE_WRITER) if are_followed else {}
-        print(json.dumps([msgspec.to_builtins(book) | unknown for book in books], indent=2))
+        print(json.dumps([_figures(book, are_followed) for book in books], indent=2))
     else:
         print("\n".join(_table(books)))
-    return 0
+    return 1 if any(book.error is not None for book in books) else 0
 
 
 async def _books(arguments: argparse.Namespace, progress: ProgressLine) -> tuple[list[BookInfo], bool]:
     async with readable(arguments.dir, progress) as store:
-        return await store.books(), isinstance(store, FollowedLedger)
+        system = await store.book(SYSTEM_BOOK)
+        damaged = [system] if system is not None and system.error is not None else []
+        return damaged + await store.books(), isinstance(store, FollowedLedger)
+
+
+def _is_unread(book: BookInfo) -> bool:
+    """Whether nothing of it is known, because it is damaged."""
+    return book.writer == "damaged" and not book.last_seq
+
+
+def _figures(book: BookInfo, is_followed: bool) -> dict[str, Any]:
+    """For JSON; what is not known is null."""
+    figures: dict[str, Any] = msgspec.to_builtins(book)
+    if is_followed:
+        figures |= dict.fromkeys(_KNOWN_TO_THE_WRITER)
+    if _is_unread(book):
+        figures |= dict.fromkeys(_KNOWN_TO_THE_READER)
+    return figures
 
 
 def _table(books: list[BookInfo]) -> list[str]:
@@ -46,11 +68,13 @@ def _table(books: list[BookInfo]) -> list[str]:
     for book in books:
         lines += [f"{printable(book.name)}: {printable(repair)}" for repair in book.repairs]
         if book.error is not None:
-            lines.append(f"{printable(book.name)} is {book.writer}: {printable(book.error)}")
+            lines.append(printable(book.error))
     return lines
 
 
 def _row(book: BookInfo) -> tuple[str, ...]:
+    if _is_unread(book):
+        return (printable(book.name), "–", "–", "–", "–", book.writer, "–")
     seq, digest = book.head
     return (
         printable(book.name),

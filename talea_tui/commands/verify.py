@@ -43,7 +43,7 @@ async def _verify(arguments: argparse.Namespace, progress: ProgressLine) -> int:
             if info is None:
                 continue
             if info.error is not None:
-                print(f"Book {name!r} is {info.writer}: {info.error}", file=sys.stderr)
+                print(info.error, file=sys.stderr)
                 damaged += 1
                 continue
             seq, digest = info.head

@@ -169,7 +169,27 @@ def test_a_damaged_book_is_told_by_verify_and_the_others_are_still_checked(tmp_p
         assert (done.returncode, done.stderr) == (0, "")
         assert done.stdout
     listed = talea("stats", "--dir", directory)
-    assert "bad is damaged: Book 'bad' is damaged, " + segment.name in listed.stdout
+    assert listed.returncode == 1
+    bad, good, why = listed.stdout.splitlines()[1:]
+    assert bad.split() == ["bad", "–", "–", "–", "–", "damaged", "–"]
+    assert good.split()[0] == "good"
+    assert why.startswith(f"Book 'bad' is damaged, {segment.name} at byte ")
+    figures = json.loads(talea("stats", "--json", "--dir", directory).stdout)
+    assert [(one["name"], one["last_seq"] is None, one["head"] is None) for one in figures] == [
+        ("bad", True, True),
+        ("good", False, False),
+    ]
+
+
+def test_a_damaged_registry_is_told_by_stats(tmp_path: Path) -> None:
+    directory = tmp_path / "ledger"
+    talea("import", HACKERSPACE / "fy2024.jsonl", "--book", "b", "--dir", directory)
+    (segment,) = (directory / "books" / "_system").glob("segment-*.log")
+    segment.rename(segment.with_name("snapshot-00000000000000000001.snap"))  # and no log beside it
+    done = talea("stats", "--dir", directory)
+    assert (done.returncode, done.stderr) == (1, "")
+    assert "Book '_system' is damaged: " in done.stdout
+    assert "b  " in done.stdout
 
 
 def test_tail_refuses_to_begin_at_a_seq_of_another_book(ledger: Path) -> None:
