@@ -42,7 +42,7 @@ class MoneyField(AmountField):
         text, style = printable(self.value, 200).strip(), self.rich_style
         if not text:
             text = self.placeholder
-            style += self.get_component_rich_style("input--placeholder", partial=True)
+            style = self.get_component_rich_style("input--placeholder")
         shown = align_point(text, self.point_room) if text else ""
         if cell_len(shown) > width - 1:
             shown = fit_amount(text, width - 1)

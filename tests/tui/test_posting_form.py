@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from msgspec.structs import replace
+from rich.style import Style
 from textual.pilot import Pilot
 from textual.widgets import Input
 
@@ -116,6 +117,29 @@ async def test_the_amount_of_the_last_time_is_taken_by_enter(store, settings, op
             ("Expenses:Rent", 146_600, "debit"),
             ("Assets:Checking", 146_600, "credit"),
         ]
+
+
+@pytest.mark.parametrize("theme", ["talea-dark", "talea-light", "ansi-dark"])
+async def test_an_amount_that_is_only_offered_looks_other_than_one_that_is_there(
+    store, open_app: OpenApp, theme: str
+):
+    async with open_app(store, settings=Settings(theme=theme)) as pilot:
+        await keys(pilot, "p", "b", "u", "b", "tab")
+        offered = amounts_drawn(pilot, "1,466.00")
+        assert offered
+        assert all(style.italic for style in offered)
+        await typed(pilot, "99")
+        await keys(pilot, "enter")
+        there = amounts_drawn(pilot, "99.00")[0]
+        assert not there.italic
+        assert there.color not in {style.color for style in offered}
+
+
+def amounts_drawn(pilot: Pilot[int], text: str) -> list[Style]:
+    """The styles in which an amount stands on the screen."""
+    lines = pilot.app.screen._compositor.render_strips()
+    found = [segment.style for line in lines for segment in line if segment.text.strip() == text]
+    return [style for style in found if style is not None]
 
 
 async def test_a_new_entry_is_typed_with_sums_short_dates_and_parts_of_names(
