@@ -51,6 +51,7 @@ from typing import Any, ClassVar
 
 from textual import events, getters, on
 from textual.app import ComposeResult
+from textual.binding import Binding
 from textual.containers import Container
 from textual.content import Content
 from textual.css.query import NoMatches
@@ -269,5 +270,7 @@ class Dialog(ModalScreen[Any]):
     """A question over the screen that asks it; `escape` answers None."""
 
     SCOPE: ClassVar[str] = ""
+    # what is under a dialog gets no keys, the application included
+    BINDINGS: ClassVar = [Binding("ctrl+q", "app.quit", show=False, id="app.quit")]
 
     app = getters.app(Shell)

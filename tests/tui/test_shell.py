@@ -105,6 +105,17 @@ async def test_leaving_shuts_the_store_down(store, open_app: OpenApp, keys):
         await store.books()
 
 
+@pytest.mark.parametrize("keys", [["at"], ["colon"], ["question_mark"], ["8", "n"], ["5", "H"]])
+async def test_ctrl_q_leaves_from_every_dialog(store, open_app: OpenApp, keys):
+    async with open_app(store) as pilot:
+        await pilot.press(*keys)
+        await settle(pilot)
+        assert pilot.app.screen.is_modal
+        await pilot.press("ctrl+q")
+        await pilot.pause()
+    assert pilot.app.return_value == 0
+
+
 async def test_ctrl_c_twice_leaves_from_a_dialog_and_while_opening(store, open_app: OpenApp):
     async with open_app(store) as pilot:
         await pilot.press("at", "ctrl+c")
