@@ -38,7 +38,7 @@ from .model import (
     SnapshotFile,
     Transaction,
 )
-from .names import SYSTEM_BOOK, check_book_name
+from .names import SYSTEM_BOOK, check_book_name, differs_only_by_case, folded
 from .offload import Offload, Pace
 from .protocol import Progress
 from .reading import LedgerReads
@@ -495,8 +495,14 @@ class FollowedLedger(LedgerReads):
 
     def _find(self, name: str) -> FollowedBook | None:
         self._refuse_if_closed()
+        book = self._books.get(name) if type(name) is str else None
+        if book is not None:
+            return book
         check_book_name(name)
-        return self._books.get(name)
+        other = next((other for other in self._books if folded(other) == folded(name)), None)
+        if other is not None:
+            raise differs_only_by_case(name, other)
+        return None
 
     def _names(self) -> list[str]:
         return sorted(self._books)

@@ -44,7 +44,7 @@ from .model import (
     Committed,
     Transaction,
 )
-from .names import SYSTEM_BOOK, check_book_name, folded, refuse_reserved
+from .names import SYSTEM_BOOK, check_book_name, differs_only_by_case, folded, refuse_reserved
 from .offload import Pace
 from .options import LogStoreOptions
 from .protocol import Progress
@@ -241,7 +241,7 @@ class LogTaleaStore(LedgerReads):
             raise CorruptLog(damaged.book, damaged.segment, damaged.offset, damaged.reason)
         other = self._folded.get(folded(name), name)
         if other != name and (other in self._damaged or self._books[other].exists):
-            raise InvalidBook(name, f"it differs from book {other!r} only by case or Unicode normalisation")
+            raise differs_only_by_case(name, other)
         return writer
 
     def _names(self) -> list[str]:

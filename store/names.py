@@ -48,3 +48,8 @@ def _fault(name: object) -> str | None:
 def folded(name: str) -> str:
     """The same for names that differ only by case or Unicode normalisation."""
     return unicodedata.normalize("NFC", unicodedata.normalize("NFD", name).casefold())
+
+
+def differs_only_by_case(name: str, other: str) -> InvalidBook:
+    """What is wrong with a name that some file systems would mix up with another book's."""
+    return InvalidBook(name, f"it differs from book {other!r} only by case or Unicode normalisation")

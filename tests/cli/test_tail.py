@@ -152,6 +152,23 @@ async def test_a_book_that_is_not_there_yet_is_told_and_waited_for(tmp_path: Pat
             await follower.wait()
 
 
+async def test_a_name_that_no_book_can_ever_have_here_is_refused_and_not_waited_for(tmp_path: Path) -> None:
+    async with opened(tmp_path / "ledger") as store:
+        await household(store, "payments")
+        for more in ((), ("--follow",)):
+            done = await asyncio.to_thread(
+                talea, "tail", "--book", "Payments", *more, "--dir", tmp_path / "ledger"
+            )
+            assert done.returncode == 1
+            assert "'Payments' cannot be a book's name: it differs from book 'payments'" in done.stderr
+        tail = await following(tmp_path / "ledger", "Shop")
+        assert tail.stderr is not None
+        assert b"no book 'Shop'" in await tail.stderr.readline()
+        await household(store, "shop")
+        assert await asyncio.wait_for(tail.wait(), 30) == 1
+        assert b"it differs from book 'shop'" in await tail.stderr.read()
+
+
 async def test_damage_that_is_found_while_following_ends_it_with_a_sentence(tmp_path: Path) -> None:
     directory = tmp_path / "ledger"
     async with opened(directory) as store:
