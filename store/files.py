@@ -16,6 +16,9 @@ PRIVATE_FILE, PRIVATE_DIRECTORY = 0o600, 0o700
 FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
 """What a full disk or quota reports."""
 
+RIGHTS = frozenset({errno.EACCES, errno.EPERM, errno.EROFS})
+"""What is reported where a file may not be read or written by this process."""
+
 TEMPORARY_SUFFIX = ".tmp"
 
 _BINARY = getattr(os, "O_BINARY", 0)
@@ -23,6 +26,14 @@ _BINARY = getattr(os, "O_BINARY", 0)
 
 class SyncError(OSError):
     """A sync failed: whatever it reports, what reached the disk is unknown from here on."""
+
+
+def reason(error: OSError, where_rights_lack: str) -> str:
+    """What the system said, of which file, and what to do where it is a matter of rights."""
+    said = error.strerror or str(error)
+    if error.filename is not None:
+        said = f"{error.filename}: {said}"
+    return f"{said}; {where_rights_lack}" if error.errno in RIGHTS else said
 
 
 class Entry(NamedTuple):

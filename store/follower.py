@@ -26,7 +26,7 @@ from .codec import (
     read_identity,
 )
 from .errors import CorruptLog, InvalidBook, StoreError, StoreIOError, StoreReadOnly, UnsupportedFormat
-from .files import Entry, Files, read_all
+from .files import Entry, Files, read_all, reason
 from .followed_keys import FollowedKeys, key_runs_among
 from .frames import FRAME_HEAD_BYTES, read_frame
 from .model import (
@@ -397,7 +397,8 @@ class FollowedLedger(LedgerReads):
         except BaseException as e:
             ledger._offload.close()
             if isinstance(e, OSError):
-                raise StoreIOError(f"The ledger at {directory} cannot be read: {e.strerror or e}.") from e
+                why = reason(e, "see that you may read there")
+                raise StoreIOError(f"The ledger at {directory} cannot be read: {why}.") from e
             raise
         ledger._task = asyncio.get_running_loop().create_task(ledger._follow(), name="talea-follow")
         return ledger

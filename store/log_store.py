@@ -33,7 +33,7 @@ from .errors import (
     UnknownAccount,
     UnknownAsset,
 )
-from .files import Files, make_directories
+from .files import Files, make_directories, reason
 from .model import (
     AccountCfg,
     AccountDef,
@@ -118,7 +118,8 @@ class LogTaleaStore(LedgerReads):
             if lock is not None:
                 lock.close()
             if isinstance(e, OSError):
-                raise StoreIOError(f"The ledger at {path} cannot be opened: {e.strerror or e}.") from e
+                why = reason(e, "see that you may read and write there, or only follow the ledger")
+                raise StoreIOError(f"The ledger at {path} cannot be opened: {why}.") from e
             raise
         return store
 
@@ -421,7 +422,8 @@ class LogTaleaStore(LedgerReads):
                     self._damaged[book] = e
                 raise
             except OSError as e:
-                raise StoreIOError(f"Book {book!r} cannot be reopened: {e.strerror or e}.") from e
+                why = reason(e, "see that you may read and write there")
+                raise StoreIOError(f"Book {book!r} cannot be reopened: {why}.") from e
             finally:
                 self._watchers.changed(book)
 

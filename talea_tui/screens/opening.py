@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import errno
+import os
+
 from textual.app import ComposeResult
 from textual.containers import Vertical
 from textual.content import Content
@@ -41,6 +44,7 @@ class OpeningScreen(TaleaScreen):
 
     def show_refusal(self, error: StoreError) -> None:
         self.refused = error
+        self.app.could_not_open = True
         self.query_one("#opening-bar").display = False
         # Directories may have been made by then; and the other books were opened before a damaged one, and what
         # a crash had torn in them was cut.
@@ -53,16 +57,28 @@ class OpeningScreen(TaleaScreen):
             Content(f"{printable(str(error), 2_000)}\n\n{unchanged} {self.app.with_keys(self._ways)}")
         )
         self.refresh_bindings()
+        self.call_after_refresh(self.refresh_chrome)
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         if action == "follow":
-            return isinstance(self.refused, StoreLocked)
+            return self._may_be_followed
         return self.refused is not None if action == "retry" else True
 
     @property
     def _ways(self) -> str:
-        follow = "{opening.follow} to follow it read only, " if isinstance(self.refused, StoreLocked) else ""
+        follow = "{opening.follow} to follow it read only, " if self._may_be_followed else ""
         return f"Press {{opening.retry}} to try again, {follow}{{app.quit}} to leave."
+
+    @property
+    def _may_be_followed(self) -> bool:
+        """Whether it is only writing that was refused, as far as one can tell."""
+        if isinstance(self.refused, StoreLocked):
+            return True
+        cause = self.refused.__cause__ if self.refused is not None else None
+        is_about_rights = isinstance(cause, PermissionError) or (
+            isinstance(cause, OSError) and cause.errno == errno.EROFS
+        )
+        return is_about_rights and os.path.isdir(self.app.directory or "")
 
     def action_follow(self) -> None:
         self._begin_again()
@@ -74,5 +90,7 @@ class OpeningScreen(TaleaScreen):
 
     def _begin_again(self) -> None:
         self.refused = None
+        self.app.could_not_open = False
         self.query_one("#opening-what", Static).update(Content("Opening the ledger …"))
         self.refresh_bindings()
+        self.call_after_refresh(self.refresh_chrome)

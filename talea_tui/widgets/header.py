@@ -45,7 +45,7 @@ class Header(Widget):
         """The state in words, and the component class it is drawn in."""
         app = self.shell
         if not app.is_open:
-            return "◌ opening", "header--state"
+            return ("■ not open", "header--past") if app.could_not_open else ("◌ opening", "header--state")
         if app.instant is not None:
             seq = app.instant.seq
             at = f" · seq {format_count(seq)}" if seq is not None and self.size.width >= NARROW else ""

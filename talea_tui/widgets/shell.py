@@ -47,6 +47,8 @@ class Shell(App[int]):
 
     directory: Path | None = None
     """Where the ledger is; None for a store that is not a directory."""
+    could_not_open = False
+    """Whether the last try to open the ledger came to nothing."""
     book: str | None = None
     """The book the user works in."""
     instant: Instant | None = None

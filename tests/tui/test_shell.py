@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import json
+import os
 from pathlib import Path
 
 import msgspec
 import pytest
 from textual.events import MouseScrollUp
 
-from store import AccountCfg, StoreClosed, StoreLocked, WriterStopped
+from store import AccountCfg, LogStoreOptions, LogTaleaStore, StoreClosed, StoreLocked, WriterStopped
+from store.files import Files
 from talea_tui.app import TaleaApp
 from talea_tui.screens.help import HelpScreen
 from talea_tui.screens.opening import OpeningScreen
@@ -19,6 +22,7 @@ from talea_tui.settings import Settings
 from talea_tui.themes import THEMES
 from talea_tui.widgets.virtual_table import VirtualTable
 from tests.support.build import BOOK, account, definition, household, transfer
+from tests.support.ledgers import written
 from tests.support.memory_store import MemoryStore
 from tests.tui.conftest import OpenApp, screen_text, settle, until
 
@@ -82,6 +86,33 @@ async def test_a_ledger_that_cannot_be_opened_says_why_and_can_be_tried_again(st
         await pilot.press("r")
         await settle(pilot)
         assert app.current_mode == "books"
+
+
+class NotOurs(Files):
+    """Segments that this user may not open for writing, as another's are."""
+
+    def open(self, path: Path, write: bool = False) -> int:
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
+
+
+async def test_a_file_that_may_not_be_opened_is_named_and_the_ledger_can_be_followed_instead(tmp_path: Path):
+    directory = await written(tmp_path / "ledger")
+
+    async def refused(progress):
+        return await LogTaleaStore.open_with(directory, LogStoreOptions(), files=NotOurs())
+
+    app = TaleaApp(directory, store_factory=refused)
+    async with app.run_test(size=(120, 24)) as pilot:
+        await settle(pilot)
+        said = "".join(screen_text(app).split())
+        assert "segment-00000000000000000001.log:Permissiondenied;seethatyoumayreadandwritethere" in said
+        assert "ftofollowitreadonly" in said
+        assert "■ not open" in screen_text(app)
+        assert "opening" not in screen_text(app)
+        await pilot.press("f")
+        await settle(pilot)
+        assert "following" in screen_text(app)
+        assert "not open" not in screen_text(app)
 
 
 async def test_an_empty_ledger_greets_with_what_to_press(open_app: OpenApp):
