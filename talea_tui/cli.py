@@ -7,6 +7,7 @@ Modules are imported where they are needed, so that `--version` and every plain 
 from __future__ import annotations
 
 import argparse
+import errno
 import gc
 import importlib
 import os
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 REFUSED = 1
 INTERRUPTED = 130
 PIPE_CLOSED = 141
+NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 SHELLS = ("bash", "zsh", "fish")
 KINDS = ("asset", "liability", "income", "expense", "equity", "clearing")
@@ -60,7 +62,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             code = _run_demo(words[1:])
         else:
             code = _run_application(words)
-        sys.stdout.flush()
+        print(end="", flush=True)  # there may be no stdout at all
     except KeyboardInterrupt:
         return INTERRUPTED
     except BrokenPipeError:
@@ -68,8 +70,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return PIPE_CLOSED
     except OSError as error:
-        where = f" ({error.filename})" if error.filename else ""
-        return _refuse(f"{error.strerror or error}{where}.")
+        said = error.strerror or str(error)
+        if error.filename is None and error.errno in NO_ROOM:  # the store tells of its own files itself
+            return _refuse(f"the output is not whole, it could not be written: {said}.")
+        return _refuse(f"{said} ({error.filename})." if error.filename else f"{said}.")
     finally:
         gc.freeze()  # a ledger in memory is large: the process leaves it behind instead of taking it apart
     return code

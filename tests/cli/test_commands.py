@@ -418,7 +418,8 @@ def test_a_full_disk_behind_stdout_is_told_in_a_sentence(ledger: Path) -> None:
             check=False,
             env=os.environ | {"PYTHONPATH": str(REPOSITORY)},
         )
-    assert "No space left" in refused(subprocess.CompletedProcess(command, done.returncode, "", done.stderr))
+    sentence = refused(subprocess.CompletedProcess(command, done.returncode, "", done.stderr))
+    assert "the output is not whole, it could not be written: No space left" in sentence
 
 
 @pytest.mark.parametrize(
