@@ -12,7 +12,6 @@ from textual.widgets import Static
 from store import StoreError
 
 from ..events.detail import detail_of
-from ..events.filter import FilterError
 from ..events.rules import Rules
 from ..events.text import BookEvent
 from ..widgets.keys import bindings_for
@@ -203,16 +202,9 @@ class TailScreen(TaleaScreen):
 
     # Rules
 
-    @on(TailPane.RuleTyped)
-    def add_rule(self, event: TailPane.RuleTyped) -> None:
-        if not event.text.strip():
-            return
-        try:
-            marker = self.rules.add(event.text)
-        except FilterError as error:
-            event.pane.say(str(error))
-            return
-        self.app.tell(f"{marker} marks what meets {event.text.strip()}; H lists all rules.")
+    @on(TailPane.RuleAdded)
+    def rule_added(self, event: TailPane.RuleAdded) -> None:
+        self.app.tell(f"{event.marker} marks what meets {event.text}; H lists all rules.")
         self._rules_changed()
 
     def action_rules(self) -> None:

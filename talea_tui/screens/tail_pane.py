@@ -25,7 +25,7 @@ from ..formatting import format_count, plural
 from ..parsing import ParseError
 from ..widgets.event_view import EventView
 from ..widgets.keys import bindings_for
-from ..widgets.prompt import Prompt
+from ..widgets.prompt import Prompt, Question
 from .event import EventScreen
 from .event_stream import EventStream
 from .export import ask_lines_export, copy_event
@@ -42,12 +42,12 @@ class TailPane(EventStream):
 
     BINDINGS: ClassVar = bindings_for("tail")
 
-    class RuleTyped(Message):
-        """The user wants a rule that makes events stand out."""
+    class RuleAdded(Message):
+        """The user made a rule by which events stand out."""
 
-        def __init__(self, pane: TailPane, text: str) -> None:
+        def __init__(self, marker: str, text: str) -> None:
             super().__init__()
-            self.pane, self.text = pane, text
+            self.marker, self.text = marker, text
 
     def __init__(self, rules: Rules, book: str | None = None, *, all_books: bool = False) -> None:
         super().__init__(book, all_books=all_books)
@@ -112,17 +112,25 @@ class TailPane(EventStream):
             await self._set_filter(event.text)
             if self._filter_error:
                 return
+        elif wrong := await self._take(event.question, event.text):
+            self._note = wrong  # what was typed stays, to be mended
+            self._show_prompt()
+            return
         self._close_prompt()
-        if event.question == "search":
-            self._set_search(event.text)
-        elif event.question == "highlight":
-            self.post_message(self.RuleTyped(self, event.text))
-        elif event.question == "book":
-            self._set_book(event.text)
-        elif event.question == "go to":
-            with self._refusals_told():
-                await self._go_to(event.text)
         self._show_state()
+
+    async def _take(self, question: Question, text: str) -> str:
+        """Do what was answered; why the answer will not do, or nothing."""
+        if question == "search":
+            return self._set_search(text)
+        if question == "highlight":
+            return self._add_rule(text.strip())
+        if question == "book":
+            return self._set_book(text.strip())
+        if text.strip():
+            with self._refusals_told():
+                return await self._go_to(text)
+        return ""
 
     @contextmanager
     def _refusals_told(self) -> Iterator[None]:
@@ -158,29 +166,31 @@ class TailPane(EventStream):
         with self._refusals_told():
             await self._show_rows(self._anchor)
 
-    def _set_search(self, pattern: str) -> None:
+    def _set_search(self, pattern: str) -> str:
         if not pattern:
             self.search = None
             self.view.marks = None
             self.view.refresh()
-            return
+            return ""
         try:
             self.search = Search(pattern)
         except SearchError as error:
-            self._note = str(error)
-            return
+            return str(error)
         self.view.marks = self._is_marked
         self.view.refresh()
         self._find(-1, from_here=True)
+        return ""
 
-    def say(self, note: str) -> None:
-        """Tell something in the bottom line, until something else is asked."""
-        self._note = note
-        self._show_prompt()
+    def _add_rule(self, text: str) -> str:
+        try:
+            if text:
+                self.post_message(self.RuleAdded(self.rules.add(text), text))
+        except FilterError as error:
+            return str(error)
+        return ""
 
-    def _set_book(self, text: str) -> None:
+    def _set_book(self, wanted: str) -> str:
         """Show the book whose name is, begins with or holds what was typed; all for `all`."""
-        wanted = text.strip()
         found = books_named(wanted, [*self.app.books, SYSTEM_BOOK])
         if wanted.casefold() in ("all", "*"):
             self.show_book(None, all_books=True)
@@ -188,7 +198,8 @@ class TailPane(EventStream):
             self.show_book(found[0])
         elif wanted:
             several = f"; {', '.join(found[:4])} all do" if found else ""
-            self._note = f"No one book fits {wanted!r}{several}."
+            return f"No one book fits {wanted!r}{several}."
+        return ""
 
     def _is_marked(self, event: BookEvent) -> bool:
         try:
@@ -238,40 +249,39 @@ class TailPane(EventStream):
             self._searching = ""
             self._show_prompt()
 
-    async def _go_to(self, text: str) -> None:
+    async def _go_to(self, text: str) -> str:
         source, feed = self.view.source, self._feed
         if source is None or feed is None:
-            return
+            return ""
         try:
             target = parse_target(text, self.app.now(), self.app.zone)
         except ParseError as error:
-            self._note = str(error)
-            return
+            return str(error)
         if target == "end":
             await self.view.resume()
         elif target == "start":
             await self.view.go_to(source.first)
         elif isinstance(target, SeqTarget):
-            await self._go_to_seq(target)
+            return await self._go_to_seq(target)
         elif isinstance(target, datetime):
             await self._go_to_time(target)
+        return ""
 
-    async def _go_to_seq(self, target: SeqTarget) -> None:
+    async def _go_to_seq(self, target: SeqTarget) -> str:
         feed = self._feed
         current = self.view.current
         book = target.book
         if book is None:
             book = (current.book if self.all_books and current is not None else self.book) or ""
         if feed is None or book not in feed.heads:
-            self._note = f"Book {book!r} is not in this stream."
-            return
+            return f"Book {book!r} is not in this stream."
         head = feed.heads[book]
         if not 1 <= target.seq <= head:
-            self._note = f"Seq {format_count(target.seq)} is not there; the last is {format_count(head)}."
-            return
+            return f"Seq {format_count(target.seq)} is not there; the last is {format_count(head)}."
         found = await feed.events_at(book, [target.seq])
         if found:
             await self._go_to_event(found[0])
+        return ""
 
     async def action_step_time(self, seconds: int) -> None:
         """To the first event so much later or earlier; at least one event further."""
@@ -291,7 +301,7 @@ class TailPane(EventStream):
 
     def go_back(self) -> bool:
         if self.prompt.question is not None:
-            before = self.prompt.before
+            before, self._note = self.prompt.before, ""
             filtering = self.prompt.question == "filter"
             self._close_prompt()
             if filtering and before != self.filter.text:

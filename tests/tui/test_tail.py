@@ -13,6 +13,7 @@ from typing import cast
 import pytest
 from msgspec import structs
 from textual.pilot import Pilot
+from textual.widgets import Input
 
 from store import (
     AccountCfg,
@@ -503,6 +504,37 @@ async def test_an_export_to_no_place_is_refused_and_one_from_a_removed_directory
         line.value = str(tmp_path / "all.jsonl")
         await press(pilot, "enter")
         await until(pilot, lambda: (tmp_path / "all.jsonl").exists())
+
+
+@pytest.mark.parametrize(
+    ("key", "wrong", "said", "right"),
+    [
+        ("g", "99", "Seq 99 is not there; the last is 40", "9"),
+        ("s", "paym(", "regular expression", "paym"),
+        ("h", "amount>x", "amount wants a number", "amount>1"),
+        ("o", "nobody", "No one book fits 'nobody'", "payments"),
+    ],
+)
+async def test_an_answer_that_will_not_do_stays_in_the_line_with_the_reason(
+    open_app: OpenApp, key: str, wrong: str, said: str, right: str
+) -> None:
+    store = await filled(40)
+    async with open_app(store, size=(120, 24), settings=on_tail()) as pilot:
+        await pilot.press(key)
+        line = pilot.app.screen.query_one("#prompt-line", Input)
+        line.value = wrong
+        await press(pilot, "enter")
+        await until(pilot, lambda: said in screen_text(pilot.app))
+        assert (line.value, line.has_focus) == (wrong, True)
+        line.value = right
+        await press(pilot, "enter")
+        await until(pilot, lambda: not line.display)
+        assert said not in screen_text(pilot.app)
+        await press(pilot, key)
+        line.value = wrong
+        await press(pilot, "enter", "escape")
+        await until(pilot, lambda: not line.display)
+        assert said not in screen_text(pilot.app)
 
 
 async def test_as_of_shows_the_stream_up_to_that_instant(open_app: OpenApp) -> None:

@@ -161,7 +161,7 @@ async def test_another_book_is_named_by_a_part_of_its_name(open_app: OpenApp) ->
         await press(pilot, "o", *"nothing", "enter")
         assert "No one book fits 'nothing'" in text(pilot)
         assert panes(pilot)[0].what == TWO
-        await press(pilot, "o", *"all", "enter")
+        await press(pilot, "escape", "o", *"all", "enter")
         assert panes(pilot)[0].what == "all books"
         await press(pilot, "a")
         await press(pilot, "o", *"o", "enter")
