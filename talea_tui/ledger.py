@@ -168,6 +168,9 @@ class LedgerApp(Shell):
 
     async def _follow_directory(self, progress: Progress) -> Store:
         assert self.directory is not None
+        # one that is new has a lock, one that came from elsewhere has books
+        if not any(os.path.exists(self.directory / name) for name in ("books", "LOCK")):  # noqa: ASYNC240
+            raise StoreIOError(f"There is no ledger at {self.directory}.")
         store = await FollowedLedger.open(self.directory, progress)
         registry = await store.book("_system")
         if registry is not None and registry.error is not None:

@@ -95,7 +95,7 @@ class AccountsScreen(TaleaScreen):
     async def refresh_data(self, changed: frozenset[str] | None) -> None:
         book = self.app.book
         if book is None:
-            self.tree_view.empty = self.app.with_keys(EMPTY)
+            self.tree_view.empty = self.app.empty_text(EMPTY)
             self.tree_view.refresh()
             return
         if changed is not None and book not in changed:

@@ -81,7 +81,7 @@ class AssetsScreen(TaleaScreen):
         self.shown = await self.app.store.assets()
         count = len(self.shown)
         self.query_one(PaneTitle).show("Assets", f"{count:,} registered")
-        self.table.export_name = "assets"
+        self.table.export_name, self.table.empty = "assets", self.app.empty_text(EMPTY)
         self.table.set_rows([self._row(asset) for asset in self.shown])
 
     def _row(self, asset: AssetDef) -> Row:

@@ -57,7 +57,7 @@ class BooksScreen(TaleaScreen):
     async def refresh_data(self, changed: frozenset[str] | None) -> None:
         here = self.infos[self.table.cursor].name if self.table.cursor >= 0 else self.app.book
         self.infos = await self.app.store.books()
-        self.table.export_name = "books"
+        self.table.export_name, self.table.empty = "books", self.app.empty_text(EMPTY)
         self._show(here)
         newer = [info for info in self.infos if self.activity.get(info.name, (0, ""))[0] != info.last_seq]
         for place, info in enumerate(newer, 1):

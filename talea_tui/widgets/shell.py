@@ -23,6 +23,11 @@ if TYPE_CHECKING:
     from ..settings import Settings
 
 
+NOTHING_FOLLOWED = (
+    "Nothing has been written to this ledger yet. What is written where it is open appears here."
+)
+
+
 @dataclass(frozen=True, slots=True)
 class Instant:
     """A moment of the past that every pane shows: `at`; in `book`, if one is named, exactly `seq`."""
@@ -83,6 +88,10 @@ class Shell(App[int]):
         """How a book's writer fares; `nobody` where a sound book is followed that no process writes."""
         is_alone = self.is_followed and self.writer is None and info.writer == "running"
         return "nobody" if is_alone else info.writer
+
+    def empty_text(self, what_to_do: str) -> str:
+        """What an empty list says: how to begin, where one can."""
+        return NOTHING_FOLLOWED if self.is_followed else self.with_keys(what_to_do)
 
     @property
     def is_followed(self) -> bool:

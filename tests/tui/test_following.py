@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import re
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ from textual.pilot import Pilot
 
 from store import FollowedLedger, LogTaleaStore
 from talea_tui.settings import Settings
-from tests.support.build import BOOK, asset
+from tests.support.build import BOOK, asset, household
 from tests.support.ledgers import opened, pay, written
 from tests.support.memory_store import MemoryStore
 from tests.support.observe import tree
@@ -81,6 +82,24 @@ async def test_a_locked_ledger_can_be_followed_from_its_refusal(tmp_path: Path) 
         await pilot.press("f")
         await settle(pilot)
         await shows(pilot, "◉ following")
+
+
+async def test_an_empty_ledger_that_is_followed_offers_nothing_that_writes(tmp_path: Path) -> None:
+    async with opened(tmp_path / "ledger") as store, app_at(tmp_path / "ledger") as pilot:
+        for key in ("1", "2", "8"):
+            await pilot.press(key)
+            await shows(pilot, "Nothing has been written to")
+            assert not re.search("Press [no] to|bring a journal", text(pilot))
+        await pilot.press("1")
+        await household(store)
+        await shows(pilot, BOOK)
+
+
+async def test_a_directory_that_is_no_ledger_is_not_followed(tmp_path: Path) -> None:
+    (tmp_path / "letters").mkdir()
+    async with app_at(tmp_path / "letters") as pilot:
+        await shows(pilot, f"There is no ledger at {tmp_path / 'letters'}")
+    assert not list((tmp_path / "letters").iterdir())
 
 
 async def test_a_directory_that_is_not_there_is_refused_and_not_made(tmp_path: Path) -> None:
