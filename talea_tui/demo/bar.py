@@ -54,8 +54,11 @@ class TrafficBar(Widget):
             speed = f"{format_rate(self._measured)} of {speed}"
         state = "‖ paused" if traffic.paused else f"▶ {speed}"
         refused = f" · {format_count(traffic.refused)} refused" if traffic.refused else ""
-        halted = "".join(f" · ■ {name} stopped: {why}" for name, why in traffic.halted.items())
-        return f"  {state} · {format_count(traffic.posted)} posted{refused}{printable(halted, 200)}"
+        halted = ""
+        if traffic.halted:
+            why = next(iter(traffic.halted.values()))
+            halted = printable(f" · ■ {', '.join(traffic.halted)} stopped: {why}", 200)
+        return f"  {state} · {format_count(traffic.posted)} posted{refused}{halted}"
 
     def render_line(self, y: int) -> Strip:
         width = self.size.width
