@@ -463,9 +463,9 @@ class StorageScreen(TaleaScreen):
         sound = [name for name in names if name not in failed]
         told = [f"{name}: {self._results[name]}" for name in failed]
         if len(failed) > 1:
-            told.insert(0, f"✗ {len(failed)} of {_counted(len(names), 'book')} failed")
+            told.insert(0, f"✗ {len(failed)} of {plural(len(names), 'book')} failed")
         if sound and (failed or len(sound) > RESULTS_TOLD):
-            told.append(f"✓ {_counted(len(sound), 'book')} read again and proven")
+            told.append(f"✓ {plural(len(sound), 'book')} read again and proven")
         else:
             told += [f"{name}: {self._results[name]}" for name in sound]
         return "   ".join(told)
