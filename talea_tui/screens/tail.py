@@ -57,12 +57,12 @@ class TailScreen(TaleaScreen):
         self._arrange()
 
     def on_screen_suspend(self, event: events.ScreenSuspend) -> None:
-        for pane in self.panes:
+        for pane in self._mounted:
             pane.clock.pause()
 
     def on_screen_resume(self, event: events.ScreenResume) -> None:
         super().on_screen_resume(event)
-        for pane in self.panes:
+        for pane in self._mounted:
             pane.clock.resume()
 
     def on_resize(self, event: events.Resize) -> None:
@@ -73,6 +73,11 @@ class TailScreen(TaleaScreen):
         others = len(self.panes) - 1
         more = f" +{others}" if others > 0 else ""
         return [self.pane.what + more, "Tail"] if self.panes else ["Tail"]
+
+    @property
+    def _mounted(self) -> list[TailPane]:
+        """Those that run already: a screen may come and go before its panes do."""
+        return [pane for pane in self.panes if pane.is_mounted]
 
     @property
     def panes(self) -> list[TailPane]:
