@@ -62,7 +62,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             code = _run_demo(words[1:])
         else:
             code = _run_application(words)
-        print(end="", flush=True)  # there may be no stdout at all
+        sys.stdout.flush()
     except KeyboardInterrupt:
         return INTERRUPTED
     except BrokenPipeError:
