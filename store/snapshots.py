@@ -411,13 +411,21 @@ class _ChunkReader:
         start = 0
         # accounts that were opened later have no rows here
         for account, count in zip(self._state.by_index, self._counts, strict=False):
-            numbers = self._rows[start : start + count].tolist()
-            if numbers and (numbers[0] < first or numbers[-1] >= first + rows or numbers != sorted(numbers)):
-                raise Unusable(f"{self._name}: the rows of an account are not of this chunk, or out of order")
-            account.rows.fromlist(numbers)
-            start += count
-            if pace.due:
-                await pace.rest()
+            last, end = first - 1, start + count
+            while start < end:
+                numbers = self._rows[start : min(start + 4096, end)].tolist()
+                if (
+                    not numbers
+                    or not last < numbers[0] <= numbers[-1] < first + rows
+                    or numbers != sorted(numbers)
+                ):
+                    raise Unusable(
+                        f"{self._name}: the rows of an account are not of this chunk, or out of order"
+                    )
+                account.rows.fromlist(numbers)
+                last, start = numbers[-1], start + len(numbers)
+                if pace.due:
+                    await pace.rest()
         if not start == rows == len(self._rows):
             raise Unusable(f"{self._name}: its rows by account are too few or too many")
 
