@@ -489,10 +489,11 @@ class _Opening:
         if noted <= found:
             return
         lost = f"but seq {noted} had been durable: later events are lost, unless a backup has them"
-        logger.warning("Book %r: the log ends at seq %d, %s", book.name, found, lost)
         if book.repairs:
             book.repairs[-1] += f", {lost}"
             book.is_as_a_kill_leaves_it = False
+        else:
+            logger.warning("Book %r: the log ends at seq %d, %s", book.name, found, lost)
 
     def _tell(self, seq: int, read_bytes: int) -> None:
         if self._progress is not None:
