@@ -6,6 +6,7 @@ import asyncio
 import hashlib
 import logging
 import os
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -30,6 +31,9 @@ class DraftShelf:
         name = hashlib.sha256(f"{ledger}\0{book}".encode(errors="surrogatepass")).hexdigest()[:24]
         self._path = directory / "drafts" / f"{name}.json"
         self._book = book
+        self._prepared = self._written = 0
+        """How many times drafts were prepared, and which of these was written last."""
+        self._writing = threading.Lock()
 
     @property
     def path(self) -> Path:
@@ -46,19 +50,29 @@ class DraftShelf:
             return []
         return [draft for draft in drafts if draft.book == self._book and draft.key]
 
-    def prepare(self, drafts: list[Draft]) -> str | None:
-        """The file's text for the latest of `drafts` that hold anything; None when none does.
+    def prepare(self, drafts: list[Draft]) -> tuple[int, str | None]:
+        """A number, and the file's text for the latest of `drafts` that hold anything; None when none does.
 
         Raises TooManyDigits.
         """
+        self._prepared += 1
         kept = [draft.to_json() for draft in drafts if not draft.blank][-DRAFTS_MAX:]
         if not kept:
-            return None
+            return self._prepared, None
         whole = {"version": _VERSION, "book": self._book, "drafts": kept}
-        return exact_json(whole, "a draft", "Post it before you leave.", indent=1)
+        return self._prepared, exact_json(whole, "a draft", "Post it before you leave.", indent=1)
 
-    def write(self, text: str | None) -> None:
-        """Replace the file in one step; None removes it. Raises OSError. May run in a thread."""
+    def write(self, number: int, text: str | None) -> None:
+        """Replace the file in one step, or remove it, unless something prepared later was written before.
+
+        Raises OSError. May run in a thread.
+        """
+        with self._writing:
+            if number > self._written:
+                self._write(text)
+                self._written = number
+
+    def _write(self, text: str | None) -> None:
         if text is None:
             self._path.unlink(missing_ok=True)
             return
@@ -73,7 +87,7 @@ class DraftShelf:
 
     def save(self, drafts: list[Draft]) -> None:
         """Raises OSError and TooManyDigits."""
-        self.write(self.prepare(drafts))
+        self.write(*self.prepare(drafts))
 
 
 def shelf_beside(settings: Path | None, ledger: Path | None, book: str) -> DraftShelf | None:
@@ -137,7 +151,7 @@ class DraftStack:
         """Save without holding the loop."""
         if self._shelf is not None:
             with self._telling(self._shelf):
-                await asyncio.to_thread(self._shelf.write, self._shelf.prepare(self._drafts))
+                await asyncio.to_thread(self._shelf.write, *self._shelf.prepare(self._drafts))
 
     @contextmanager
     def _telling(self, shelf: DraftShelf) -> Iterator[None]:

@@ -291,3 +291,12 @@ def test_a_second_expense_is_expected_on_its_own_side_and_the_payment_on_the_oth
     made = draft(("Expenses:Rent", "14.66", ""), ("Expenses:Supplies", "", ""), ("Assets:Checking", "", ""))
     assert expected_side(made, read(made), 1, UsageIndex()) is Direction.DEBIT
     assert expected_side(made, read(made), 2, UsageIndex()) is Direction.CREDIT
+
+
+def test_a_draft_that_was_posted_while_it_was_being_saved_does_not_come_back(tmp_path) -> None:
+    shelf = DraftShelf(tmp_path, "/ledgers/a", BOOK)
+    being_saved = shelf.prepare([draft(("Expenses:Rent", "14.66", ""), description="Rent")])
+    shelf.save([Draft(book=BOOK)])
+    shelf.write(*being_saved)
+    assert shelf.load() == []
+    assert not shelf.path.exists()
