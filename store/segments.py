@@ -48,7 +48,7 @@ at most this: a sync that needs not make the file longer takes a third less time
 is closed; after a crash they are what stands behind the last frame."""
 _ZEROS = bytes(ROOM_MAX_BYTES)
 DELETED_WITHIN_SECONDS = 1.0
-"""So long after its file was deleted a log may go on; to look each time would cost many books a tenth of their rate."""
+"""So long after its file was deleted a log may go on: to look is one more system call, so not done each time."""
 
 
 def gets_room(size: int) -> bool:
