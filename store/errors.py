@@ -26,7 +26,9 @@ Each class builds its sentence from its facts, which stay readable as attributes
 
 from __future__ import annotations
 
+from copyreg import __newobj__  # type: ignore[attr-defined]
 from os import PathLike
+from typing import Any
 
 from .model import AccountId
 
@@ -44,6 +46,10 @@ def _quoted(text: str) -> str:
 
 class StoreError(Exception):
     """Base of every error the store raises on purpose."""
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # `args` is the sentence, not the facts that `__init__` takes
+        return __newobj__, (type(self), *self.args), self.__dict__
 
 
 class InvalidBook(StoreError):
@@ -171,8 +177,7 @@ class WriterStopped(StoreIOError):
         self.book, self.cause = book, cause
         reason = str(cause).removeprefix(f"Book {_quoted(book)}: ").removesuffix(".")
         super().__init__(
-            f"Book {_quoted(book)} takes no more postings because its storage failed ({reason}); "
-            "reopen the book to see what was kept."
+            f"Book {_quoted(book)} takes no more postings ({reason}); reopen the book to see what was kept."
         )
 
 

@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import copy
+import pickle
+
 import pytest
 
 from store.errors import (
@@ -73,6 +76,12 @@ def test_an_error_keeps_its_facts_and_its_place_in_the_tree(
     assert {name: getattr(error, name) for name in facts} == facts
 
 
+@pytest.mark.parametrize("error", [error for error, _, _ in EXAMPLES], ids=lambda e: type(e).__name__)
+def test_an_error_comes_back_whole_from_another_process_or_a_copy(error: StoreError) -> None:
+    for other in (pickle.loads(pickle.dumps(error)), copy.copy(error), copy.deepcopy(error)):
+        assert (type(other), str(other), vars(other)) == (type(error), str(error), vars(error))
+
+
 @pytest.mark.parametrize(
     "error", [error for error, _, _ in EXAMPLES if error.args != ("no room",)], ids=lambda e: type(e).__name__
 )
@@ -86,7 +95,7 @@ def test_a_message_is_one_sentence(error: StoreError) -> None:
 def test_why_a_writer_stopped_is_told_once() -> None:
     cause = StoreIOError("Book 'home': Input/output error; its storage failed.")
     assert str(WriterStopped("home", cause)) == (
-        "Book 'home' takes no more postings because its storage failed (Input/output error; its storage failed); "
+        "Book 'home' takes no more postings (Input/output error; its storage failed); "
         "reopen the book to see what was kept."
     )
 
