@@ -10,9 +10,11 @@ from collections.abc import Callable, Sequence
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
+from zlib import crc32
 
-from .errors import StoreIOError
+from .errors import CorruptLog, StoreIOError
 from .files import DurableFile, Files, make_directories, read_all
+from .lock import BOOKS_NAME
 from .offload import Offload
 from .segments import SegmentLog, segment_name
 from .verification import Extent
@@ -33,22 +35,21 @@ async def copy_ledger(
     files: Files,
     offload: Offload,
     target: Path,
-    books_name: str,
     books: Sequence[tuple[str, SegmentLog, Extent]],
     progress: BackupProgress | None,
 ) -> dict[str, Any]:
     """Copy the logs within their extents to `target`, new or empty; the manifest of the copy.
 
     Logs alone are copied, the rest is derived from them. The copy is a ledger only once it is whole: until then its
-    books lie under another name. Raises OSError, StoreIOError; what was copied is removed then, and when cancelled.
+    books lie under another name. Raises OSError, StoreIOError; what was copied is removed then, and when cancelled,
+    unless it was whole already.
     """
+    target = await offload.run(target.absolute)  # the process may change its directory
     made = await offload.run(_refuse_bad_target, target, {log.directory.parent for _, log, _ in books})
     try:
         unfinished = target / UNFINISHED_NAME
         manifest = await _copy_books(files, offload, unfinished, books, progress)
-        await offload.run(_write_manifest, files, target, manifest)
-        await offload.run(files.rename, unfinished, target / books_name)
-        await offload.run(files.sync_directory, target)
+        await offload.run_to_end(_conclude, files, target, target / BOOKS_NAME, manifest)
     except BaseException:
         # it ends although its caller may lose patience once more
         removal = asyncio.ensure_future(offload.run(_remove_unfinished, files, target, made))
@@ -67,26 +68,28 @@ async def _copy_books(
     progress: BackupProgress | None,
 ) -> dict[str, Any]:
     """Copy the logs to a directory each in `place`; the manifest."""
-    await offload.run(make_directories, files, place)
-    total = sum(size for _, _, extent in books for _, size in extent.segments)
+    await offload.run_to_end(make_directories, files, place)
+    total = sum(size for _, _, extent in books for _, size, _ in extent.segments)
     done = 0
     listed: dict[str, Any] = {}
     for name, log, extent in books:
         directory = place / name
-        await offload.run(make_directories, files, directory)
+        await offload.run_to_end(make_directories, files, directory)
         digests: dict[str, str] = {}
-        for segment, size in extent.segments:
+        for segment, size, checksum in extent.segments:
             file_name = segment_name(segment.base_seq)
             copy = _Copy(files, log.directory / file_name, directory / file_name, size)
             try:
-                while await _finished(offload, copy):
+                while await offload.run_to_end(copy.step):
                     if progress is not None:
                         progress(done + copy.copied, total)
+                if checksum not in (0, copy.checksum):
+                    raise CorruptLog(name, file_name, None, "its bytes are not those that were written")
                 digests[file_name] = copy.digest
             finally:
                 await offload.run(copy.close)
             done += size
-        await offload.run(_publish, files, directory, extent.last_seq)
+        await offload.run_to_end(_publish, files, directory, extent.last_seq)
         listed[name] = {"last_seq": extent.last_seq, "head": extent.head.hex(), "sha256": digests}
     return {"format": 1, "bytes": total, "books": listed}
 
@@ -105,6 +108,8 @@ def _remove_unfinished(files: Files, target: Path, made: Sequence[Path]) -> None
     """Take back what a copy that came to nothing has left, as far as the disk allows."""
     unfinished, manifest = target / UNFINISHED_NAME, target / MANIFEST_NAME
     try:
+        if manifest.exists() and not unfinished.exists():
+            return  # it is whole: the cancellation came too late
         if unfinished.exists():
             _remove_tree(files, unfinished)
         if manifest.exists():
@@ -126,21 +131,22 @@ def _remove_tree(files: Files, directory: Path) -> None:
     files.remove_directory(directory)
 
 
-async def _finished(offload: Offload, copy: _Copy) -> bool:
-    """A step of the copy, which ends before a cancellation of the waiting does, so that its files can be closed."""
-    step = asyncio.ensure_future(offload.run(copy.step))
-    try:
-        return await asyncio.shield(step)
-    except asyncio.CancelledError:
-        await asyncio.wait([step])
-        raise
-
-
 def _publish(files: Files, directory: Path, seq: int) -> None:
     """Let readers that do not open the copy believe all of it."""
     watermark = Watermark(files, directory)
     watermark.publish(seq)
     watermark.close()
+
+
+def _conclude(files: Files, target: Path, books: Path, manifest: dict[str, Any]) -> None:
+    """Make a copy that is whole a ledger."""
+    _write_manifest(files, target, manifest)
+    files.rename(target / UNFINISHED_NAME, books)
+    try:
+        files.sync_directory(target)
+    except OSError:
+        files.rename(books, target / UNFINISHED_NAME)
+        raise
 
 
 def _write_manifest(files: Files, target: Path, manifest: dict[str, Any]) -> None:
@@ -162,7 +168,7 @@ class _Copy:
         self._fd: int | None = None
         self._file: DurableFile | None = None
         self._hash = sha256()
-        self.copied = 0
+        self.copied = self.checksum = 0
 
     @property
     def digest(self) -> str:
@@ -178,6 +184,7 @@ class _Copy:
             raise StoreIOError(f"{self._source} ended while it was copied.")
         self._file.write(piece)
         self._hash.update(piece)
+        self.checksum = crc32(piece, self.checksum)
         self.copied += len(piece)
         if self.copied < self._size:
             return True

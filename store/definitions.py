@@ -55,7 +55,7 @@ def has_control(text: str) -> bool:
 def asset_fault(asset: AssetDef) -> str | None:
     """Why this is no asset definition, or None."""
     if type(asset) is not AssetDef:
-        return f"it is a {type(asset).__name__}, not an AssetDef"
+        return f"it is of type {type(asset).__name__}, not an AssetDef"
     fault = name_fault(asset.id)
     if fault is not None:
         return f"the asset's id {fault}"
@@ -85,7 +85,7 @@ def account_fault(definition: AccountDef, config: AccountCfg) -> str | None:
     if type(definition) is not AccountDef or type(definition.id) is not AccountId:
         return "it is not an AccountDef with an AccountId"
     if type(config) is not AccountCfg:
-        return f"its configuration is a {type(config).__name__}, not an AccountCfg"
+        return f"its configuration is of type {type(config).__name__}, not an AccountCfg"
     fault = name_fault(definition.id.path)
     if fault is not None:
         return f"the account's path {fault}"

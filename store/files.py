@@ -1,6 +1,6 @@
 """The file seam: every call that touches the disk. A test can hand in a twin that fails, writes short or forgets.
 
-All of these may block, so the store calls them off its loop, but for closing.
+All of these may block, so the store calls them off its loop, but for closing and asking for a size.
 """
 
 from __future__ import annotations
@@ -18,6 +18,12 @@ FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
 
 RIGHTS = frozenset({errno.EACCES, errno.EPERM, errno.EROFS})
 """What is reported where a file may not be read or written by this process."""
+
+CANNOT_SYNC = frozenset({errno.EINVAL, errno.EBADF, errno.ENOTSUP, errno.EOPNOTSUPP})
+"""What file systems report that cannot sync a directory, as some network mounts; PostgreSQL's `fsync_fname` passes
+over the first two as well."""
+
+OUT_OF_DESCRIPTORS = frozenset({errno.EMFILE, errno.ENFILE})
 
 TEMPORARY_SUFFIX = ".tmp"
 
@@ -37,9 +43,10 @@ def reason(error: OSError, where_rights_lack: str) -> str:
 
 
 class Entry(NamedTuple):
-    """One name in a directory; a symbolic link is never followed. `modified` is in seconds since 1970."""
+    """One name in a directory; a symbolic link is never followed, and no file. `modified` is in seconds since 1970."""
 
     name: str
+    is_file: bool
     is_directory: bool
     is_link: bool
     bytes: int
@@ -56,8 +63,9 @@ class Files:
             with os.scandir(directory) as scan:
                 for e in scan:
                     stat = e.stat(follow_symlinks=False)
-                    is_directory = e.is_dir(follow_symlinks=False)
-                    found.append(Entry(e.name, is_directory, e.is_symlink(), stat.st_size, stat.st_mtime))
+                    is_file, is_directory = e.is_file(follow_symlinks=False), e.is_dir(follow_symlinks=False)
+                    entry = Entry(e.name, is_file, is_directory, e.is_symlink(), stat.st_size, stat.st_mtime)
+                    found.append(entry)
         except FileNotFoundError:
             return []
         return sorted(found)
@@ -121,6 +129,9 @@ class Files:
         fd = os.open(path, os.O_RDONLY)
         try:
             os.fsync(fd)
+        except OSError as e:
+            if e.errno not in CANNOT_SYNC:
+                raise
         finally:
             os.close(fd)
 
@@ -149,14 +160,23 @@ def make_directories(files: Files, path: Path) -> None:
     missing = []
     while not os.path.isdir(path):
         missing.append(path)
+        if path == path.parent:
+            break  # a drive that is not there: making it will tell
         path = path.parent
     for directory in reversed(missing):
-        files.make_directory(directory)
+        try:
+            files.make_directory(directory)
+            is_new = True
+        except FileExistsError:
+            if not os.path.isdir(directory):
+                raise
+            is_new = False  # somebody else was quicker
         try:
             files.sync_directory(directory.parent)
         except OSError as e:
-            # whoever finds the directory may take its entry for durable
-            files.remove_directory(directory)
+            if is_new:
+                # whoever finds the directory may take its entry for durable
+                files.remove_directory(directory)
             raise SyncError(e.errno, e.strerror) from e
 
 

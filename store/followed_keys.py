@@ -1,4 +1,4 @@
-"""Where a key or a transaction id of a followed book is: what its writer left is used, the log is what counts.
+"""Where a key of a followed book is: what its writer left is used, the log is what counts.
 
 The newest keys are kept in memory, a bounded number of them. Older ones are looked for in the writer's runs, which
 may be merged away or lost at any time, and what no run covers is looked for in the log itself.

@@ -29,6 +29,7 @@ from .errors import CorruptLog, InvalidBook, StoreError, StoreIOError, StoreRead
 from .files import Entry, Files, read_all, reason
 from .followed_keys import FollowedKeys, key_runs_among
 from .frames import FRAME_HEAD_BYTES, read_frame
+from .lock import BOOKS_NAME, holder_of
 from .model import (
     AccountCfg,
     AccountDef,
@@ -50,7 +51,6 @@ from .subscriptions import Signal, Watchers
 from .txids import find_txid
 from .verification import Extent
 from .watermark import read_watermark
-from .writer import BOOKS_NAME, LOCK_NAME
 
 logger = logging.getLogger("store")
 
@@ -391,6 +391,9 @@ class FollowedLedger(LedgerReads):
         """Read what is durable now, then follow. Raises StoreIOError and its kinds."""
         ledger = cls(Path(directory), files or Files())
         try:
+            ledger.directory = await ledger._offload.run(
+                ledger.directory.absolute
+            )  # the process may change its directory
             if not await ledger._offload.run(os.path.isdir, ledger.directory):
                 raise StoreIOError(f"There is no ledger at {directory}.")
             await ledger._look(progress)
@@ -413,7 +416,7 @@ class FollowedLedger(LedgerReads):
 
     async def writer_pid(self) -> int | None:
         """The process that has the ledger open, or had it last and may live; None when it is gone."""
-        return await self._offload.run(_writer_pid, self.directory / LOCK_NAME)
+        return await self._offload.run(holder_of, self.directory)
 
     async def shutdown(self) -> None:
         if self._closed:
@@ -541,9 +544,9 @@ class FollowedLedger(LedgerReads):
             extent.segments = [s for s in extent.segments if s[0].base_seq <= extent.last_seq]
             error = self._books[name].info().error
             if error is not None:
-                raise StoreIOError(f"The backup to {target} would not be whole. {error}")
+                raise StoreIOError(f"The backup to {target} would not be whole: {error}")
         try:
-            return await copy_ledger(self._files, self._offload, Path(target), BOOKS_NAME, extents, progress)
+            return await copy_ledger(self._files, self._offload, Path(target), extents, progress)
         except OSError as e:
             raise StoreIOError(f"The backup to {target} failed: {e.strerror or e}.") from e
 
@@ -566,14 +569,3 @@ class FollowedLedger(LedgerReads):
 
     async def commit_batch(self, transactions: Sequence[Transaction]) -> list[Committed | StoreError]:
         raise self._read_only()
-
-
-def _writer_pid(lock: Path) -> int | None:
-    try:
-        pid = int(lock.read_text("ascii"))
-        os.kill(pid, 0)
-    except PermissionError:
-        return pid  # somebody else's process
-    except (OSError, ValueError, OverflowError):
-        return None
-    return pid

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import Coroutine
 from typing import Any
@@ -66,9 +67,7 @@ class Housekeeping:
         try:
             await work
         except (OSError, DamagedRun, StoreIOError) as e:
-            logger.warning(
-                "Book %r: %s failed (%s); nothing is lost, it is tried again later", self._name, what, e
-            )
+            logger.warning("Book %r: its %s is tried again later: %s", self._name, what, e)
         else:
             self.begin_what_is_due()  # what became due meanwhile
 
@@ -99,25 +98,37 @@ class Housekeeping:
                 if not last_seq or (last_seq in self._snapshots[-1:] and self._keys.persisted >= last_seq):
                     return
                 image = Image(self._state, self._log.segments)
-            shop, directory = self._shop, self._directory
+            shop = self._shop
             try:
                 # a snapshot stands on runs that hold every key up to its seq
                 await self._keys.persist(image.last_seq)
-                await write_snapshot(shop.files, shop.writes, directory, image, self._sealed_chunks, progress)
-                kept = [seq for seq in self._snapshots if seq != image.last_seq]
-                self._snapshots = [*kept[-KEPT + 1 :], image.last_seq]
-                for seq in [*kept[: -KEPT + 1], *self._useless_snapshots]:
-                    if seq not in self._snapshots:
-                        await shop.writes.run(shop.files.remove, directory / snapshot_name(seq))
-                self._useless_snapshots.clear()
-                await self._keys.spill()
-                await self.measure()
+                await write_snapshot(
+                    shop.files, shop.writes, self._directory, image, self._sealed_chunks, progress
+                )
+                self._snapshots = [*(seq for seq in self._snapshots if seq != image.last_seq), image.last_seq]
+                await self._tidy()
             except OSError as e:
                 raise failure(self._name, "its snapshot was not finished, but nothing is lost", e) from e
             except DamagedRun as e:
                 raise StoreIOError(f"Book {self._name!r}: {e}; reopen the ledger to rebuild it.") from e
             finally:
                 self._tried_snapshot_at = max(self._tried_snapshot_at, image.last_seq)
+
+    async def _tidy(self) -> None:
+        """After a snapshot: remove those that it replaces, and let go of keys. Raises DamagedRun."""
+        shop = self._shop
+        try:
+            for old in (self._snapshots[:-KEPT], self._useless_snapshots):
+                for seq in old:
+                    if seq not in self._snapshots[-KEPT:]:
+                        with contextlib.suppress(FileNotFoundError):
+                            await shop.writes.run(shop.files.remove, self._directory / snapshot_name(seq))
+            del self._snapshots[:-KEPT]
+            self._useless_snapshots.clear()
+            await self._keys.spill()
+            await self.measure()
+        except OSError as e:
+            logger.warning("Book %r: what its new snapshot replaces is removed later: %s", self._name, e)
 
     async def measure(self) -> None:
         """Learn what the files beside the log take."""

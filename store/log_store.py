@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import errno
 import logging
 import os
 from collections import defaultdict
-from collections.abc import AsyncGenerator, Coroutine, Sequence
+from collections.abc import AsyncGenerator, Container, Coroutine, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Any, TypeVar
-
-import portalocker
 
 from .account import Account
 from .backup import BackupProgress, copy_ledger
@@ -29,11 +26,11 @@ from .errors import (
     StoreClosed,
     StoreError,
     StoreIOError,
-    StoreLocked,
     UnknownAccount,
     UnknownAsset,
 )
-from .files import Files, make_directories, reason
+from .files import Files, reason
+from .lock import BOOKS_NAME, locked
 from .model import (
     AccountCfg,
     AccountDef,
@@ -45,18 +42,18 @@ from .model import (
     Transaction,
 )
 from .names import SYSTEM_BOOK, check_book_name, differs_only_by_case, folded, refuse_reserved
-from .offload import Pace
+from .offload import Pace, to_end
 from .options import LogStoreOptions
 from .protocol import Progress
 from .reading import LedgerReads
 from .recovery import Examined, examine
-from .requests import Definition, EncodedMetadata, check_transaction, encode_metadata
+from .requests import Definition, EncodedMetadata, Job, check_transaction, encode_metadata
 from .segments import SegmentLog
 from .state import BookState
 from .subscriptions import Signal, Watchers
 from .verification import Extent, check_continues, scrub, verify_book
 from .workshop import Workshop
-from .writer import BOOKS_NAME, LOCK_NAME, Batch, BookWriter, Job
+from .writer import Batch, BookWriter
 
 T = TypeVar("T")
 
@@ -110,7 +107,8 @@ class LogTaleaStore(LedgerReads):
         shop = Workshop(asyncio.get_running_loop(), files or Files(), clock, options, watchers.changed)
         lock: IO[str] | None = None
         try:
-            lock = await shop.reads.run(_prepare, shop.files, path)
+            path = await shop.reads.run(path.absolute)  # the process may change its directory
+            lock = await shop.reads.run(locked, shop.files, path)
             store = cls(path, shop, watchers, lock)
             await store._open_books(progress)
         except BaseException as e:
@@ -127,6 +125,7 @@ class LogTaleaStore(LedgerReads):
         shop = self._shop
         root = self._directory / BOOKS_NAME
         opened: list[Examined] = []
+        damaged: list[CorruptLog] = []
         for entry in await shop.reads.run(shop.files.entries, root):
             try:
                 check_book_name(entry.name)
@@ -141,12 +140,23 @@ class LogTaleaStore(LedgerReads):
                 damage = _damage(entry.name, e)
                 if damage is None or not self._options.skip_damaged:
                     raise
-                logger.info("%s", damage)  # `books` tells it
-                self._damaged[entry.name] = damage
-                self._folded[folded(entry.name)] = entry.name
+                damaged.append(damage)
             else:
                 if book is not None:
                     opened.append(book)
+        if all(damage.book != SYSTEM_BOOK for damage in damaged):
+            assets = {id for book in opened if book.name == SYSTEM_BOOK for id in book.state.assets}
+            for book in tuple(opened):
+                fault = await _unregistered(book, assets)
+                if fault is not None:
+                    if not self._options.skip_damaged:
+                        raise fault
+                    damaged.append(fault)
+                    opened.remove(book)
+        for damage in damaged:
+            logger.info("%s", damage)  # `books` tells it
+            self._damaged[damage.book] = damage
+            self._folded[folded(damage.book)] = damage.book
         for book in opened:
             await book.mend(shop.files, shop.writes)
         writers = []
@@ -310,7 +320,7 @@ class LogTaleaStore(LedgerReads):
     ) -> Committed:
         if type(transaction) is not Transaction:
             self._refuse_if_closed()
-            raise InvalidTransaction(f"it is a {type(transaction).__name__}, not a Transaction")
+            raise InvalidTransaction(f"it is of type {type(transaction).__name__}, not a Transaction")
         writer = self._writable(transaction.book)
         if writer is None:
             check_transaction(transaction, _NO_ACCOUNTS, metadata)
@@ -344,7 +354,7 @@ class LogTaleaStore(LedgerReads):
                 writer = None  # the book may have been reopened meanwhile
             try:
                 if type(transaction) is not Transaction:
-                    raise InvalidTransaction(f"it is a {type(transaction).__name__}, not a Transaction")
+                    raise InvalidTransaction(f"it is of type {type(transaction).__name__}, not a Transaction")
                 if writer is None or transaction.book is not book:
                     writer = self._writable(transaction.book)
                     if writer is None:
@@ -436,15 +446,14 @@ class LogTaleaStore(LedgerReads):
         examined = await self._examine(name, is_link, progress)
         if examined is None:
             examined = self._blank(name)
+        fault = await _unregistered(examined, self._assets())
+        if fault is not None:
+            raise fault
         if stopped is not None:
             log = SegmentLog(shop.files, path, name, 0, examined.segments)
             await check_continues(shop.reads, stopped.state, examined.state, log)
         mending = shop.loop.create_task(examined.mend(shop.files, shop.writes), name=f"talea-mend:{name}")
-        try:
-            await asyncio.shield(mending)
-        except asyncio.CancelledError:
-            await asyncio.wait([mending])
-            raise
+        await to_end(mending)
         writer = self._made(examined)
         try:
             if stopped is None or type(stopped.error) is CorruptLog:
@@ -466,11 +475,10 @@ class LogTaleaStore(LedgerReads):
         """Copy what is durable now to a new directory, while writing goes on; the manifest of the copy.
 
         The copy opens as a ledger. `progress(bytes copied, bytes in all)`. Raises StoreIOError, also where a book
-        was skipped as damaged. Cancelled or failed, it leaves nothing behind.
+        is known to be damaged, and CorruptLog where copying shows it. Cancelled or failed, it leaves nothing behind.
         """
         self._refuse_if_closed()
-        for error in self._damaged.values():
-            raise StoreIOError(f"The backup to {target} would not be whole. {error}")
+        self._refuse_to_copy_damage(target)
         books = []
         # the registry last, so that it knows every asset of the accounts in the copy
         for name in sorted(self._names(), key=lambda name: name == SYSTEM_BOOK):
@@ -478,11 +486,19 @@ class LogTaleaStore(LedgerReads):
             async with writer.settled:
                 if writer.state.last_seq:
                     books.append((name, writer.log, Extent(writer.state, writer.log)))
-        copying = copy_ledger(self._shop.files, self._shop.reads, Path(target), BOOKS_NAME, books, progress)
+        copying = copy_ledger(self._shop.files, self._shop.reads, Path(target), books, progress)
         try:
             return await self._until_closed(copying, "backup")
+        except CorruptLog as e:
+            self._books[e.book].stop(e)
+            raise
         except OSError as e:
             raise StoreIOError(f"The backup to {target} failed: {e.strerror or e}.") from e
+
+    def _refuse_to_copy_damage(self, target: str | os.PathLike[str]) -> None:
+        found = [writer.error for writer in self._books.values() if type(writer.error) is CorruptLog]
+        for error in (*self._damaged.values(), *found):
+            raise StoreIOError(f"The backup to {target} would not be whole: {error}")
 
     async def _until_closed(self, work: Coroutine[Any, Any, T], what: str) -> T:
         """The outcome of long work that ends with its caller's patience. Raises StoreClosed at shutdown."""
@@ -528,45 +544,6 @@ class LogTaleaStore(LedgerReads):
             raise StoreIOError(f"Book {writer.name!r} cannot be read: {e.strerror or e}.") from e
 
 
-def _prepare(files: Files, directory: Path) -> IO[str]:
-    """Make the directory if need be and take its lock. Blocks; raises StoreLocked, OSError."""
-    if directory.exists() and not directory.is_dir():
-        raise OSError(None, "it is a file, not a directory")
-    make_directories(files, directory)
-    path = directory / LOCK_NAME
-    new = not path.exists()
-    fd = os.open(path, os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0), 0o600)
-    lock = os.fdopen(fd, "r+", encoding="ascii", errors="replace")
-    try:
-        try:
-            portalocker.lock(lock, portalocker.LOCK_EX | portalocker.LOCK_NB)
-        except portalocker.LockException as e:
-            if isinstance(e.strerror, str) and not isinstance(e, portalocker.AlreadyLocked):
-                raise OSError(None, e.strerror) from e
-            raise StoreLocked(directory, _holder(lock)) from e
-        lock.seek(0)
-        lock.truncate()
-        lock.write(str(os.getpid()))
-        lock.flush()
-        if new:
-            files.sync_directory(directory)
-        # an earlier life may have made the directory and ended before it synced its entry
-        with contextlib.suppress(PermissionError):
-            files.sync_directory(directory.absolute().parent)
-    except BaseException:
-        lock.close()
-        raise
-    return lock
-
-
-def _holder(lock: IO[str]) -> int | None:
-    try:
-        lock.seek(0)
-        return int(lock.read(20))
-    except (OSError, ValueError):
-        return None
-
-
 def _encoded_metadata(transaction: Transaction) -> EncodedMetadata | InvalidTransaction:
     try:
         return encode_metadata(transaction.metadata if type(transaction) is Transaction else None)
@@ -580,6 +557,19 @@ async def _queued(writer: BookWriter, wanted: AssetDef | AccountOpened) -> None:
         await writer.wait_for_room()
     del definition  # as in `commit`
     await answer
+
+
+async def _unregistered(book: Examined, assets: Container[str]) -> CorruptLog | None:
+    """What is wrong with a book that has accounts of unknown assets: the registry has lost events, or is another's."""
+    pace = Pace()
+    for account in book.state.by_index:
+        if account.asset not in assets:
+            path = account.definition.id.path
+            reason = f"its account {path!r} holds {account.asset!r}, which the registry of assets has lost"
+            return CorruptLog(book.name, None, None, reason)
+        if pace.due:
+            await pace.rest()
+    return None
 
 
 def _damage(name: str, error: CorruptLog | OSError) -> CorruptLog | None:

@@ -8,7 +8,7 @@ from .definitions import has_control
 from .errors import InvalidBook
 
 SYSTEM_BOOK = "_system"
-NAME_MAX_BYTES = 200
+BOOK_NAME_MAX_BYTES = 200
 
 
 def check_book_name(name: str) -> None:
@@ -26,22 +26,22 @@ def refuse_reserved(name: str) -> None:
 
 def _fault(name: object) -> str | None:
     if type(name) is not str:
-        return f"it is a {type(name).__name__}, not text"
+        return f"it is of type {type(name).__name__}, not text"
     if not name:
         return "it is empty"
     if name == ".":
         return "it is the directory itself"
     for part in ("/", "\\", ".."):
         if part in name:
-            return f"it contains {part}"
+            return f'it contains "{part}"'
     if has_control(name):
         return "it contains a control character"
     try:
         size = len(name.encode())
     except UnicodeEncodeError:
         return "it holds a lone surrogate"
-    if size > NAME_MAX_BYTES:
-        return f"it is longer than {NAME_MAX_BYTES} bytes"
+    if size > BOOK_NAME_MAX_BYTES:
+        return f"it is longer than {BOOK_NAME_MAX_BYTES} bytes"
     return None
 
 

@@ -51,6 +51,10 @@ class Offload:
             return call(*args)
         return await self.start(call, *args)
 
+    async def run_to_end(self, call: Callable[..., T], *args: Any) -> T:
+        """As `run`, but a cancellation of the waiting is passed on only once the call has ended."""
+        return await to_end(asyncio.ensure_future(self.run(call, *args)))
+
     def start(self, call: Callable[..., T], *args: Any) -> asyncio.Future[T]:
         """As `run`, before `close`, without waiting."""
         future: asyncio.Future[T] = self._loop.create_future()
@@ -114,6 +118,15 @@ class Offload:
         for thread in self._threads:
             thread.join()
         self._threads.clear()
+
+
+async def to_end(work: asyncio.Future[T]) -> T:
+    """What `work` gives; a cancellation of the waiting is passed on only once it has ended."""
+    try:
+        return await asyncio.shield(work)
+    except asyncio.CancelledError:
+        await asyncio.wait([work])
+        raise
 
 
 class Pace:

@@ -43,4 +43,8 @@ class LogStoreOptions(msgspec.Struct, frozen=True):
                     given[field] = int(text)
                 except ValueError:
                     raise ValueError(f"{variable} must be a whole number, not {text!r}") from None
+                try:
+                    cls(**{field: given[field]})
+                except ValueError as e:
+                    raise ValueError(str(e).replace(field, variable)) from None
         return cls(**given)

@@ -121,6 +121,10 @@ class Examined:
         finally:
             files.close(fd)
         files.sync_directory(self.directory)
+        if final.base_seq == 1:
+            # the life that made the book may have ended before it synced where it lies
+            files.sync_directory(self.directory.parent)
+            files.sync_directory(self.directory.parent.parent)
 
 
 async def examine(
@@ -144,6 +148,9 @@ async def examine(
             beside = [e.name for e in found.entries if _claims_a_log(e.name)]
             if beside:
                 raise CorruptLog(name, None, None, f"{beside[0]} stands there without a log")
+            noted = await offload.run(read_watermark, files, directory)
+            if noted:
+                raise CorruptLog(name, None, None, f"its log is gone, but seq {noted} had been durable")
             return book if found.temporary else None
         opening = _Opening(files, offload, book, found, foreign, progress)
         try:
@@ -164,21 +171,20 @@ def _classify(entries: list[Entry], book: str) -> _Found:
     found = _Found(entries, [], [], [])
     known = (SEGMENT_NAME, SNAPSHOT_NAME, CHUNK_NAME, RUN_NAME)
     for entry in entries:
-        if entry.name == WATERMARK_NAME:
-            continue
         match = next((m for pattern in known if (m := pattern.fullmatch(entry.name))), None)
-        if match is not None and (entry.is_link or entry.is_directory):
-            what = "a symbolic link" if entry.is_link else "a directory"
+        is_ours = match is not None or entry.name == WATERMARK_NAME
+        if is_ours and not entry.is_file:
+            what = "a symbolic link" if entry.is_link else "a directory" if entry.is_directory else "a device"
             raise CorruptLog(book, entry.name, None, f"it is {what}, not a file of the ledger")
-        if match is None:
+        if not is_ours:
             useless = entry.name.endswith(TEMPORARY_SUFFIX) or _FORMER_NAME.fullmatch(entry.name)
             if useless and not entry.is_directory:
                 found.temporary.append(entry.name)
             else:
                 logger.warning("Book %r: %r is no file of the ledger and is left alone", book, entry.name)
-        elif match.re is SEGMENT_NAME:
+        elif match is not None and match.re is SEGMENT_NAME:
             found.segments.append(int(match[1]))
-        elif match.re is SNAPSHOT_NAME:
+        elif match is not None and match.re is SNAPSHOT_NAME:
             found.snapshots.append(int(match[1]))
     found.segments.sort()
     found.snapshots.sort()
@@ -263,6 +269,7 @@ class _Opening:
                         segment.bytes,
                         "its size is not what the snapshot knows",
                     )
+                segment.checksum = table[base][1]
                 book.unchecked.append(segment)
                 next_seq = following
                 self._read_bytes += segment.bytes

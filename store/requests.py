@@ -146,11 +146,11 @@ def _sorted_keys(value: Any) -> Any:
 def encode_refs(refs: object) -> bytes:
     """Raises InvalidTransaction."""
     if type(refs) is not tuple:
-        raise InvalidTransaction(f"its external refs are a {type(refs).__name__}, not a tuple")
+        raise InvalidTransaction(f"its external refs are of type {type(refs).__name__}, not a tuple")
     flat: list[str] = []
     for ref in refs:
         if not isinstance(ref, ExternalRef):
-            raise InvalidTransaction(f"an external ref is a {type(ref).__name__}")
+            raise InvalidTransaction(f"an external ref is of type {type(ref).__name__}")
         for text in (ref.kind, ref.value):
             fault = text_fault(text)
             if fault is not None:
@@ -214,6 +214,9 @@ class Definition(msgspec.Struct, gc=False, eq=False):
     print8: ClassVar[bytes] = bytes(8)
 
 
+Job: TypeAlias = Request | Definition
+
+
 def _account_fault(posting: Posting, accounts: Mapping[str, Account]) -> StoreError | None:
     id, asset = posting.account, posting.amount.asset
     account = accounts.get(id.path)
@@ -235,10 +238,10 @@ def check_transaction(
     """
     id = t.id
     if type(id) is not UUID:
-        raise InvalidTransaction(f"its id is a {type(id).__name__}, not a UUID")
+        raise InvalidTransaction(f"its id is of type {type(id).__name__}, not a UUID")
     postings = t.postings
     if type(postings) is not tuple:
-        raise InvalidTransaction(f"its postings are a {type(postings).__name__}, not a tuple")
+        raise InvalidTransaction(f"its postings are of type {type(postings).__name__}, not a tuple")
     resolved = _transfer(postings, accounts) if len(postings) == 2 else None
     balances = resolved is not None
     if resolved is None:
@@ -340,13 +343,13 @@ def _resolve(postings: Sequence[Posting], accounts: Mapping[str, Account]) -> Re
 
 def _posting_fault(posting: object) -> str:
     if type(posting) is not Posting:
-        return f"a posting is a {type(posting).__name__}"
-    return f"a posting's amount is a {type(posting.amount).__name__}"
+        return f"a posting is of type {type(posting).__name__}"
+    return f"a posting's amount is of type {type(posting.amount).__name__}"
 
 
 def _minor_fault(minor: object) -> str:
     if type(minor) is not int:
-        return f"an amount is a {type(minor).__name__}, not an integer of minor units"
+        return f"an amount is of type {type(minor).__name__}, not an integer of minor units"
     return (
         "an amount reaches 2**127 minor units"
         if minor > 0
@@ -356,7 +359,7 @@ def _minor_fault(minor: object) -> str:
 
 def _refuse_bad_names(id: object, asset: object) -> None:
     if type(id) is not AccountId:
-        raise InvalidTransaction(f"a posting's account is a {type(id).__name__}, not an AccountId")
+        raise InvalidTransaction(f"a posting's account is of type {type(id).__name__}, not an AccountId")
     for what, fault in (
         ("an account's path", name_fault(id.path)),
         ("an account's book", text_fault(id.book)),
@@ -378,7 +381,7 @@ def _check_balance(postings: Sequence[Posting]) -> None:
 
 def _occurred_micros(t: object) -> int:
     if not isinstance(t, datetime):
-        raise InvalidTransaction(f"occurred_at is a {type(t).__name__}, not a datetime")
+        raise InvalidTransaction(f"occurred_at is of type {type(t).__name__}, not a datetime")
     try:
         if t.tzinfo is not UTC and t.utcoffset() is None:
             raise InvalidTransaction("occurred_at has no time zone")

@@ -15,7 +15,7 @@ from zlib import crc32
 
 from .codec import SALT_BYTES, encode_segment_header, is_event
 from .errors import CorruptLog
-from .files import FULL, Entry, Files, SyncError, make_directories, read_all, write_all
+from .files import FULL, OUT_OF_DESCRIPTORS, Entry, Files, SyncError, make_directories, read_all, write_all
 from .frames import FRAME_HEAD_BYTES, bytes_of, frame, frame_bytes_wanted, frames_in
 from .offload import Offload
 
@@ -164,7 +164,12 @@ class SegmentLog:
         self._filled = size
 
     def _open(self, segment: Segment) -> None:
-        self._fd = self._files.open(self._path(segment), write=True)
+        try:
+            self._fd = self._files.open(self._path(segment), write=True)
+        except OSError as e:
+            if e.errno in OUT_OF_DESCRIPTORS:
+                raise NothingWritten(e) from e
+            raise
         self._end = self._filled = segment.bytes
         self._found = True
 
@@ -194,6 +199,8 @@ class SegmentLog:
                 FileExistsError(EEXIST, f"{self.directory} is in the way of its directory; move it elsewhere")
             )
         fd: int | None = None
+        if self._fd is not None:
+            self._refuse_if_deleted(self._fd)
         self._seal()
         try:
             if first_of_book:
@@ -202,7 +209,7 @@ class SegmentLog:
             write_all(self._files, fd, header + data, 0)
         except OSError as e:
             self._remove_new(path, fd, first_of_book)
-            if e.errno in FULL and not isinstance(e, SyncError):
+            if e.errno in FULL | OUT_OF_DESCRIPTORS and not isinstance(e, SyncError):
                 raise NothingWritten(e) from e
             raise
         try:

@@ -12,7 +12,7 @@ from __future__ import annotations
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Sequence
 from hashlib import sha256
-from typing import Any, TypeAlias
+from typing import Any
 from uuid import UUID
 
 from .account import Account
@@ -48,13 +48,10 @@ from .model import (
     PostingRecord,
     TrialBalanceRow,
 )
-from .requests import Definition, Request
+from .requests import Definition, Job, Request
 
 MARK_ROWS = 512
 """How many rows lie between two marks of cumulated turnover; more when there are many assets."""
-
-
-Event: TypeAlias = Request | Definition
 
 
 class BookState:
@@ -218,14 +215,14 @@ class BookState:
         """Whether this batch opens an account, which its later transactions cannot use yet."""
         return bool(self._pending_accounts)
 
-    def link(self, batch: Sequence[Event]) -> None:
+    def link(self, batch: Sequence[Job]) -> None:
         """Continue the chain of digests over the next of a batch: work for while the disk syncs."""
         head = self._tip_head
         for event in batch:
             head = sha256(head + event.payload).digest()
         self._tip_head = head
 
-    def forget_batch(self, batch: Sequence[Event]) -> None:
+    def forget_batch(self, batch: Sequence[Job]) -> None:
         """Nothing of `batch` was written: take back what its decisions changed."""
         for event in batch:
             if type(event) is Request:
@@ -242,7 +239,7 @@ class BookState:
 
     # ------------------------------------------------------------ apply
 
-    def apply(self, batch: Sequence[Event], offset: int) -> int:
+    def apply(self, batch: Sequence[Job], offset: int) -> int:
         """The next of a batch are durable, the first frame at byte `offset` of its segment; where the last ends."""
         if len(batch) > self.room:
             room = self.room
@@ -410,11 +407,8 @@ class BookState:
     # ------------------------------------------------------------ reads by account
 
     def _row(self, row: int) -> tuple[Chunk, int]:
-        i = bisect_right(self.chunk_rows, row) - 1
-        chunk = self.chunks[i]
-        while row - chunk.base_row >= len(chunk.row_event):  # chunks without rows share a first row
-            i -= 1
-            chunk = self.chunks[i]
+        # of chunks that share a first row, as those without rows do, the last one has it
+        chunk = self.chunks[bisect_right(self.chunk_rows, row) - 1]
         return chunk, row - chunk.base_row
 
     def _row_seq(self, row: int) -> int:

@@ -10,6 +10,7 @@ import asyncio
 from bisect import bisect_right
 from collections import deque
 from collections.abc import AsyncGenerator, Sequence
+from itertools import takewhile
 from operator import itemgetter
 
 RING_EVENTS = 4096
@@ -73,39 +74,41 @@ class Ring:
 
 
 class Watchers:
-    """Tells whoever watches which books changed, coalesced."""
+    """Tells whoever watches which books changed, coalesced.
+
+    A watcher is a number, nothing more: how many changes it has been told of.
+    """
 
     def __init__(self) -> None:
-        self._watchers: list[tuple[set[str], Signal]] = []
+        self._changes = 0
+        self._last: dict[str, int] = {}
+        """The number of each book's last change, ascending."""
+        self._news = Signal()
         self._closed = False
 
     def changed(self, book: str) -> None:
-        for names, signal in self._watchers:
-            names.add(book)
-            signal.fire()
+        self._changes += 1
+        self._last.pop(book, None)
+        self._last[book] = self._changes
+        self._news.fire()
 
     def close(self) -> None:
         self._closed = True
-        for _, signal in self._watchers:
-            signal.fire()
+        self._news.fire()
 
     def watch(self) -> AsyncGenerator[frozenset[str], None]:
         """What changes from now on."""
-        watcher: tuple[set[str], Signal] = (set(), Signal())
-        self._watchers.append(watcher)
-        return self._watch(watcher)
+        return self._watch(self._changes)
 
-    async def _watch(self, watcher: tuple[set[str], Signal]) -> AsyncGenerator[frozenset[str], None]:
-        names, signal = watcher
-        try:
-            while True:
-                if names:
-                    found = frozenset(names)
-                    names.clear()
-                    yield found
-                elif self._closed:
-                    return
-                else:
-                    await signal.wait()
-        finally:
-            self._watchers.remove(watcher)
+    def _changed_since(self, told: int) -> frozenset[str]:
+        return frozenset(takewhile(lambda name: self._last[name] > told, reversed(self._last)))
+
+    async def _watch(self, told: int) -> AsyncGenerator[frozenset[str], None]:
+        while True:
+            if told < self._changes:
+                names, told = self._changed_since(told), self._changes
+                yield names
+            elif self._closed:
+                return
+            else:
+                await self._news.wait()

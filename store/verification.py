@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from array import array
 from hashlib import sha256
+from pathlib import Path
 from typing import Any
 
 from .codec import (
@@ -20,7 +21,7 @@ from .files import Files, read_all
 from .frames import FRAME_HEAD_BYTES, frame
 from .offload import Offload, Pace
 from .protocol import Progress
-from .segments import Segment, SegmentLog, frame_groups, segment_name
+from .segments import Segment, SegmentLog, checksum_of, frame_groups, segment_name
 from .state import BookState
 
 
@@ -110,7 +111,8 @@ class Extent:
     def __init__(self, state: BookState, log: SegmentLog) -> None:
         assert state.head_seq == state.last_seq, "taken in the middle of a batch"
         self.last_seq, self.head = state.last_seq, state.head
-        self.segments = [(segment, segment.bytes) for segment in log.segments]
+        self.segments = [(segment, segment.bytes, segment.checksum) for segment in log.segments]
+        """Each with how many bytes of it are durable, and their crc32, 0 where it is not known."""
 
 
 async def verify_book(
@@ -135,7 +137,7 @@ async def verify_book(
         if progress is not None and seq % 1024 == 0:
             progress(name, seq, last_seq)
 
-    for segment, stop in extent.segments:
+    for segment, stop, _ in extent.segments:
         sums.segment = segment_name(segment.base_seq)
         seq = await check_segment(files, offload, log, name, segment, stop, seq, each)
     if seq != last_seq + 1:
@@ -189,5 +191,18 @@ async def scrub(
     while segments:
         segment = segments[0]
         await check_segment(files, offload, log, state.name, segment, segment.bytes, segment.base_seq, None)
+        name = segment_name(segment.base_seq)
+        checksum = await offload.run(_checksum_of_file, files, log.directory / name, segment.bytes)
+        if segment.checksum not in (0, checksum):  # older snapshots told none
+            raise CorruptLog(state.name, name, None, "its bytes are not those that were written")
+        segment.checksum = checksum
         segments.pop(0)
         await asyncio.sleep(SCRUB_REST_SECONDS)
+
+
+def _checksum_of_file(files: Files, path: Path, size: int) -> int:
+    fd = files.open(path)
+    try:
+        return checksum_of(files, fd, 0, size)
+    finally:
+        files.close(fd)

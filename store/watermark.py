@@ -7,6 +7,7 @@ overwritten in place and never synced itself: whatever of it reaches the disk wa
 
 from __future__ import annotations
 
+import contextlib
 import logging
 from pathlib import Path
 from struct import Struct
@@ -44,9 +45,10 @@ class Watermark:
             self._failed = True
 
     def close(self) -> None:
-        if self._fd is not None:
-            self._files.close(self._fd)
-            self._fd = None
+        fd, self._fd = self._fd, None
+        if fd is not None:
+            with contextlib.suppress(OSError):  # as above
+                self._files.close(fd)
 
 
 def read_watermark(files: Files, directory: Path) -> int:

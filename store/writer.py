@@ -12,7 +12,7 @@ from collections import deque
 from collections.abc import Sequence
 from collections.abc import Set as AbstractSet
 from time import perf_counter
-from typing import Any, TypeAlias
+from typing import Any
 
 from .codec import from_micros
 from .errors import (
@@ -30,7 +30,7 @@ from .idempotency import PERHAPS
 from .model import BookInfo, Committed
 from .offload import Pace
 from .recovery import Examined
-from .requests import Definition, Request
+from .requests import Definition, Job, Request
 from .runs import DamagedRun
 from .segments import Appended, NothingWritten, Segment, SegmentLog
 from .state import BookState
@@ -40,8 +40,6 @@ from .watermark import Watermark
 from .workshop import Workshop, failure
 
 logger = logging.getLogger("store")
-
-LOCK_NAME, BOOKS_NAME = "LOCK", "books"
 
 QUEUE_MAX = 16_384
 """How many jobs wait in a book's queue; further callers wait for room."""
@@ -79,9 +77,6 @@ class Batch:
         self._left -= 1
         if not self._left and not self.complete.done():
             self.complete.set_result(None)
-
-
-Job: TypeAlias = Request | Definition
 
 
 class BookWriter:
@@ -187,8 +182,9 @@ class BookWriter:
                 self._busy = True
                 try:
                     await self._batch(jobs)
-                except Exception:
-                    # a fault of the program, told by `_ended`; whoever waits must not wait for ever
+                except BaseException:
+                    # a fault of the program, or a task that was cancelled, as `asyncio.run` does to all that are
+                    # left; `_ended` tells it, and whoever waits must not wait for ever
                     self._answer_the_rest(jobs)
                     raise
                 finally:
@@ -306,7 +302,10 @@ class BookWriter:
                 self._shop.writes.wait(write, PATIENCE_SECONDS)
                 if many:
                     await asyncio.sleep(0)
-            appended, seconds = await write
+            appended, seconds = await asyncio.shield(write)
+        except asyncio.CancelledError:
+            await asyncio.wait([write])  # a thread still has the file
+            raise
         except NothingWritten as e:
             self.state.forget_batch(batch)
             for job in waiting:
@@ -444,7 +443,9 @@ class BookWriter:
 
     def _ended(self, task: asyncio.Task[None]) -> None:
         """A writer that ends by a fault of the program still answers everyone."""
-        if not task.cancelled() and (fault := task.exception()) is not None:
+        if task.cancelled():
+            self.stop(StoreIOError(f"Book {self.name!r}: its writer was cancelled."))
+        elif (fault := task.exception()) is not None:
             logger.error("The writer of book %r ended", self.name, exc_info=fault)
             self.stop(
                 StoreIOError(f"Book {self.name!r}: its writer ended by a fault of the program ({fault!r}).")

@@ -7,6 +7,7 @@ import errno
 import hashlib
 import json
 import os
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,8 @@ import pytest
 from store import AccountCfg, FollowedLedger, StoreIOError
 from store.files import Files
 from tests.support.build import BOOK, asset, definition, household, transfer
-from tests.support.ledgers import opened, pay, written
+from tests.support.disk import flip, segments
+from tests.support.ledgers import last_seq, opened, pay, written
 from tests.support.observe import events_of, observe, tree
 
 MANIFEST = "MANIFEST.json"
@@ -237,3 +239,108 @@ async def test_an_empty_ledger_has_a_backup_too(tmp_path: Path) -> None:
     async with opened(tmp_path / "copy") as copy:
         await copy.register_asset(asset())
         await copy.open_account(definition("cash"), AccountCfg())
+
+
+async def test_a_book_found_damaged_is_not_backed_up(tmp_path: Path) -> None:
+    directory = await written(tmp_path / "ledger", 40, segment_max=900)
+    async with opened(directory, segment_max=900) as store:
+        await store.snapshot_now(BOOK)
+    flip(segments(directory, BOOK)[1], 300)
+    async with opened(directory, segment_max=900) as store:
+        with pytest.raises(StoreIOError):
+            await store.backup(tmp_path / "copy")
+        assert not (tmp_path / "copy").exists()
+        assert (await store.book(BOOK)).writer == "damaged"
+        with pytest.raises(StoreIOError, match="would not be whole: Book 'household' is damaged"):
+            await store.backup(tmp_path / "copy")
+
+
+async def test_a_segment_of_another_ledger_is_not_taken_for_the_own(tmp_path: Path) -> None:
+    ours, theirs = tmp_path / "ledger", tmp_path / "theirs"
+    async with opened(ours, segment_max=900) as store:
+        await household(store)
+        await pay(store, 5)
+        shutil.copytree(ours, theirs)
+        await pay(store, 35, start=5)
+    async with opened(theirs, segment_max=900) as store:
+        await pay(store, 35, start=5)
+        await store.snapshot_now(BOOK)
+    at = 2
+    for _ in range(2):  # the second snapshot is of a ledger that did not read its sealed segments
+        async with opened(ours, segment_max=900) as store:
+            await store.snapshot_now(BOOK)
+            await pay(store, 1, start=100)
+    one, other = segments(ours, BOOK)[at], segments(theirs, BOOK)[at]
+    assert one.stat().st_size == other.stat().st_size
+    assert one.name == other.name
+    shutil.copy(other, one)
+    async with opened(ours, segment_max=900) as store:
+        async with asyncio.timeout(30):
+            while (await store.book(BOOK)).writer == "running":  # noqa: ASYNC110 - the scrub is a task of its own
+                await asyncio.sleep(0.01)
+        assert "damaged" in (await store.book(BOOK)).error
+
+
+class LateFailure(Files):
+    """The last sync of a backup fails: when its books stand under their name."""
+
+    def __init__(self, target: Path) -> None:
+        self.target = target
+
+    def sync_directory(self, path: Path) -> None:
+        if path == self.target and (path / "books").exists():
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+        super().sync_directory(path)
+
+
+async def test_a_backup_whose_last_sync_fails_leaves_nothing(tmp_path: Path) -> None:
+    target = tmp_path / "copy"
+    async with opened(await written(tmp_path / "ledger"), files=LateFailure(target)) as store:
+        with pytest.raises(StoreIOError, match="failed: Input/output error"):
+            await store.backup(target)
+        assert not target.exists()
+
+
+@pytest.mark.parametrize("call", ["rename", "sync", "sync_directory"])
+async def test_a_backup_cancelled_at_any_call_leaves_nothing_or_a_whole_copy(
+    tmp_path: Path, call: str
+) -> None:
+    class Telling(Files):
+        def tell(self) -> None:
+            loop.call_soon_threadsafe(copying[-1].cancel)
+
+        def rename(self, source: Path, target: Path) -> None:
+            super().rename(source, target)
+            self.count("rename", target)
+
+        def sync(self, fd: int) -> None:
+            super().sync(fd)
+            self.count("sync")
+
+        def sync_directory(self, path: Path) -> None:
+            super().sync_directory(path)
+            self.count("sync_directory", path)
+
+        left = -1
+
+        def count(self, name: str, path: Path | None = None) -> None:
+            if name == call and copying:
+                self.left -= 1
+                if self.left == 0:
+                    self.tell()
+
+    loop, copying, files = asyncio.get_running_loop(), list[asyncio.Task[Any]](), Telling()
+    outcomes = set()
+    async with opened(await written(tmp_path / "ledger"), files=files) as store:
+        for n in range(1, 30):
+            target = tmp_path / f"copy {n}"
+            files.left = n
+            copying.append(loop.create_task(store.backup(target)))
+            await asyncio.wait([copying[-1]])
+            outcomes.add(copying[-1].cancelled())
+            if target.exists():
+                assert (target / MANIFEST).exists()
+                assert await last_seq(target) == 13
+            if not copying[-1].cancelled():
+                break
+    assert outcomes == {True, False}

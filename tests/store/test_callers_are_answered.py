@@ -274,3 +274,51 @@ async def test_snapshots_are_taken_though_keys_are_always_being_spilled(tmp_path
         assert not snapshots(tmp_path / "ledger", "shop")
         files.gate.set()
         await until(lambda: bool(snapshots(tmp_path / "ledger", "shop")))
+
+
+async def test_callers_of_a_cancelled_writer_are_answered_and_the_book_says_so(tmp_path: Path) -> None:
+    files = HeldSyncs()
+    store = await ready(tmp_path / "ledger", files)
+    files.gate.clear()
+    files.waits.clear()
+    posting = asyncio.create_task(store.commit(transfer("a", "b", 1, book="shop", key="in flight")))
+    await until(files.waits.is_set)
+    waiting = asyncio.create_task(store.commit(transfer("a", "b", 1, book="shop", key="queued")))
+    await asyncio.sleep(0)
+    (writer,) = (task for task in asyncio.all_tasks() if task.get_name() == "talea-writer:shop")
+    writer.cancel()
+    await asyncio.sleep(0)
+    assert not writer.done()  # a thread still has the file
+    files.gate.set()
+    with pytest.raises(StoreIOError, match="reopen the book"):
+        await posting
+    with pytest.raises(WriterStopped, match="its writer was cancelled"):
+        await waiting
+    with pytest.raises(WriterStopped):
+        await store.commit(transfer("a", "b", 1, book="shop", key="later"))
+    assert (await store.book("shop")).writer == "stopped"
+    await store.reopen("shop")
+    again = await store.commit(transfer("a", "b", 1, book="shop", key="in flight"))
+    assert (again.seq, again.deduplicated) == (3, True)
+    await store.shutdown()
+
+
+def test_who_posts_while_the_loop_is_torn_down_is_answered(tmp_path: Path) -> None:
+    answers: list[object] = []
+
+    async def worker(store: LogTaleaStore) -> None:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            try:
+                answers.append(await store.commit(transfer("a", "b", 1, book="shop", key="closing")))
+            except WriterStopped as e:
+                answers.append(e)
+
+    async def main() -> None:
+        task = asyncio.create_task(worker(await ready(tmp_path / "ledger")))
+        await asyncio.sleep(0)
+        assert not task.done()
+
+    asyncio.run(main())
+    assert len(answers) == 1

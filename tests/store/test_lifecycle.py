@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import gc
 import hashlib
 import os
@@ -12,6 +13,7 @@ import sys
 import threading
 from functools import partial
 from pathlib import Path
+from typing import ClassVar
 
 import pytest
 
@@ -426,3 +428,23 @@ async def test_a_book_whose_log_was_deleted_takes_nothing_more_and_says_so(
     finally:
         await store.shutdown()
     assert not directory.exists()
+
+
+async def test_a_watermark_that_fails_when_it_is_closed_stops_nothing(tmp_path: Path) -> None:
+    class Failing(Files):
+        watermarks: ClassVar[set[int]] = set()
+
+        def create(self, path: Path) -> int:
+            fd = super().create(path)
+            if path.name == "index-watermark":
+                self.watermarks.add(fd)
+            return fd
+
+        def close(self, fd: int) -> None:
+            super().close(fd)
+            if fd in self.watermarks:
+                self.watermarks.discard(fd)
+                raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    await written(tmp_path / "ledger", files=Failing())
+    assert await last_seq(tmp_path / "ledger") == 13

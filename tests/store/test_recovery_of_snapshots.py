@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import errno
+import os
 from array import array
 from collections.abc import Callable
 from pathlib import Path
@@ -13,6 +15,7 @@ import pytest
 
 from store import CorruptLog, StoreIOError
 from store.account import Account
+from store.files import Files
 from store.state import BookState
 from tests.support.build import BOOK, household, transfer
 from tests.support.disk import (
@@ -309,3 +312,32 @@ async def test_a_log_that_ends_before_its_runs_is_damage(tmp_path: Path) -> None
     [segment] = segments(directory, BOOK)
     cut(segment, frames(segment.read_bytes())[10].end)
     await refused(directory)
+
+
+async def test_a_snapshot_counts_though_those_it_replaces_cannot_be_removed(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    class Sticky(Files):
+        sticks = True
+
+        def remove(self, path: Path) -> None:
+            if self.sticks and path.suffix == ".snap":
+                raise OSError(errno.EIO, os.strerror(errno.EIO))
+            super().remove(path)
+
+    files = Sticky()
+    async with opened(tmp_path / "ledger", files=files) as store:
+        await household(store)
+        for n in range(3):
+            await pay(store, 1, start=n)
+            await store.snapshot_now(BOOK)
+        assert len(snapshots(tmp_path / "ledger", BOOK)) == 3
+        assert "removed later: [Errno 5]" in caplog.text
+        files.sticks = False
+        await pay(store, 1, start=3)
+        await store.snapshot_now(BOOK)
+        assert len(snapshots(tmp_path / "ledger", BOOK)) == 2
+        snapshots(tmp_path / "ledger", BOOK)[0].unlink()
+        await pay(store, 1, start=4)
+        await store.snapshot_now(BOOK)
+        assert len(snapshots(tmp_path / "ledger", BOOK)) == 2

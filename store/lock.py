@@ -1,0 +1,66 @@
+"""A ledger's directory and its lock: one process has it open."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from pathlib import Path
+from typing import IO
+
+import portalocker
+
+from .errors import StoreLocked
+from .files import Files, make_directories
+
+LOCK_NAME, BOOKS_NAME = "LOCK", "books"
+
+
+def locked(files: Files, directory: Path) -> IO[str]:
+    """Make the directory if need be and take its lock. Blocks; raises StoreLocked, OSError."""
+    if directory.exists() and not directory.is_dir():
+        raise OSError(None, "it is a file, not a directory")
+    make_directories(files, directory)
+    path = directory / LOCK_NAME
+    new = not path.exists()
+    fd = os.open(path, os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0), 0o600)
+    lock = os.fdopen(fd, "r+", encoding="ascii", errors="replace")
+    try:
+        try:
+            portalocker.lock(lock, portalocker.LOCK_EX | portalocker.LOCK_NB)
+        except portalocker.LockException as e:
+            if isinstance(e.strerror, str) and not isinstance(e, portalocker.AlreadyLocked):
+                raise OSError(None, e.strerror) from e
+            raise StoreLocked(directory, _told(lock)) from e
+        lock.seek(0)
+        lock.truncate()
+        lock.write(str(os.getpid()))
+        lock.flush()
+        if new:
+            files.sync_directory(directory)
+        # an earlier life may have made the directory and ended before it synced its entry
+        with contextlib.suppress(PermissionError):
+            files.sync_directory(directory.parent)
+    except BaseException:
+        lock.close()
+        raise
+    return lock
+
+
+def _told(lock: IO[str]) -> int | None:
+    try:
+        lock.seek(0)
+        return int(lock.read(20))
+    except (OSError, ValueError):
+        return None
+
+
+def holder_of(directory: Path) -> int | None:
+    """The process that has the ledger open, or had it last and may live; None when it is gone. Blocks."""
+    try:
+        pid = int((directory / LOCK_NAME).read_text("ascii"))
+        os.kill(pid, 0)
+    except PermissionError:
+        return pid  # somebody else's process
+    except (OSError, ValueError, OverflowError):
+        return None
+    return pid

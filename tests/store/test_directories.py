@@ -1,0 +1,147 @@
+"""The directory a ledger lies in: found, made, moved away from, and what stands in it that is no file of its own."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import os
+from pathlib import Path
+
+import pytest
+
+from store import (
+    AccountCfg,
+    CorruptLog,
+    FollowedLedger,
+    LogStoreOptions,
+    LogTaleaStore,
+    StoreIOError,
+    StoreLocked,
+)
+from store.files import Files, make_directories
+from tests.support.build import BOOK, asset, definition, household
+from tests.support.disk import book_directory, flip, segments
+from tests.support.ledgers import last_seq, opened, pay, refused, written
+
+
+async def test_a_ledger_stays_where_it_was_opened_though_the_process_goes_elsewhere(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    async with opened(Path("ledger")) as store:
+        await household(store)
+        async with await FollowedLedger.open("ledger") as follower:
+            (tmp_path / "elsewhere").mkdir()
+            monkeypatch.chdir(tmp_path / "elsewhere")
+            await pay(store, 1)
+            await household(store, "another")
+            async with asyncio.timeout(30):
+                while (await follower.book("another")) is None:  # noqa: ASYNC110 - it looks now and then
+                    await asyncio.sleep(0.01)
+        await store.backup("copy")
+    assert sorted(os.listdir()) == ["copy"]
+    assert await last_seq(tmp_path / "ledger") == 8
+    assert await last_seq(tmp_path / "ledger", "another") == 7
+
+
+async def test_of_two_that_make_a_ledger_at_once_one_has_it_and_the_other_is_told(tmp_path: Path) -> None:
+    for n in range(20):
+        directory = tmp_path / str(n) / "new" / "ledger"
+        outcomes = await asyncio.gather(
+            *[LogTaleaStore.open(directory) for _ in range(2)], return_exceptions=True
+        )
+        assert sorted(type(outcome).__name__ for outcome in outcomes) == ["LogTaleaStore", "StoreLocked"]
+        for outcome in outcomes:
+            if isinstance(outcome, LogTaleaStore):
+                await outcome.shutdown()
+            else:
+                assert isinstance(outcome, StoreLocked)
+
+
+def test_a_drive_that_is_not_there_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os.path, "isdir", lambda path: False)
+    with pytest.raises(OSError, match="File exists"):
+        make_directories(Files(), Path("/nowhere/ledger"))
+
+
+class NoDirectorySyncs(Files):
+    """As on a network mount; what `os.fsync` says of a directory."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        def fsync(fd: int) -> None:
+            raise OSError(errno.EINVAL, os.strerror(errno.EINVAL))
+
+        monkeypatch.setattr(os, "fsync", fsync)
+
+
+@pytest.mark.skipif(not hasattr(os, "fdatasync"), reason="files are synced by fsync, too")
+async def test_a_file_system_that_cannot_sync_directories_holds_a_ledger(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    files = NoDirectorySyncs(monkeypatch)
+    await written(tmp_path / "ledger", 3, files=files)
+    assert await last_seq(tmp_path / "ledger") == 10
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="there are no pipes")
+@pytest.mark.parametrize(
+    "name",
+    [
+        "segment-00000000000000000014.log",
+        "snapshot-00000000000000000003.snap",
+        "idem-000009.run",
+        "index-watermark",
+    ],
+)
+async def test_a_pipe_in_the_place_of_a_file_is_refused_and_not_waited_for(tmp_path: Path, name: str) -> None:
+    directory = await written(tmp_path / "ledger")
+    path = book_directory(directory, BOOK) / name
+    path.unlink(missing_ok=True)
+    os.mkfifo(path)
+    with pytest.raises(CorruptLog, match="not a file of the ledger"):
+        await LogTaleaStore.open(directory)
+
+
+async def test_a_book_whose_whole_log_is_gone_is_told_and_not_begun_anew(tmp_path: Path) -> None:
+    directory = await written(tmp_path / "ledger")
+    segments(directory, BOOK)[0].unlink()
+    error = await refused(directory)
+    assert "its log is gone, but seq 13 had been durable" in str(error)
+
+
+async def test_a_registry_that_lost_an_asset_in_use_is_told(tmp_path: Path) -> None:
+    directory = tmp_path / "ledger"
+    async with opened(directory) as store:
+        await store.register_asset(asset())
+        await store.open_account(definition("assets:cash"), AccountCfg())
+    log = segments(directory, "_system")[0]
+    flip(log, log.stat().st_size - 1)
+    error = await refused(directory)
+    assert "which the registry of assets has lost" in str(error)
+    async with opened(directory, skip_damaged=True) as store:
+        assert [(info.name, info.writer) for info in await store.books()] == [(BOOK, "damaged")]
+        with pytest.raises(CorruptLog, match="has lost"):
+            await store.reopen(BOOK)
+        await store.register_asset(asset())
+        await store.reopen(BOOK)
+        assert (await store.book(BOOK)).writer == "running"
+
+
+async def test_without_descriptors_nothing_is_posted_and_the_writer_goes_on(tmp_path: Path) -> None:
+    class Scarce(Files):
+        code: int | None = None
+
+        def create(self, path: Path) -> int:
+            if self.code is not None:
+                raise OSError(self.code, os.strerror(self.code))
+            return super().create(path)
+
+    files = Scarce()
+    options = LogStoreOptions(segment_max=1)
+    async with await LogTaleaStore.open_with(tmp_path / "ledger", options, files=files) as store:
+        await household(store)
+        files.code = errno.EMFILE
+        with pytest.raises(StoreIOError, match="Too many open files; nothing was posted"):
+            await pay(store, 1)
+        files.code = None
+        assert [receipt.seq for receipt in await pay(store, 2)] == [8, 9]
