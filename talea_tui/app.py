@@ -9,13 +9,14 @@ import select
 import signal
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import date, datetime, tzinfo
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from textual import events
+from textual.filter import LineFilter, Monochrome, NoColor
 from textual.screen import Screen
 from textual.widgets import Input, TextArea
 
@@ -47,6 +48,9 @@ SCREENS = {
     "assets": "assets:AssetsScreen",
 }
 """The modes, and where in `talea_tui.screens` the first screen of each is; loaded when first shown."""
+
+NO_COLOR = NoColor()
+"""One for all: what was drawn is kept by the filter that it went through."""
 
 TWICE_SECONDS = 2.0
 TERMINAL_CHECK_SECONDS = 2.0
@@ -134,6 +138,14 @@ class TaleaApp(LedgerApp):
 
     def get_theme_variable_defaults(self) -> dict[str, str]:
         return VARIABLE_DEFAULTS
+
+    def get_line_filters(self) -> Sequence[LineFilter]:
+        """As Textual's own, but for NO_COLOR, which Textual heeds before it knows the theme."""
+        filters = super().get_line_filters()
+        if not self.native_ansi_color:
+            return filters
+        # greys made of colours that only the terminal knows would all be black
+        return [NO_COLOR if isinstance(each, Monochrome) else each for each in filters]
 
     @property
     def natural_signs(self) -> bool:

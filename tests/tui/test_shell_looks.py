@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from rich.color import Color
 from syrupy.assertion import SnapshotAssertion
 from syrupy.extensions.single_file import SingleFileSnapshotExtension, WriteMode
 from textual.pilot import Pilot
@@ -18,6 +19,7 @@ from store import AccountKind
 from talea_tui.posting.draft import Draft, Row
 from talea_tui.screens.storage import StorageScreen
 from talea_tui.screenshots import drawn_with, plain_svg
+from talea_tui.themes import THEMES
 from tests.support.build import account, asset, credit, debit, open_accounts, posted, txid
 from tests.support.clock import FakeClock
 from tests.support.memory_store import MemoryStore
@@ -164,6 +166,22 @@ def _luminance(red: float, green: float, blue: float) -> float:
     return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
 
 
+def contrast(one: Color, other: Color) -> float:
+    """How far two colours stand apart, from 1 to 21."""
+    light, dark = sorted((_luminance(*one.triplet), _luminance(*other.triplet)), reverse=True)
+    return (light + 0.05) / (dark + 0.05)
+
+
+def is_uncoloured(colour: Color) -> bool:
+    """Whether it is the terminal's own, or a grey."""
+    return colour.is_default or (colour.triplet is not None and len(set(colour.triplet)) == 1)
+
+
+LEAST_CONTRAST = 4.5
+DRAWN = " ─│╭╮╰╯▁▂▃▄▅▆▇█▌▎▊"
+"""What is no text."""
+
+
 @pytest.mark.parametrize("theme", ["talea-dark", "talea-light"])
 @pytest.mark.parametrize("screen", [name for name in SCREENS if name not in ("help", "palette")])
 async def test_every_word_stands_out_from_its_ground(store, open_app: OpenApp, theme, screen):
@@ -176,19 +194,38 @@ async def test_every_word_stands_out_from_its_ground(store, open_app: OpenApp, t
         faint = set()
         for strip in top._compositor.render_strips():
             for text, style, _ in strip:
-                if (
-                    not text.strip(" ─│╭╮╰╯▁▂▃▄▅▆▇█▌▎▊")
-                    or style is None
-                    or not style.color
-                    or not style.bgcolor
-                ):
+                if not text.strip(DRAWN) or style is None or not style.color or not style.bgcolor:
                     continue
                 if style.color.triplet is None or style.bgcolor.triplet is None:
                     continue
-                one, other = _luminance(*style.color.triplet), _luminance(*style.bgcolor.triplet)
-                if (max(one, other) + 0.05) / (min(one, other) + 0.05) < 4.5:
+                if contrast(style.color, style.bgcolor) < LEAST_CONTRAST:
                     faint.add((text.strip(), style.color.name, style.bgcolor.name))
         assert not faint
+
+
+@pytest.mark.parametrize("screen", ["books", "past"])
+async def test_without_colours_every_word_can_be_seen_in_every_theme_one_changes_to(
+    store, open_app: OpenApp, monkeypatch, screen
+):
+    monkeypatch.setenv("NO_COLOR", "1")
+    async with open_app(store, size=(120, 40)) as pilot:
+        for key in SCREENS[screen]:
+            await pilot.press(key)
+            await settle(pilot)
+        for theme in THEMES:
+            pilot.app.theme = theme
+            await settle(pilot)
+            drawn = {
+                (text, style.color, style.bgcolor)
+                for strip in pilot.app.screen._compositor.render_strips()
+                for text, style, _ in strip
+                if style is not None and text.strip(DRAWN)
+            }
+            coloured = {each for each in drawn if not all(map(is_uncoloured, each[1:]))}
+            assert not coloured, theme
+            own = {each for each in drawn if any(colour.is_default for colour in each[1:])}
+            assert own == (drawn if pilot.app.native_ansi_color else set()), theme
+            assert not {each for each in drawn - own if contrast(*each[1:]) < LEAST_CONTRAST}, theme
 
 
 async def test_the_register_of_the_picture_is_the_stores(store, open_app: OpenApp):
