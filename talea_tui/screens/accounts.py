@@ -352,6 +352,10 @@ class RegisterScreen(TaleaScreen):
     def register(self) -> Register:
         return self.query_one("#register", Register)
 
+    @property
+    def book_shown(self) -> str | None:
+        return self.account.book
+
     def crumbs(self) -> list[str]:
         return [self.account.book, self.account.path]
 

@@ -120,6 +120,8 @@ class TaleaScreen(Screen[None]):
         self._everything_changed = True
         self._changed: frozenset[str] = frozenset()
         self._refreshing = False
+        self.past_seq: int | None = None
+        """The last seq that is to be seen of the book shown, as of the instant shown; None when live."""
 
     app = getters.app(Shell)
 
@@ -142,6 +144,11 @@ class TaleaScreen(Screen[None]):
 
     async def arrive(self, **arrival: Any) -> None:
         """Called with what `go` was given, after the switch."""
+
+    @property
+    def book_shown(self) -> str | None:
+        """The book whose seq the header tells in the past; None where several are shown."""
+        return self.app.book
 
     def crumbs(self) -> list[str]:
         """This screen's words in the breadcrumb, after the ledger's directory."""
@@ -218,6 +225,7 @@ class TaleaScreen(Screen[None]):
         if book is not None and why is not None:
             self._everything_changed = True
             self.query_one(Unreadable).show(book, why, followed=self.app.is_followed)
+            self.past_seq = None
         if covered != self.has_class("-unreadable"):
             self.set_class(covered, "-unreadable")
             self.query_one("#body").disabled = covered  # what is not to be seen takes no keys
@@ -243,6 +251,11 @@ class TaleaScreen(Screen[None]):
             ):
                 raise
 
+    async def _learn_past(self) -> None:
+        book, live = self.book_shown, self.app.instant is None
+        known = not live and book is not None and self.app.why_unreadable(book) is None
+        self.past_seq = await self.app.last_seq(book) if known and book is not None else None
+
     async def _refresh(self) -> None:
         try:
             while (self._everything_changed or self._changed) and self.app.is_open and self.is_seen:
@@ -251,6 +264,7 @@ class TaleaScreen(Screen[None]):
                 changed = None if self._everything_changed else self._changed
                 self._everything_changed, self._changed = False, frozenset()
                 try:
+                    await self._learn_past()
                     await self.refresh_data(changed)
                 except StoreClosed:
                     return

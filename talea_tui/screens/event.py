@@ -8,7 +8,7 @@ from textual import on
 from textual.app import ComposeResult
 from textual.content import Content
 
-from store import AccountId, AccountOpened, AssetRegistered, TransactionPosted
+from store import AccountId, AccountOpened, AssetRegistered, StoreError, TransactionPosted
 
 from ..events.detail import DetailLine, detail_of
 from ..events.jsonl import event_json
@@ -53,6 +53,10 @@ class EventScreen(TaleaScreen):
         yield PaneTitle(id="event-title", lit_by="event")
         yield VirtualTable(COLUMNS, id="event", show_head=False, follow=False)
 
+    @property
+    def book_shown(self) -> str | None:
+        return self.book
+
     def crumbs(self) -> list[str]:
         return [self.book, f"event {format_count(self.seq)}"]
 
@@ -61,6 +65,9 @@ class EventScreen(TaleaScreen):
             return
         found = await self.app.store.events_at(self.book, [self.seq])
         if not found:
+            return
+        if self.seq > await self.app.last_seq(self.book):
+            self._show_nothing_yet()
             return
         self.event = BookEvent(self.book, found[0])
         frame = await self.app.store.frame_of(self.book, self.seq)
@@ -79,6 +86,14 @@ class EventScreen(TaleaScreen):
             "enter on an account opens its register" if self._links else lines[0].text,
             self._size_of(self.event),
         )
+
+    def _show_nothing_yet(self) -> None:
+        """Say that at the instant shown there was no such event."""
+        self.event, self._links = None, {}
+        self.query_one("#event-title", PaneTitle).show("Not recorded yet")
+        table = self.query_one("#event", VirtualTable)
+        table.empty = self.app.later_text(self.seq)
+        table.set_rows([])
 
     def _size_of(self, event: BookEvent) -> str:
         try:
@@ -108,7 +123,9 @@ class EventScreen(TaleaScreen):
             await self.app.go("assets")
 
     async def action_transaction(self) -> None:
-        if self.event is not None and isinstance(self.event.sequenced.event, TransactionPosted):
+        if self.event is None:
+            return
+        if isinstance(self.event.sequenced.event, TransactionPosted):
             await self.app.open_transaction(self.book, self.seq)
         else:
             self.app.tell("This event is no transaction.")
@@ -117,10 +134,16 @@ class EventScreen(TaleaScreen):
         self.run_worker(self._step(step), group="step", exclusive=True)
 
     async def _step(self, step: int) -> None:
-        if not await self.app.store.events_at(self.book, [self.seq + step]):
+        try:
+            bound = await self.app.last_seq(self.book)
+        except StoreError as error:
+            self.app.refuse(error)
+            return
+        seq = min(self.seq, bound + 1) + step
+        if not 1 <= seq <= bound:
             self.app.tell("There is no other event that way.")
             return
-        self.seq += step
+        self.seq = seq
         self.refresh_now()
 
     def action_copy_json(self) -> None:

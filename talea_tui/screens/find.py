@@ -19,11 +19,14 @@ async def find_transaction(app: Shell) -> None:
         return
     try:
         found = await locate(app, answer.strip())
+        last_seq = await app.last_seq(found[0]) if found is not None else 0
     except StoreError as error:
         app.refuse(error)
         return
     if found is None:
         app.refuse(f"No transaction has the seq, key or id {answer.strip()}.")
+    elif found[1] > last_seq:
+        app.refuse(app.later_text(found[1]))
     else:
         await app.open_transaction(*found)
 
@@ -34,21 +37,15 @@ async def locate(app: Shell, text: str) -> tuple[str, int] | None:
     book = app.book if app.why_unreadable() is None else None
     if book is not None and digits.isascii() and digits.isdigit() and len(digits) <= 18:
         found = await app.store.events_at(book, [int(digits)])
-        if (
-            found
-            and isinstance(found[0].event, TransactionPosted)
-            and found[0].seq <= await app.last_seq(book)
-        ):
+        if found and isinstance(found[0].event, TransactionPosted):
             return book, found[0].seq
     if book is not None:
         by_key = await app.store.by_key(book, text)
-        if by_key is not None and by_key.seq <= await app.last_seq(book):
+        if by_key is not None:
             return book, by_key.seq
     try:
         txid = UUID(text)
     except ValueError:
         return None
     by_id = await app.store.transaction(txid)
-    if by_id is None or by_id.seq > await app.last_seq(by_id.transaction.book):
-        return None
-    return by_id.transaction.book, by_id.seq
+    return (by_id.transaction.book, by_id.seq) if by_id is not None else None

@@ -69,6 +69,10 @@ class TailScreen(TaleaScreen):
         super().on_resize(event)
         self._arrange()
 
+    @property
+    def book_shown(self) -> str | None:
+        return self.pane.book if self.panes and not self.pane.all_books else None
+
     def crumbs(self) -> list[str]:
         others = len(self.panes) - 1
         more = f" +{others}" if others > 0 else ""
@@ -181,6 +185,8 @@ class TailScreen(TaleaScreen):
 
     def on_descendant_focus(self, event: events.DescendantFocus) -> None:
         self._show_details()
+        if self.app.instant is not None:
+            self.refresh_now()  # the header tells the seq of another book
 
     def _show_details(self) -> None:
         if not self.details.display or not self.panes:

@@ -54,6 +54,10 @@ class TransactionScreen(TaleaScreen):
             yield PaneTitle("Details", id="facts-title", lit_by="facts")
             yield VirtualTable(FACT_COLUMNS, id="facts", show_head=False, follow=False)
 
+    @property
+    def book_shown(self) -> str | None:
+        return self.book
+
     def crumbs(self) -> list[str]:
         return [self.book, f"seq {self.seq:,}"]
 
@@ -63,7 +67,19 @@ class TransactionScreen(TaleaScreen):
         found = await self.app.store.events_at(self.book, [self.seq])
         if not found or not isinstance(found[0].event, TransactionPosted):
             return
+        if self.seq > await self.app.last_seq(self.book):
+            self._show_nothing_yet()
+            return
         await self._show(found[0], found[0].event.transaction)
+
+    def _show_nothing_yet(self) -> None:
+        """Say that at the instant shown there was no such transaction."""
+        self.stored, self.links = None, []
+        self.query_one("#transaction-title", PaneTitle).show("Not posted yet", f"seq {self.seq:,}")
+        postings = self.query_one("#postings", VirtualTable)
+        postings.empty = self.app.later_text(self.seq)
+        for table in (postings, self.query_one("#facts", VirtualTable)):
+            table.set_rows([])
 
     async def _show(self, sequenced: Sequenced, transaction: Transaction) -> None:
         self.stored = StoredTransaction(transaction=transaction, seq=sequenced.seq, at=sequenced.at)
@@ -162,12 +178,13 @@ class TransactionScreen(TaleaScreen):
         return "\n".join(lines)
 
     def action_copy_all(self) -> None:
-        self.app.copy(self.as_text(), "transaction")
+        if self.stored is not None:
+            self.app.copy(self.as_text(), "transaction")
 
     async def action_step(self, step: int) -> None:
         """To the transaction before or after this one in the book's log."""
-        seq = self.seq
         bound = await self.app.last_seq(self.book)
+        seq = min(self.seq, bound + 1)
         while 1 <= seq + step <= bound:
             start = seq + 1 if step > 0 else max(1, seq - 50)
             count = 50 if step > 0 else seq - start

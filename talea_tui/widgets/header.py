@@ -47,7 +47,7 @@ class Header(Widget):
         if not app.is_open:
             return ("■ not open", "header--past") if app.could_not_open else ("◌ opening", "header--state")
         if app.instant is not None:
-            seq = app.instant.seq
+            seq = getattr(self.screen, "past_seq", None)
             at = f" · seq {format_count(seq)}" if seq is not None and self.size.width >= NARROW else ""
             return f"AS OF {app.instant.label}{at} · read only", "header--past"
         if app.is_followed:

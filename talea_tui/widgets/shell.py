@@ -15,6 +15,7 @@ from textual.widget import Widget
 from store import AccountId, AssetDef, BookInfo, StoredTransaction, StoreError
 
 from ..actions import Action, action_called, key_name
+from ..formatting import format_count
 
 if TYPE_CHECKING:
     from store import AsOf, Store
@@ -88,6 +89,12 @@ class Shell(App[int]):
         """How a book's writer fares; `nobody` where a sound book is followed that no process writes."""
         is_alone = self.is_followed and self.writer is None and info.writer == "running"
         return "nobody" if is_alone else info.writer
+
+    def later_text(self, seq: int) -> str:
+        """That the event with this seq is later than the instant shown."""
+        label = self.instant.label if self.instant is not None else "now"
+        back = self.with_keys("press {app.escape} to come back to now")
+        return f"Seq {format_count(seq)} is later than this instant, {label}; {back}."
 
     def empty_text(self, what_to_do: str) -> str:
         """What an empty list says: how to begin, where one can."""

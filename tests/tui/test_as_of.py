@@ -1,0 +1,122 @@
+"""The past: every pane shows the same instant, and coming back finds everything as it was left."""
+
+from __future__ import annotations
+
+import pytest
+from textual.pilot import Pilot
+
+from store import AccountKind
+from tests.support.build import BOOK, household, open_accounts, transfer
+from tests.support.clock import FakeClock
+from tests.support.memory_store import MemoryStore
+from tests.tui.conftest import OpenApp, screen_text, settle, until
+
+OTHER = "shop"
+PAYMENTS = 30
+
+
+@pytest.fixture
+async def store() -> MemoryStore:
+    """Events a minute apart: 7 accounts, 30 payments (seq 8 to 37), an account (38), 3 payments; then another book."""
+    store = MemoryStore(FakeClock(step_micros=60_000_000))
+    await household(store)
+    for number in range(PAYMENTS):
+        words = {"description": f"Row {number}"}
+        await store.commit(transfer("assets:bank", "income:salary", 100 + number, metadata=words))
+    await open_accounts(store, {"assets:new": AccountKind.ASSET})
+    for number in range(3):
+        await store.commit(
+            transfer(
+                "assets:new",
+                "assets:bank",
+                1,
+                metadata={"description": f"Late {number}"},
+                key=f"late{number}",
+            )
+        )
+    await household(store, OTHER)
+    for number in range(5):
+        await store.commit(transfer("assets:cash", "income:salary", 100 + number, book=OTHER))
+    return store
+
+
+async def look_back(pilot: Pilot[int], instant: str) -> None:
+    pilot.app.clear_notifications()
+    await pilot.press("at", *instant.replace("#", "").replace(" ", ""), "enter")
+    await until(pilot, lambda: pilot.app.instant is not None)
+    await settle(pilot)
+
+
+async def come_back(pilot: Pilot[int]) -> None:
+    await pilot.press("escape")
+    await settle(pilot)
+    assert pilot.app.instant is None
+
+
+def header(pilot: Pilot[int]) -> str:
+    return screen_text(pilot.app).splitlines()[0]
+
+
+def words_of(pilot: Pilot[int]) -> str:
+    return " ".join(screen_text(pilot.app).split())
+
+
+def notices(pilot: Pilot[int]) -> str:
+    return "\n".join(notice.message for notice in pilot.app._notifications)
+
+
+@pytest.mark.parametrize("keys", [["2", "3", *"41", "enter"], ["5", "end", "enter"]])
+async def test_what_came_later_is_not_shown_on_a_screen_that_was_open_before(store, open_app: OpenApp, keys):
+    async with open_app(store, size=(120, 30)) as pilot:
+        pilot.app.choose_book(BOOK)
+        for key in keys:
+            await pilot.press(key)
+            await settle(pilot)
+        assert "Late 2" in screen_text(pilot.app)
+        await look_back(pilot, "20")
+        assert "Late 2" not in screen_text(pilot.app)
+        assert "Seq 41 is later than this instant" in words_of(pilot)
+        assert "press esc to come back to now" in words_of(pilot)
+        await pilot.press("full_stop")
+        await settle(pilot)
+        assert "that way" in notices(pilot)
+        await come_back(pilot)
+        assert "Late 2" in screen_text(pilot.app)
+        await look_back(pilot, "20")
+        await pilot.press("comma")
+        await settle(pilot)
+        assert "Row 12" in screen_text(pilot.app)
+        assert "seq 20" in header(pilot)
+        await pilot.press("full_stop")
+        await settle(pilot)
+        assert "Row 12" in screen_text(pilot.app)
+
+
+@pytest.mark.parametrize("by", ["41", "late2"])
+async def test_a_transaction_later_than_the_instant_is_said_to_be_later(store, open_app: OpenApp, by):
+    async with open_app(store, size=(120, 30)) as pilot:
+        await look_back(pilot, "20")
+        await pilot.press("3", *by, "enter")
+        await until(pilot, lambda: "Seq 41 is later than this instant" in notices(pilot))
+        await pilot.press("3", *"900", "enter")
+        await until(pilot, lambda: "No transaction has the seq, key or id 900" in notices(pilot))
+
+
+async def test_the_seq_in_the_header_is_of_the_book_on_the_screen(store, open_app: OpenApp):
+    async with open_app(store, size=(120, 30)) as pilot:
+        pilot.app.choose_book(BOOK)
+        await pilot.press("2")
+        await look_back(pilot, "40")
+        assert "· seq 40 ·" in header(pilot)
+        pilot.app.choose_book(OTHER)
+        await settle(pilot)
+        assert OTHER in header(pilot)
+        assert "· seq 0 ·" in header(pilot)
+        await pilot.app.open_transaction(BOOK, 10)
+        await settle(pilot)
+        assert "· seq 40 ·" in header(pilot)
+        await pilot.app.go("tail")
+        await pilot.press("a")
+        await settle(pilot)
+        assert "AS OF" in header(pilot)
+        assert "· seq" not in header(pilot)
