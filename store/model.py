@@ -288,7 +288,7 @@ class BookInfo(msgspec.Struct, frozen=True):
 
 
 class AccountInfo(msgspec.Struct, frozen=True, gc=False):
-    """`postings` counts rows; `debits` and `credits` are turnover in minor units."""
+    """`postings` counts rows; `debits` and `credits` are turnover in minor units; `opened_seq` is where it was opened."""
 
     definition: AccountDef
     config: AccountCfg
@@ -296,3 +296,4 @@ class AccountInfo(msgspec.Struct, frozen=True, gc=False):
     postings: int
     debits: int
     credits: int
+    opened_seq: int = 0

@@ -443,6 +443,7 @@ class BookState:
             postings=rows,
             debits=debits,
             credits=credits,
+            opened_seq=account.seq,
         )
 
     def records(self, account: Account, start: int, stop: int) -> list[PostingRecord]:

@@ -22,7 +22,7 @@ from .screens.base import TaleaScreen
 from .widgets.shell import Instant, Shell, is_unreadable
 
 if TYPE_CHECKING:
-    from store import Store
+    from store import AccountInfo, Store
 
 logger = logging.getLogger(__name__)
 
@@ -122,6 +122,13 @@ class LedgerApp(Shell):
         info = await self.store.book(book)
         last = info.last_seq if info is not None else 0
         return min(as_of, last) if isinstance(as_of, int) else last
+
+    async def accounts(self, book: str, seq: int | None = None) -> list[AccountInfo]:
+        if seq is None:
+            if self.instant is None:
+                return await self.store.accounts(book)
+            seq = await self.last_seq(book)
+        return [info for info in await self.store.accounts(book, seq) if info.opened_seq <= seq]
 
     def choose_book(self, book: str) -> None:
         if book != self.book:

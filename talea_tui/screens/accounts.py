@@ -107,7 +107,7 @@ class AccountsScreen(TaleaScreen):
             )
             return
         began = time.monotonic()
-        infos = await self.app.store.accounts(book, self.app.as_of(book))
+        infos = await self.app.accounts(book)
         chart = await build_chart(infos)
         took = time.monotonic() - began
         self._chart_due = time.monotonic() + took * 20 if took > SLOW_CHART_SECONDS else 0.0
@@ -363,6 +363,9 @@ class RegisterScreen(TaleaScreen):
         if changed is not None and self.account.book not in changed:
             return
         info = await self.app.store.account(self.account, self.app.as_of(self.account.book))
+        if info is not None and info.opened_seq > await self.app.last_seq(self.account.book):
+            self.register.empty = self.app.later_text(info.opened_seq)
+            info = None
         self.register.show(info, natural=self.app.natural_signs)
         self._show_title()
         if self._day is not None:
@@ -374,7 +377,7 @@ class RegisterScreen(TaleaScreen):
     def _show_title(self) -> None:
         info = self.register.info
         if info is None:
-            self.query_one("#register-title", PaneTitle).show(f"{self.account.path} is not open")
+            self.query_one("#register-title", PaneTitle).show(f"{self.account.path} is not open yet")
             return
         words = f"{self.account.path} · {info.definition.asset} · {info.definition.kind.value}"
         self.query_one("#register-title", PaneTitle).show(words, span(self.register))

@@ -101,7 +101,7 @@ class Palette(Dialog):
             )
         if app.book is not None:
             try:
-                infos = await app.store.accounts(app.book, app.as_of(app.book))
+                infos = await app.accounts(app.book)
             except StoreError:
                 infos = []
             for info in infos:

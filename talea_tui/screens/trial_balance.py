@@ -162,12 +162,12 @@ class TrialBalanceScreen(TaleaScreen):
         turnover = await store.trial_balance(book, as_of)
         for _ in range(READINGS_MAX):
             before = turnover
-            accounts = await store.accounts(book, as_of)
+            accounts = await self.app.accounts(book)
             turnover = await store.trial_balance(book, as_of)
             if before == turnover:
                 return of_all_time(accounts), turnover
-        as_of = await self.app.last_seq(book)
-        return of_all_time(await store.accounts(book, as_of)), await store.trial_balance(book, as_of)
+        seq = await self.app.last_seq(book)
+        return of_all_time(await self.app.accounts(book, seq)), await store.trial_balance(book, seq)
 
     # Periods
 
@@ -213,7 +213,7 @@ class TrialBalanceScreen(TaleaScreen):
                 self._show_progress(dated.seq, seq, (dated.seq - start) / max(painted - began, 0.001))
             await asyncio.sleep(0)
         began = time.monotonic()
-        accounts = await self.app.store.accounts(book, seq)
+        accounts = await self.app.accounts(book, seq)
         figures = []
         for place, info in enumerate(accounts):
             figures.append(dated.figures(info, period))

@@ -52,12 +52,16 @@ class AccountTree(VirtualTable):
         self.natural = False
         self.book = ""
         self.nodes: list[Node] = []
+        self._missed: tuple[str, str | None] | None = None
+        """The account that the cursor was on and the chart no longer has, and where the cursor is meanwhile."""
 
     # What is shown
 
     def show(self, book: str, chart: Chart) -> None:
-        """Show a chart; the cursor stays on its account."""
+        """Show a chart; the cursor stays on its account, and comes back to one that only the past did not have."""
         here = self.path_under_cursor() if book == self.book else None
+        if book == self.book and self._missed is not None and here == self._missed[1]:
+            here = self._missed[0]
         self.book, self.chart = book, chart
         bounded = any(
             node.info is not None and node.info.config.min_balance is not None
@@ -69,6 +73,8 @@ class AccountTree(VirtualTable):
             self.column = len(columns) - 2
         self.export_name = f"{book}-accounts"
         self._show_again(here)
+        there = self.path_under_cursor()
+        self._missed = (here, there) if here is not None and here != there else None
 
     def look(self, view: View) -> None:
         """Look at the same chart in another way; with a filter, at an account that meets it."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import date, datetime, tzinfo
-from typing import ClassVar, cast
+from typing import ClassVar, NamedTuple, cast
 
 from store import (
     AccountId,
@@ -31,7 +31,7 @@ from ..formatting import (
 )
 from .chart import reads_negative
 from .keys import bindings_for
-from .shell import Shell
+from .shell import Instant, Shell
 from .virtual_table import Cell, Column, RowSource, VirtualTable, value_of
 
 PROBED_ROWS, NEAR_ROWS = 9, 48
@@ -128,6 +128,24 @@ def money(minor: int, precision: int, *, signed: bool = False, wrong_side: bool 
     return Cell(text, tone, format_amount_plain(minor, precision))
 
 
+class _Shown(NamedTuple):
+    """Which rows are shown, told how, and as of when."""
+
+    of: AccountId
+    """An account, or the branch of this path."""
+    told: object
+    instant: Instant | None
+
+
+class _Place(NamedTuple):
+    """Where one was among the rows of an account or a branch."""
+
+    of: AccountId
+    cursor: int
+    top: int
+    following: bool
+
+
 class Register(VirtualTable):
     """The register of the account it was last given."""
 
@@ -138,45 +156,60 @@ class Register(VirtualTable):
         super().__init__(COLUMNS, id=id, empty="")
         self.info: AccountInfo | None = None
         self.book: str | None = None
-        self._shown: tuple[object, ...] = ()
+        self._shown: _Shown | None = None
+        self._left: _Place | None = None
 
     def show(self, info: AccountInfo | None, *, natural: bool) -> None:
         """Show an account as far as `info` counts its postings; the same one again only grows."""
-        shell = cast(Shell, self.app)
+        self.info = info
         if info is None:
-            if self._shown:
-                self.info, self._shown = None, ()
+            self._leave()
+            if self._shown is not None:
+                self._shown = None
                 self.set_rows([])
             self.refresh()
             return
-        self.empty = shell.nothing_posted(info.definition.id.book)
-        shown = (info.definition.id, natural, shell.instant)
-        self.info, self.book = info, info.definition.id.book
-        if shown == self._shown and info.postings >= self.count:
-            self.grow(info.postings)
-            return
-        same_account = self._shown[:1] == shown[:1]
-        cursor = min(self.cursor, info.postings - 1) if same_account else info.postings - 1
-        self._shown = shown
-        self.export_name = f"{info.definition.id.book}-{info.definition.id.path}"
-        if self.columns != list(COLUMNS):
-            self.set_columns(COLUMNS)
-        self.set_source(RegisterSource(shell, info, natural=natural), info.postings, cursor=max(0, cursor))
+        account = info.definition.id
+        self.book = account.book
+        source = RegisterSource(cast(Shell, self.app), info, natural=natural)
+        self._show(account, natural, source, info.postings, COLUMNS)
 
     def show_branch(
         self, path: str, book: str, source: RowSource, count: int, columns: Sequence[Column]
     ) -> None:
         """Show the rows of all accounts under `path`; the same source again only grows."""
         self.info, self.book = None, book
-        self.empty = cast(Shell, self.app).nothing_posted(book)
-        if self._shown == (source,):
+        self._show(AccountId(book=book, path=path), source, source, count, columns)
+
+    def _show(
+        self, of: AccountId, told: object, source: RowSource, count: int, columns: Sequence[Column]
+    ) -> None:
+        """Show the rows of an account or a branch. From the past one comes back to the place that one left."""
+        shell = cast(Shell, self.app)
+        self.empty = shell.nothing_posted(of.book)
+        before, shown = self._shown, _Shown(of, told, shell.instant)
+        if shown == before and count >= self.count:
             self.grow(count)
             return
-        self._shown = (source,)
-        self.export_name = f"{book}-{path}"
+        self._leave()
+        self._shown = shown
+        self.export_name = f"{of.book}-{of.path}"
         if self.columns != list(columns):
             self.set_columns(columns)
-        self.set_source(source, count, cursor=max(0, count - 1))
+        left = self._left if shell.instant is None and self._left and self._left.of == of else None
+        if left is not None and not left.following:
+            self.set_source(source, count, cursor=left.cursor)
+            self.set_scroll_top(left.top)
+        elif shell.instant is not None and before is not None and before.of == of:
+            self.set_source(source, count, cursor=max(0, min(self.cursor, count - 1)))
+        else:
+            self.set_source(source, count, cursor=max(0, count - 1))
+
+    def _leave(self) -> None:
+        """Remember where one is, if that is now."""
+        if self._shown is not None and self._shown.instant is None:
+            following = self.cursor == self.count - 1
+            self._left = _Place(self._shown.of, self.cursor, self.scroll_top, following)
 
     async def row_on(self, day: date) -> int | None:
         """The first row of `day`, else of the next day that has one; None when there is none that late.

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from textual.app import App
 from textual.widget import Widget
 
-from store import AccountId, AssetDef, BookInfo, StoredTransaction, StoreError
+from store import AccountId, AccountInfo, AssetDef, BookInfo, StoredTransaction, StoreError
 
 from ..actions import Action, action_called, key_name
 from ..formatting import format_count
@@ -191,6 +191,10 @@ class Shell(App[int]):
     @property
     def natural_signs(self) -> bool:
         """Whether every account reads positive on its normal side; else debits are positive everywhere."""
+        raise NotImplementedError
+
+    async def accounts(self, book: str, seq: int | None = None) -> list[AccountInfo]:
+        """The accounts of a book as of `seq`, default the instant shown, without those opened later."""
         raise NotImplementedError
 
     async def last_seq(self, book: str) -> int:

@@ -318,6 +318,9 @@ class ReferenceBook:
             if isinstance(event.event, AccountOpened)
         }
 
+    def seq_of(self, event: Event) -> int:
+        return next(stored.seq for stored in self.events if stored.event == event)
+
     def account(self, account: AccountId) -> AccountOpened:
         try:
             return self.opened()[account]
@@ -547,6 +550,7 @@ class ReferenceLedger:
             postings=len(rows),
             debits=turnover[Direction.DEBIT],
             credits=turnover[Direction.CREDIT],
+            opened_seq=book.seq_of(opened),
         )
 
     def accounts(self, book: str, as_of: AsOf = None) -> list[AccountInfo]:

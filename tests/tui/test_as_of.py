@@ -6,7 +6,7 @@ import pytest
 from textual.pilot import Pilot
 
 from store import AccountKind
-from tests.support.build import BOOK, household, open_accounts, transfer
+from tests.support.build import BOOK, account, household, open_accounts, transfer
 from tests.support.clock import FakeClock
 from tests.support.memory_store import MemoryStore
 from tests.tui.conftest import OpenApp, screen_text, settle, until
@@ -120,3 +120,72 @@ async def test_the_seq_in_the_header_is_of_the_book_on_the_screen(store, open_ap
         await settle(pilot)
         assert "AS OF" in header(pilot)
         assert "· seq" not in header(pilot)
+
+
+async def test_an_account_opened_later_is_neither_listed_nor_counted(store, open_app: OpenApp):
+    async with open_app(store, size=(120, 30)) as pilot:
+        pilot.app.choose_book(BOOK)
+        await pilot.press("2")
+        await settle(pilot)
+        assert "8 accounts" in screen_text(pilot.app)
+        tree = pilot.app.screen.query_one("#tree")
+        assert tree.go_to("assets:new")
+        await settle(pilot)
+        for instant, accounts in (("37", "7 accounts"), ("1", "1 account "), ("0", "0 accounts")):
+            await look_back(pilot, instant)
+            assert accounts in screen_text(pilot.app)
+            assert "new" not in screen_text(pilot.app)
+            await come_back(pilot)
+            assert tree.path_under_cursor() == "assets:new"
+        await pilot.press("6", "z")
+        await settle(pilot)
+        assert "assets:new" in screen_text(pilot.app)
+        await look_back(pilot, "37")
+        assert "assets:cash" in screen_text(pilot.app)
+        assert "assets:new" not in screen_text(pilot.app)
+
+
+async def test_the_register_of_an_account_opened_later_says_so(store, open_app: OpenApp):
+    async with open_app(store, size=(120, 30)) as pilot:
+        await pilot.app.open_register(account("assets:new"))
+        await settle(pilot)
+        await look_back(pilot, "37")
+        assert "assets:new is not open yet" in screen_text(pilot.app)
+        assert "Seq 38 is later than this instant" in words_of(pilot)
+
+
+AMIDST = ["home", *["down"] * 24, *["up"] * 3]
+
+
+@pytest.mark.parametrize(
+    ("path", "keys", "instant"),
+    [
+        ("assets:bank", AMIDST, "20"),
+        ("assets:bank", AMIDST, "0"),
+        ("assets:bank", [], "0"),
+        ("assets", AMIDST, "20"),
+        ("assets", [], "20"),
+    ],
+)
+async def test_coming_back_finds_the_register_as_it_was_left(store, open_app: OpenApp, keys, instant, path):
+    async with open_app(store, size=(120, 20)) as pilot:
+        pilot.app.choose_book(BOOK)
+        await pilot.press("2")
+        await settle(pilot)
+        tree, register = (pilot.app.screen.query_one(each) for each in ("#tree", "#register"))
+        assert tree.go_to(path)
+        await settle(pilot)
+        register.focus()
+        await pilot.press(*keys)
+        await settle(pilot)
+        seen, following = screen_text(pilot.app).splitlines()[1:-1], register.cursor == register.count - 1
+        cursor = register.cursor
+        await look_back(pilot, instant)
+        await come_back(pilot)
+        assert register.cursor == cursor
+        assert screen_text(pilot.app).splitlines()[1:-1] == seen
+        await look_back(pilot, instant)
+        await store.commit(transfer("assets:bank", "income:salary", 5, metadata={"description": "Meanwhile"}))
+        await come_back(pilot)
+        assert ("Meanwhile" in screen_text(pilot.app)) is following
+        assert register.cursor == (cursor + 1 if following else cursor)
