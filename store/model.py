@@ -288,7 +288,7 @@ class BookInfo(msgspec.Struct, frozen=True):
 
 
 class AccountInfo(msgspec.Struct, frozen=True, gc=False):
-    """`postings` counts rows; `debits` and `credits` are turnover in minor units; `opened_seq` is where it was opened."""
+    """`postings` counts rows; `debits` and `credits` are turnover in minor units; it was opened at `opened_seq`."""
 
     definition: AccountDef
     config: AccountCfg

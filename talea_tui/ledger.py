@@ -95,8 +95,8 @@ class LedgerApp(Shell):
         if self._store is None:
             return "The ledger is still being opened."
         if self.instant is not None:
-            back = self.with_keys("press {app.escape} to come back to now, then post")
-            return f"This is the ledger as of {self.instant.label}; {back}."
+            back = self.with_keys("press {app.escape} to come back to now")
+            return f"This is the ledger as of {self.instant.label}, which is read only; {back}."
         if isinstance(self._store, FollowedLedger):
             writer = f"process {self.writer} writes it" if self.writer is not None else "nobody writes it now"
             return f"This ledger is only followed here, {writer}; post where it is open."

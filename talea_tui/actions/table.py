@@ -486,7 +486,13 @@ TRIAL_BALANCE: tuple[Action, ...] = (
 
 STORAGE: tuple[Action, ...] = (
     Action(
-        "storage.snapshot", ("s",), "Snapshot now", "Write a snapshot of this book.", "snapshot", footer=True
+        "storage.snapshot",
+        ("s",),
+        "Snapshot now",
+        "Write a snapshot of this book.",
+        "snapshot",
+        footer=True,
+        writes=True,
     ),
     Action(
         "storage.verify",
@@ -506,6 +512,7 @@ STORAGE: tuple[Action, ...] = (
         "Bring back a book that stopped or is damaged, once its disk or its files are mended.",
         "reopen",
         footer=True,
+        writes=True,
     ),
     Action("storage.backup", ("B",), "Backup", "Copy the ledger to a new directory.", "backup", footer=True),
     Action("storage.cancel", ("x",), "Cancel", "Stop the work under way.", "cancel_work"),

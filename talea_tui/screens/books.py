@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from itertools import pairwise
 
+from msgspec.structs import replace
 from textual import on
 from textual.app import ComposeResult
 from textual.content import Content
@@ -11,7 +12,7 @@ from textual.widgets import Static
 
 from store import BookInfo
 
-from ..formatting import format_age, format_bytes, format_count, printable, sparkline
+from ..formatting import format_age, format_bytes, format_count, format_date, printable, sparkline
 from ..widgets.keys import bindings_for
 from ..widgets.shell import is_unreadable
 from ..widgets.virtual_table import Cell, Column, Row, VirtualTable
@@ -26,6 +27,9 @@ COLUMNS = (
     Column("size", "on disk", align="right", min_width=7, max_width=9, drop=4),
     Column("writer", "writer", min_width=7, max_width=9),
 )
+UNKNOWN = Cell("–", "dim", "")
+"""Of what is damaged, and of what only is, and was not written down."""
+
 ACTIVITY_BARS = 20
 BOOKS_AT_A_TIME = 50
 EMPTY = """This ledger is empty.
@@ -45,6 +49,7 @@ class BooksScreen(TaleaScreen):
         super().__init__()
         self.infos: list[BookInfo] = []
         self.activity: dict[str, tuple[int, str]] = {}
+        self._past: dict[str, BookInfo] = {}
 
     def compose_body(self) -> ComposeResult:
         yield VirtualTable(COLUMNS, id="books", empty=self.app.with_keys(EMPTY), follow=False)
@@ -56,7 +61,10 @@ class BooksScreen(TaleaScreen):
 
     async def refresh_data(self, changed: frozenset[str] | None) -> None:
         here = self.infos[self.table.cursor].name if self.table.cursor >= 0 else self.app.book
-        self.infos = await self.app.store.books()
+        infos = await self.app.store.books()
+        if self.app.instant is not None:
+            infos = [await self._as_it_was(info) for info in infos]
+        self.infos = infos
         self.table.export_name, self.table.empty = "books", self.app.empty_text(EMPTY)
         self._show(here)
         newer = [info for info in self.infos if self.activity.get(info.name, (0, ""))[0] != info.last_seq]
@@ -83,6 +91,21 @@ class BooksScreen(TaleaScreen):
     def minute_passed(self) -> None:
         self._show()
 
+    async def _as_it_was(self, info: BookInfo) -> BookInfo:
+        """A book with its figures as of the instant shown; its files and its writer stay as they are now."""
+        if is_unreadable(info):
+            return info
+        seq, known = await self.app.last_seq(info.name), self._past.get(info.name)
+        if known is None or known.last_seq != seq:
+            accounts = len(await self.app.accounts(info.name, seq))
+            last = await self.app.store.events_at(info.name, [seq])
+            last_at = last[0].at if last else None
+            transactions = seq - accounts  # nothing else is in a book's log
+            known = self._past[info.name] = replace(
+                info, last_seq=seq, last_at=last_at, accounts=accounts, transactions=transactions
+            )
+        return replace(known, writer=info.writer, error=info.error)
+
     async def _activity(self, info: BookInfo) -> str:
         """How commits are spread over the book's life, in equal spans of time."""
         if info.last_at is None or info.last_seq < 2:
@@ -98,29 +121,35 @@ class BooksScreen(TaleaScreen):
         return sparkline([float(after - before) for before, after in pairwise(reached)])
 
     def _row(self, info: BookInfo) -> Row:
-        last = format_age(info.last_at, self.app.now()) if info.last_at is not None else ""
         running, unknown = info.writer == "running", is_unreadable(info)
+        live = self.app.instant is None
         accounts, transactions, size = (
-            Cell("–", "dim", "") if unknown else cell
+            UNKNOWN if unknown else cell
             for cell in (
                 Cell(format_count(info.accounts), "", str(info.accounts)),
                 Cell(format_count(info.transactions), "", str(info.transactions)),
                 Cell(format_bytes(info.bytes_on_disk), "dim", str(info.bytes_on_disk)),
             )
         )
+        writer = Cell(
+            self.app.writer_of(info) if running else f"■ {info.writer}",
+            "dim" if running else "warning",
+            self.app.writer_of(info),
+        )
         return [
             Cell(printable(info.name, 200), "strong", info.name),
             accounts,
             transactions,
             Cell(self.activity.get(info.name, (0, ""))[1], "accent"),
-            Cell(last, "dim", info.last_at.isoformat() if info.last_at is not None else ""),
-            size,
-            Cell(
-                self.app.writer_of(info) if running else f"■ {info.writer}",
-                "dim" if running else "warning",
-                self.app.writer_of(info),
-            ),
+            Cell(self._last(info), "dim", info.last_at.isoformat() if info.last_at is not None else ""),
+            size if live else UNKNOWN,
+            writer if live or not running else UNKNOWN,
         ]
+
+    def _last(self, info: BookInfo) -> str:
+        if self.app.instant is not None:
+            return format_date(info.last_at, self.app.zone) if info.last_at is not None else "not begun"
+        return format_age(info.last_at, self.app.now()) if info.last_at is not None else ""
 
     @on(VirtualTable.Opened)
     async def open_book(self, event: VirtualTable.Opened) -> None:

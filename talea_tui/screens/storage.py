@@ -230,10 +230,10 @@ class StorageScreen(TaleaScreen):
             self.heading.show(info.name, "not read")
             self.detail.update(_facts_content(self._state_facts(info)))
             return
-        self.heading.show(
-            info.name,
-            f"{plural(info.accounts, 'account')} · {plural(info.transactions, 'transaction')}",
-        )
+        figures = [plural(info.accounts, "account"), plural(info.transactions, "transaction")]
+        if self.app.instant is not None:
+            figures.insert(0, "as it is now")
+        self.heading.show(info.name, " · ".join(figures))
         history = self._histories[info.name]
         cells = max(10, min(_SPARK_CELLS, self.detail.size.width - _LABEL_CELLS - 16))
         lines: list[tuple[str, str, str]] = [
@@ -370,7 +370,7 @@ class StorageScreen(TaleaScreen):
 
     def action_snapshot(self) -> None:
         info, store = self.current, self._on_disk()
-        if info is None or store is None or self._is_busy():
+        if info is None or store is None or not self.app.may_write("") or self._is_busy():
             return
         name, last_seq = info.name, info.last_seq
 
@@ -401,6 +401,8 @@ class StorageScreen(TaleaScreen):
             return
         if info.writer == "running":
             self.app.tell(f"{printable(info.name, 40)} takes postings; there is nothing to reopen.")
+            return
+        if not self.app.may_write(""):
             return
         name = info.name
 
