@@ -64,6 +64,8 @@ class EventStream(Vertical):
         self._feed: EventFeed | None = None
         self._matched: MatchedFeed | None = None
         self._shown: tuple[object, ...] = ()
+        self._left: tuple[tuple[object, ...], BookEvent | None] | None = None
+        """Which live stream was left, and the event one was at; None when following."""
         self._meter = RateMeter()
         self._seen = 0
         """How many events had been seen when last looked."""
@@ -119,6 +121,8 @@ class EventStream(Vertical):
 
     async def _start(self, shown: tuple[object, ...]) -> None:
         """Follow the book, or all, from now on."""
+        if self._shown[2:] == (None,):  # live, which one may come back to
+            self._left = self._shown, None if self.view.following else self.view.current
         self._shown = shown
         self._meter = RateMeter()
         self._seen, self._lag = 0, None
@@ -130,7 +134,8 @@ class EventStream(Vertical):
             await self._feed.refresh()
         self._observe()
         self.view.show_books = self.all_books
-        await self._show_rows(anchor=None)
+        left = self._left
+        await self._show_rows(anchor=left[1] if left is not None and left[0] == shown else None)
 
     def _observe(self) -> None:
         feed = self._feed
