@@ -99,7 +99,8 @@ class TrialBalanceScreen(TaleaScreen):
 
     def __init__(self) -> None:
         super().__init__()
-        self.view = VIEWS[0]
+        kept = self.app.settings.layout.get("statement")
+        self.view = kept if kept in VIEWS else VIEWS[0]
         self.empty = False
         self.period = ALL
         self.figures: list[AccountFigures] = []
@@ -527,6 +528,7 @@ class TrialBalanceScreen(TaleaScreen):
 
     async def action_next_view(self) -> None:
         self.view = VIEWS[(VIEWS.index(self.view) + 1) % len(VIEWS)]
+        self.app.settings.layout["statement"] = self.view
         if self._figures_for == self.period:
             await self._show(reset=True)
         self.refresh_chrome()

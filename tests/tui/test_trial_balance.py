@@ -12,6 +12,7 @@ import pytest
 from store import LogTaleaStore
 from store.protocol import Store
 from talea_tui.screens.trial_balance import TrialBalanceScreen
+from talea_tui.settings import Settings
 from talea_tui.widgets.register import Register
 from talea_tui.widgets.shell import Instant
 from talea_tui.widgets.virtual_table import value_of
@@ -247,3 +248,13 @@ async def test_enter_leads_into_the_register_where_the_period_begins(store, open
         register = pilot.app.screen.query_one(Register)
         await until(pilot, lambda: register.row_at(register.cursor) is not None)
         assert value_of(register.row_at(register.cursor)[0]) == "2025-02-05"
+
+
+async def test_the_view_is_remembered_with_the_screen(store, open_app: OpenApp, tmp_path: Path):
+    path, again = tmp_path / "settings.json", MemoryStore()
+    await open_shop(again)
+    async with open_app(store, settings=Settings(path), size=(120, 30)) as pilot:
+        await pilot.press("6", "v", "v")
+        await until(pilot, lambda: "[income statement]" in screen_text(pilot.app))
+    async with open_app(again, settings=Settings.load(path), size=(120, 30)) as pilot:
+        await until(pilot, lambda: "[income statement]" in screen_text(pilot.app))
