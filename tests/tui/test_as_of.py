@@ -5,7 +5,9 @@ from __future__ import annotations
 import pytest
 from textual.pilot import Pilot
 
-from store import AccountKind
+from store import AccountKind, LogTaleaStore
+from talea_tui.widgets.event_view import EventView
+from talea_tui.widgets.virtual_table import VirtualTable, value_of
 from tests.support.build import BOOK, account, household, open_accounts, transfer
 from tests.support.clock import FakeClock
 from tests.support.memory_store import MemoryStore
@@ -189,3 +191,75 @@ async def test_coming_back_finds_the_register_as_it_was_left(store, open_app: Op
         await come_back(pilot)
         assert ("Meanwhile" in screen_text(pilot.app)) is following
         assert register.cursor == (cursor + 1 if following else cursor)
+
+
+def row_of(pilot: Pilot[int], book: str) -> list[str]:
+    """A book's accounts, transactions, last activity, size and writer, as they are listed."""
+    table = pilot.app.screen.query_one("#books", VirtualTable)
+    rows = [table.row_at(row) for row in range(table.count)]
+    found = next(row for row in rows if row is not None and value_of(row[0]) == book)
+    return [str(cell if isinstance(cell, str) else cell.text) for cell in (*found[1:3], *found[4:])]
+
+
+async def test_books_tell_what_was_at_the_instant(store, open_app: OpenApp):
+    async with open_app(store, size=(120, 30)) as pilot:
+        now = row_of(pilot, BOOK), row_of(pilot, OTHER)
+        assert [row[:2] for row in now] == [["8", "33"], ["7", "5"]]
+        pilot.app.choose_book(BOOK)
+        bars = screen_text(pilot.app)
+        await look_back(pilot, "20")
+        assert row_of(pilot, BOOK) == ["7", "13", "2025-06-15", "–", "–"]
+        assert row_of(pilot, OTHER) == ["0", "0", "not begun", "–", "–"]
+        assert screen_text(pilot.app) != bars
+        await store.commit(transfer("assets:bank", "income:salary", 5))
+        await settle(pilot)
+        assert row_of(pilot, BOOK)[:2] == ["7", "13"]
+        await come_back(pilot)
+        assert row_of(pilot, BOOK)[:2] == ["8", "34"]
+        assert row_of(pilot, OTHER) == now[1]
+        pilot.app.choose_book(OTHER)
+        await look_back(pilot, "9")
+        assert row_of(pilot, BOOK)[:2] == ["8", "33"]
+        assert row_of(pilot, OTHER)[:2] == ["7", "2"]
+
+
+async def test_storage_says_that_it_is_as_it_is_now_and_writes_nothing_in_the_past(
+    tmp_path, open_app: OpenApp
+):
+    store = await LogTaleaStore.open(tmp_path)
+    await household(store)
+    async with open_app(store, size=(120, 30)) as pilot:
+        await pilot.press("7")
+        await settle(pilot)
+        assert "as it is now" not in screen_text(pilot.app)
+        assert "s snapshot" in screen_text(pilot.app)
+        await look_back(pilot, "3")
+        assert "as it is now" in screen_text(pilot.app)
+        assert "s snapshot" not in screen_text(pilot.app)
+        await pilot.press("s")
+        await until(pilot, lambda: "read only; press esc to come back to now" in notices(pilot))
+        assert not list(tmp_path.rglob("snapshot-*"))
+        await pilot.press("v")
+        await until(pilot, lambda: "✓ 7 events read again and proven" in screen_text(pilot.app))
+        await come_back(pilot)
+        assert "as it is now" not in screen_text(pilot.app)
+
+
+@pytest.mark.parametrize("instant", ["0", "20"])
+async def test_coming_back_finds_the_tail_at_its_event_or_following(store, open_app: OpenApp, instant):
+    async with open_app(store, size=(120, 20)) as pilot:
+        pilot.app.choose_book(BOOK)
+        await pilot.press("5")
+        await settle(pilot)
+        view = pilot.app.screen.query_one(EventView)
+        await look_back(pilot, instant)
+        await come_back(pilot)
+        assert view.following
+        await pilot.press("up", "up", "up")
+        await settle(pilot)
+        at = view.current
+        await look_back(pilot, instant)
+        await come_back(pilot)
+        assert not view.following
+        assert view.current == at
+        assert at.id == (BOOK, 38)
