@@ -60,10 +60,10 @@ class BooksScreen(TaleaScreen):
         return self.query_one("#books", VirtualTable)
 
     async def refresh_data(self, changed: frozenset[str] | None) -> None:
-        here = self.infos[self.table.cursor].name if self.table.cursor >= 0 else self.app.book
         infos = await self.app.store.books()
         if self.app.instant is not None:
             infos = [await self._as_it_was(info) for info in infos]
+        here = self.infos[self.table.cursor].name if self.table.cursor >= 0 else self.app.book
         self.infos = infos
         self.table.export_name, self.table.empty = "books", self.app.empty_text(EMPTY)
         self._show(here)
