@@ -13,6 +13,7 @@ from store import (
     AlreadyExists,
     AssetClass,
     AssetDef,
+    AssetRegistered,
     Commodity,
     Crypto,
     Fiat,
@@ -20,6 +21,7 @@ from store import (
     StoreError,
 )
 
+from ..events.feed import SYSTEM_BOOK
 from ..formatting import format_amount, printable
 from ..interop.currencies import known
 from ..widgets.choice import Choice
@@ -78,11 +80,22 @@ class AssetsScreen(TaleaScreen):
     async def refresh_data(self, changed: frozenset[str] | None) -> None:
         if changed is not None and "_system" not in changed and self.shown:
             return
-        self.shown = await self.app.store.assets()
+        self.shown = await self._registered()
         count = len(self.shown)
         self.query_one(PaneTitle).show("Assets", f"{count:,} registered")
-        self.table.export_name, self.table.empty = "assets", self.app.empty_text(EMPTY)
+        empty = self.app.empty_text(EMPTY) if self.app.instant is None else EMPTY.partition(".")[0] + "."
+        self.table.export_name, self.table.empty = "assets", empty
         self.table.set_rows([self._row(asset) for asset in self.shown])
+
+    async def _registered(self) -> list[AssetDef]:
+        """The assets, as of the instant shown."""
+        store = self.app.store
+        assets = await store.assets()
+        if self.app.instant is None:
+            return assets
+        events = await store.read_events(SYSTEM_BOOK, 1, await self.app.last_seq(SYSTEM_BOOK))
+        then = {each.event.asset for each in events if isinstance(each.event, AssetRegistered)}
+        return [asset for asset in assets if asset in then]
 
     def _row(self, asset: AssetDef) -> Row:
         word, network = class_words(asset.asset_class)

@@ -8,7 +8,7 @@ from textual.pilot import Pilot
 from store import AccountKind, LogTaleaStore
 from talea_tui.widgets.event_view import EventView
 from talea_tui.widgets.virtual_table import VirtualTable, value_of
-from tests.support.build import BOOK, account, household, open_accounts, transfer
+from tests.support.build import BOOK, account, asset, household, open_accounts, transfer
 from tests.support.clock import FakeClock
 from tests.support.memory_store import MemoryStore
 from tests.tui.conftest import OpenApp, screen_text, settle, until
@@ -263,3 +263,17 @@ async def test_coming_back_finds_the_tail_at_its_event_or_following(store, open_
         assert not view.following
         assert view.current == at
         assert at.id == (BOOK, 38)
+
+
+async def test_an_asset_registered_later_is_not_listed(store, open_app: OpenApp):
+    await store.register_asset(asset("GBP"))
+    async with open_app(store, size=(120, 30)) as pilot:
+        pilot.app.choose_book(BOOK)
+        await pilot.press("8")
+        await settle(pilot)
+        assert "3 registered" in screen_text(pilot.app)
+        await look_back(pilot, "20")
+        assert "2 registered" in screen_text(pilot.app)
+        assert "GBP" not in screen_text(pilot.app)
+        await come_back(pilot)
+        assert "GBP" in screen_text(pilot.app)
