@@ -91,6 +91,23 @@ async def test_a_backup_that_is_followed_shows_its_last_batch_too(tmp_path: Path
         assert await events_of(followed, BOOK) == events
 
 
+async def test_a_backup_of_a_followed_ledger_leaves_out_a_segment_nothing_of_which_is_known_to_be_durable(
+    tmp_path: Path,
+) -> None:
+    directory = await written(tmp_path / "ledger", 5, segment_max=1)
+    note = directory / "books" / BOOK / "index-watermark"
+    noted = note.read_bytes()
+    async with opened(directory, segment_max=1) as store:
+        await pay(store, 1, start=5)
+    note.write_bytes(noted)
+    async with await FollowedLedger.open(directory) as followed:
+        manifest = await followed.backup(tmp_path / "copy")
+    assert manifest["books"][BOOK]["last_seq"] == 12
+    assert [path.name for path in segments(tmp_path / "copy", BOOK)] == [
+        path.name for path in segments(directory, BOOK)[:-1]
+    ]
+
+
 async def test_a_target_that_is_not_empty_is_refused_and_left_alone(tmp_path: Path) -> None:
     (tmp_path / "copy").mkdir()
     (tmp_path / "copy" / "letter").write_text("mine")

@@ -262,6 +262,42 @@ async def test_a_subscriber_gets_what_was_being_written_when_its_book_was_stoppe
     await store.shutdown()
 
 
+class HeldLookups(HeldFiles):
+    def open(self, path: Path, write: bool = False) -> int:
+        if path.suffix == ".run":
+            self._pass()
+        return super().open(path, write)
+
+
+async def test_a_book_that_is_stopped_while_keys_are_looked_up_leaves_no_caller_waiting(
+    tmp_path: Path,
+) -> None:
+    directory, files = tmp_path / "ledger", HeldLookups()
+    first = transfer("a", "b", 1, book="shop", key="first")
+    async with await ready(directory) as store:
+        receipt = await store.commit(first)
+        await store.snapshot_now("shop")  # from here on its key is in a run alone
+    async with await LogTaleaStore.open_with(directory, LogStoreOptions(), files=files) as store:
+        files.gate.clear()
+        answers = [
+            asyncio.ensure_future(call)
+            for call in (
+                store.open_account(definition("c", K.ASSET, book="shop"), AccountCfg()),
+                store.commit(first),
+                store.commit(transfer("c", "b", 1, book="shop", key="waits for the account")),
+            )
+        ]
+        await until(files.waits.is_set)
+        flip(segments(directory, "shop")[0], 60)
+        with pytest.raises(CorruptLog):
+            await store.verify("shop")
+        files.gate.set()
+        async with asyncio.timeout(30):
+            opening, again, posting = await asyncio.gather(*answers, return_exceptions=True)
+        assert (opening, again) == (None, receipt)
+        assert type(posting) is WriterStopped
+
+
 async def test_snapshots_are_taken_though_keys_are_always_being_spilled(tmp_path: Path) -> None:
     files = HeldRuns()
     options = LogStoreOptions(idem_hot_cap=4, snapshot_every=30)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import errno
+import itertools
 import os
 import threading
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -26,6 +28,8 @@ from store import (
     WriterStopped,
     segments,
 )
+from store.files import Files
+from tests.support import disk
 from tests.support.build import HOUSEHOLD, asset, definition, transfer
 from tests.support.faulty_files import FaultyFiles, UnsyncedFiles, every, never, nth
 from tests.support.observe import events_of, plant, tree
@@ -274,7 +278,7 @@ async def test_failing_while_a_crash_is_mended_loses_nothing(tmp_path: Path) -> 
 # What a failing disk means while the store is open.
 
 
-async def ready(directory: Path, files: FaultyFiles, options: LogStoreOptions = LogStoreOptions()) -> Any:  # noqa: B008
+async def ready(directory: Path, files: Files, options: LogStoreOptions = LogStoreOptions()) -> Any:  # noqa: B008
     store = await LogTaleaStore.open_with(directory, options, files=files)
     await store.register_asset(asset("EUR"))
     for book in BOOKS:
@@ -423,6 +427,62 @@ async def test_nothing_is_acknowledged_before_its_names_are_synced(tmp_path: Pat
         image = files.image()
     async with await LogTaleaStore.open(plant(image, tmp_path / "after a power cut")) as store:
         assert await store.commit(transfer(*PATHS, 5, book="alpha", key="first")) == receipt
+
+
+@pytest.mark.parametrize("made", [["."], [".", "books"], [".", "books", "books/_system"]], ids=len)
+async def test_directories_that_an_earlier_life_never_synced_are_durable_before_anything_is_acknowledged(
+    tmp_path: Path, made: list[str]
+) -> None:
+    files = FaultyFiles(tmp_path / "ledger")
+    for name in made:
+        files.make_directory(files.root / name)
+    (files.root / "LOCK").touch()
+    async with await LogTaleaStore.open_with(files.root, LogStoreOptions(), files=files) as store:
+        await store.register_asset(asset("EUR"))
+        image = files.image()
+    async with await LogTaleaStore.open(plant(image, tmp_path / "after a power cut")) as store:
+        assert await store.asset("EUR") is not None
+
+
+async def test_a_header_that_an_earlier_life_never_synced_is_durable_before_anything_is_acknowledged(
+    tmp_path: Path,
+) -> None:
+    async with await ready(tmp_path / "another", UnsyncedFiles()):
+        (path,) = disk.segments(tmp_path / "another", "_system")
+        header = path.read_bytes()[: disk.frames(path.read_bytes())[0].end]
+    files = FaultyFiles(tmp_path / "ledger")
+    async with await LogTaleaStore.open_with(files.root, LogStoreOptions(), files=files):
+        pass
+    book = files.root / "books" / "_system"
+    for directory in (book.parent, book):
+        files.make_directory(directory)
+        files.sync_directory(directory.parent)
+    fd = files.create(book / path.name)
+    files.write(fd, header, 0)
+    files.close(fd)
+    async with await LogTaleaStore.open_with(files.root, LogStoreOptions(), files=files) as store:
+        await store.register_asset(asset("EUR"))
+        image = files.image()
+    async with await LogTaleaStore.open(plant(image, tmp_path / "after a power cut")) as store:
+        assert await store.asset("EUR") is not None
+
+
+@pytest.mark.skipif(not os.path.isdir("/proc/self/fd"), reason="nothing tells which files are open")
+async def test_an_opening_that_fails_wherever_it_lists_files_leaves_none_open(tmp_path: Path) -> None:
+    async with await ready(tmp_path / "ledger", UnsyncedFiles()):
+        pass
+    before = len(os.listdir("/proc/self/fd"))
+    for number in itertools.count(1):
+        files = FaultyFiles(tmp_path / "ledger")
+        files.fails = lambda call, n, files=files, number=number: (
+            OSError(errno.EIO, "gone") if call == "entries" and files.calls.count(call) == number else None
+        )
+        with contextlib.suppress(StoreIOError):
+            await (await LogTaleaStore.open_with(files.root, LogStoreOptions(), files=files)).shutdown()
+        assert len(os.listdir("/proc/self/fd")) == before
+        if files.calls.count("entries") < number:
+            break
+    assert number > 2 * len(BOOKS)
 
 
 async def test_nothing_is_answered_or_readable_before_it_is_synced(tmp_path: Path) -> None:

@@ -419,6 +419,23 @@ async def test_another_history_in_the_place_of_the_followed_one_is_told_and_neve
             await ledger.read_events(BOOK)
 
 
+async def test_an_earlier_state_in_the_place_of_the_followed_one_is_told(tmp_path: Path) -> None:
+    directory, copy = tmp_path / "ledger", tmp_path / "copy"
+    async with opened(directory, segment_max=1) as store:
+        await household(store)
+        await store.backup(copy)
+        await pay(store, 5)
+    async with await FollowedLedger.open(directory) as ledger:
+        shutil.rmtree(directory)
+        shutil.copytree(copy, directory)
+        async with asyncio.timeout(30):
+            while (told := await ledger.book(BOOK)) is not None and told.error is None:  # noqa: ASYNC110 - it polls
+                await asyncio.sleep(0.01)
+        assert told is not None
+        assert "is not the one that was followed" in str(told.error)
+        assert told.last_seq == 12
+
+
 async def test_a_book_that_cannot_be_read_keeps_no_other_from_being_followed(tmp_path: Path) -> None:
     books = ("alpha", "beta", "gamma")
     async with opened(tmp_path) as store:

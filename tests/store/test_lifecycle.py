@@ -194,6 +194,33 @@ async def test_shutdown_answers_what_was_accepted(tmp_path: Path) -> None:
     assert await last_seq(tmp_path / "ledger") == 7 + len(told)
 
 
+class NotedRenames(Files):
+    """Real files that note what got its name, and whether the loop was held for it."""
+
+    def __init__(self) -> None:
+        self.renamed: list[tuple[str, bool]] = []
+
+    def rename(self, source: Path, target: Path) -> None:
+        super().rename(source, target)
+        self.renamed.append((target.suffix, threading.current_thread() is threading.main_thread()))
+
+
+@pytest.mark.parametrize("what", ["snapshot", "spill"])
+async def test_shutdown_lets_a_snapshot_or_spill_that_has_begun_finish(tmp_path: Path, what: str) -> None:
+    files = NotedRenames()
+    options = {"snapshot_every": 10} if what == "snapshot" else {"snapshot_every": 0, "idem_hot_cap": 8}
+    async with ledgers.opened(tmp_path, files=files, **options) as store:
+        await household(store)
+        for n in range(100):
+            await pay(store, 1, start=n)
+            if any(task.get_name() == f"talea-{what}:{BOOK}" for task in asyncio.all_tasks()):
+                break
+        await store.shutdown()
+        # nothing of it is left for the time after, when there are no threads any more
+        assert (".snap" if what == "snapshot" else ".run", False) in files.renamed
+        assert not any(on_loop for _, on_loop in files.renamed)
+
+
 async def test_nothing_is_left_running_after_shutdown(tmp_path: Path) -> None:
     tasks, threads = asyncio.all_tasks(), threading.active_count()
     fds = len(os.listdir("/proc/self/fd")) if os.path.isdir("/proc/self/fd") else 0

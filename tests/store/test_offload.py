@@ -89,6 +89,16 @@ async def test_a_call_that_ends_while_the_loop_waits_is_answered_at_once(threads
         assert await call == n
 
 
+async def test_a_call_that_nobody_waits_for_any_more_keeps_none_behind_it_from_being_answered(
+    threads: Offload,
+) -> None:
+    given_up, other = threads.start(lambda: 1), threads.start(lambda: 2)
+    given_up.cancel()
+    threads.close()  # both have ended, and are handed back together
+    async with asyncio.timeout(30):
+        assert await other == 2
+
+
 async def test_the_loop_waits_no_longer_than_it_was_told_and_hears_of_the_call_later(
     threads: Offload,
 ) -> None:

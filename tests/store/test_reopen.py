@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import AsyncIterator
 from contextlib import aclosing, asynccontextmanager
 from pathlib import Path
@@ -222,6 +223,37 @@ async def test_progress_is_told_and_cancelling_leaves_the_book_stopped(tmp_path:
             await reopening
         assert told
         assert await writer_of(store) == "stopped"
+        await store.reopen(BOOK)
+        assert (await pay(store, 1, start=6))[0].seq == 14
+
+
+async def test_a_reopening_that_is_cancelled_ends_with_the_mending_it_had_begun(tmp_path: Path) -> None:
+    async with ledger(tmp_path) as (store, disk):
+        await failing_sync(store, disk)
+        path = segments(tmp_path, BOOK)[-1]
+        whole = path.read_bytes()
+        append(path, b"torn")
+        mending, go_on = threading.Event(), threading.Event()
+
+        def held(call: str, number: int) -> None:
+            if call == "truncate":
+                mending.set()
+                assert go_on.wait(60)
+
+        disk.fails = held
+        reopening = asyncio.ensure_future(store.reopen(BOOK))
+        try:
+            while not mending.is_set():  # noqa: ASYNC110 - it happens in a thread
+                await asyncio.sleep(0)
+            reopening.cancel()
+            for _ in range(20):
+                await asyncio.sleep(0)
+            assert not reopening.done()
+        finally:
+            go_on.set()
+        with pytest.raises(asyncio.CancelledError):
+            await reopening
+        assert path.read_bytes() == whole
         await store.reopen(BOOK)
         assert (await pay(store, 1, start=6))[0].seq == 14
 

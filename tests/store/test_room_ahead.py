@@ -108,6 +108,25 @@ async def test_what_a_kill_leaves_of_the_room_is_cut_off_and_told_without_alarm(
     assert zeros_behind(the_segment(copy)) == 0
 
 
+async def test_zeros_in_the_place_of_what_had_been_durable_are_warned_of(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    directory = tmp_path / "ledger"
+    async with await open_log_store(directory) as store:
+        await household(store)
+        receipts = await post(store, 30)
+        segment = the_segment(killed(directory))
+    data = segment.read_bytes()
+    last = frames(data)[-1]
+    segment.write_bytes(data[: last.offset] + bytes(len(data) - last.offset))
+    async with await LogTaleaStore.open(tmp_path / "killed") as again:
+        info = await again.book(BOOK)
+        assert info is not None
+        assert info.last_seq == receipts[-1].seq - 1
+    (warning,) = [record.getMessage() for record in caplog.records if record.levelno >= logging.WARNING]
+    assert "later events are lost" in warning
+
+
 async def test_zeros_behind_a_segment_that_gets_no_room_are_warned_of(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
