@@ -26,6 +26,7 @@ from talea_tui.interop.hledger_export import export_hledger
 from talea_tui.interop.journal import JournalError
 from talea_tui.interop.json_lines import export_json_lines, post_events, read_json_lines
 
+from ..support import build
 from ..support.memory_store import MemoryStore
 from .support import DATA, HACKERSPACE, book_balances, hledger_balances, import_file, needs_hledger
 
@@ -136,6 +137,21 @@ async def test_names_and_memos_that_hledger_would_trip_over_lose_no_money(
     expected = sorted((await book_balances(store, "b")).values())
     assert found == expected
     assert Decimal("1.005") in found
+
+
+@needs_hledger
+async def test_accounts_that_a_journal_would_spell_alike_stay_apart(
+    store: MemoryStore, tmp_path: Path
+) -> None:
+    await store.register_asset(build.asset("EUR"))
+    paths = {"a;b": 5, "a,b": 7, "a b": 9, "a  b": 11}
+    await build.open_accounts(store, dict.fromkeys((*paths, "cash"), AccountKind.ASSET), book="b")
+    for path, minor in paths.items():
+        await store.commit(build.transfer(path, "cash", minor, book="b"))
+    out = await exported(store, "b", tmp_path / "out.journal")
+    assert sorted(hledger_balances(out, ("EUR",)).values()) == [
+        Decimal(minor).scaleb(-2) for minor in (-32, 5, 7, 9, 11)
+    ]
 
 
 @needs_hledger

@@ -239,6 +239,19 @@ async def test_lines_that_contradict_the_ledger_define_nothing(store: MemoryStor
     assert (await decimals(store), await store.books()) == ({"EUR": 2}, [])
 
 
+async def test_an_account_that_contradicts_the_ledger_keeps_others_from_being_opened(
+    store: MemoryStore, tmp_path: Path
+) -> None:
+    known, contradicting = ACCOUNT | {"asset": "EUR"}, ACCOUNT | {"asset": "EUR", "account_kind": "expense"}
+    euros = ASSET | {"asset": "EUR"}
+    await post_events(store, read_json_lines(lines(tmp_path, euros, known), "b"))
+    more = lines(tmp_path, euros, ASSET, known | {"account": "new"}, contradicting)
+    with pytest.raises(AlreadyExists):
+        await post_events(store, read_json_lines(more, "b"))
+    assert await decimals(store) == {"EUR": 2}
+    assert [info.definition.id.path for info in await store.accounts("b")] == ["a"]
+
+
 def test_options_for_journals_are_refused_with_an_export(tmp_path: Path) -> None:
     path = lines(tmp_path, ASSET, ACCOUNT)
     words = ["import", path, "--book", "b", "--dir", tmp_path / "ledger"]

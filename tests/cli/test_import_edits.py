@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from store import ExternalRef, TransactionPosted
+from store import Amount, ExternalRef, Posting, Transaction, TransactionPosted
 from talea_tui.interop.hledger_export import export_hledger
 from talea_tui.interop.importing import ImportReport
 from talea_tui.interop.mapping import Rules
@@ -146,6 +146,38 @@ async def test_an_edited_version_is_posted_as_one_when_asked_and_its_next_ones_r
     assert (report.posted, report.already, report.held, report.gone) == (1, 2, [], [])
     again = await book.take(edited.replace("$900", "$950") + RENT.format(3))
     assert (again.posted, len(again.held)) == (0, 2)
+
+
+@needs_hledger
+async def test_an_edited_comment_of_what_the_book_has_with_other_amounts_is_refused(
+    book: Book, tmp_path: Path
+) -> None:
+    await book.take(ONE)
+    (event,) = await book.posted()
+    imported = event.transaction
+    doubled = Transaction(
+        book="b",
+        postings=tuple(
+            Posting(
+                account=one.account,
+                amount=Amount(minor=2 * one.amount.minor, asset=one.amount.asset),
+                direction=one.direction,
+            )
+            for one in imported.postings
+        ),
+        idempotency_key=imported.idempotency_key,
+        metadata=imported.metadata,
+        occurred_at=imported.occurred_at,
+    )
+    async with MemoryStore() as other:
+        for asset in await book.store.assets():
+            await other.register_asset(asset)
+        for info in await book.store.accounts("b"):
+            await other.open_account(info.definition, info.config)
+        await other.commit(doubled)
+        report = await Book(other, tmp_path).take(ONE.replace("one", "one  ; twice?"))
+    assert (report.posted, report.already, report.edited) == (0, 0, [])
+    assert len(report.refused) == 1
 
 
 @needs_hledger

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from fractions import Fraction
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -35,6 +36,14 @@ def test_minor_units_are_exact_where_the_precision_allows_and_never_off_by_more_
     assert error <= Fraction(1, 2 * 10**precision)
     if precision >= quantity.shortest().places:
         assert error == 0
+
+
+@pytest.mark.parametrize(
+    ("text", "minor"),
+    [("0.005", 1), ("0.015", 2), ("-0.005", -1), ("-0.015", -2), ("0.0049", 0), ("1.995", 200)],
+)
+def test_half_a_minor_unit_is_rounded_away_from_zero(text: str, minor: int) -> None:
+    assert Quantity.parse(text).minor(2) == minor
 
 
 @given(st.lists(holdings, max_size=12), st.lists(holdings, max_size=12))

@@ -157,6 +157,14 @@ def test_amounts_are_compared_exactly_in_each_assets_own_places() -> None:
     assert not passes("amount<0.5", transfer("a", "b", 1, asset="JPY"))
 
 
+def test_a_bound_between_two_amounts_parts_them() -> None:
+    for minor, below in ((1000, True), (1001, False)):
+        event = transfer("expenses:rent", "assets:bank", minor, asset="USD")
+        assert [passes(f"amount{sign}10.005", event) for sign in ("<", "<=", ">", ">=")] == [
+            below, below, not below, not below,
+        ]  # fmt: skip
+
+
 def test_opened_accounts_and_registered_assets_are_events_too() -> None:
     assert passes("kind:acct account:clients* asset:USD", OPENED)
     assert passes("opened globex", OPENED)

@@ -27,6 +27,7 @@ from talea_tui.formatting import (
     format_micros,
     format_time,
     fraction_cells,
+    occurred_day,
     printable,
     sparkline,
 )
@@ -94,6 +95,15 @@ def test_dates_and_times_are_cut_to_what_is_asked() -> None:
     assert format_time(NOW, decimals=3) == "14:02:11.204"
     assert format_time(NOW, decimals=6) == "14:02:11.204999"
     assert format_datetime(NOW, tokyo) == "2026-11-22 23:02:11"
+
+
+@pytest.mark.parametrize(
+    ("time", "day"),
+    [("00:00:00", 1), ("00:00:00.000001", 28), ("00:00:01", 28), ("00:01", 28), ("12:00", 1)],
+)
+def test_only_midnight_itself_is_a_day_chosen_as_such(time: str, day: int) -> None:
+    moment = datetime.fromisoformat(f"2026-03-01 {time}").replace(tzinfo=UTC)
+    assert occurred_day(moment, timezone(timedelta(hours=-5))).day == day
 
 
 @pytest.mark.parametrize(

@@ -155,6 +155,12 @@ def test_a_short_date_that_leads_outside_the_calendar_is_refused(text: str, toda
         parse_date(text, today)
 
 
+@pytest.mark.parametrize("zone", ["+02:60", "+02:75", "-24:00"])
+def test_a_zone_that_no_clock_shows_is_refused(zone: str) -> None:
+    with pytest.raises(ParseError, match="no known time zone"):
+        parse_as_of(f"2026-11-20 10:00{zone}", NOW)
+
+
 def test_times_take_seconds_when_written() -> None:
     assert parse_time("9:05") == time(9, 5)
     assert parse_time("14:02:11.204") == time(14, 2, 11, 204_000)

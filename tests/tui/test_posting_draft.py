@@ -27,7 +27,7 @@ from talea_tui.posting.assessment import (
     transaction_of,
 )
 from talea_tui.posting.draft import Draft, Row
-from talea_tui.posting.drafts import DraftShelf, DraftStack
+from talea_tui.posting.drafts import DRAFTS_MAX, DraftShelf, DraftStack
 from talea_tui.posting.editing import (
     expected_side,
     fill_missing,
@@ -134,6 +134,17 @@ def test_only_what_the_whole_entry_leaves_counts_against_the_minimum() -> None:
     assert read(made).ready
 
 
+def test_what_falls_below_the_minimum_is_told_at_the_last_row_that_moves_the_account() -> None:
+    made = draft(
+        ("Assets:Checking", "", "60"),
+        ("Assets:Checking", "", "50"),
+        ("Expenses:Rent", "110", ""),
+        ("Assets:Checking", "", ""),
+    )
+    told = [read(made).problem_at(Field("account", number)) for number in range(4)]
+    assert [problem is not None for problem in told] == [False, True, False, False]
+
+
 def test_every_field_says_what_is_wrong_with_it() -> None:
     made = draft(
         ("", "5", ""),
@@ -211,6 +222,36 @@ def test_refusals_of_the_store_land_on_the_row_they_concern() -> None:
     assert "seq 1,234" in refusal_at(IdempotencyConflict(made.key, 1234), made, assessment).sentence
     for error in (StoreIOError("The disk is full."), AlreadyExists("Transaction 5")):
         assert refusal_at(error, made, assessment).field == FORM
+
+
+def test_a_refusal_lands_on_the_last_of_the_rows_of_its_account() -> None:
+    made = draft(("Assets:Checking", "", "5"), ("Expenses:Rent", "10", ""), ("Assets:Checking", "", "5"))
+    refused = ConstraintViolation(AccountId(book=BOOK, path="Assets:Checking"), 0, -250)
+    assert refusal_at(refused, made, read(made)).field == Field("account", 2)
+
+
+def test_what_is_typed_into_the_same_text_as_another_entry_is_not_typed_into_the_first() -> None:
+    made = draft(("Expenses:Rent", "10", ""))
+    other = made.with_new_key()
+    other.rows[0].debit = "20"
+    other.rows.append(Row())
+    assert made.rows == draft(("Expenses:Rent", "10", "")).rows
+    assert other.key != made.key
+
+
+def test_a_blank_draft_does_not_wait_under_the_one_that_is_begun() -> None:
+    stack = DraftStack(BOOK, None)
+    first, second = (draft(("Expenses:Rent", amount, "")) for amount in ("1", "2"))
+    stack.begin(first)
+    assert (len(stack), stack.current) == (1, first)
+    stack.begin(second)
+    assert (len(stack), stack.current) == (2, second)
+
+
+def test_of_many_drafts_the_latest_are_kept(tmp_path) -> None:
+    shelf = DraftShelf(tmp_path, "ledger", BOOK)
+    shelf.save([draft(description=f"entry {n}") for n in range(DRAFTS_MAX + 5)])
+    assert [kept.description for kept in shelf.load()] == [f"entry {n}" for n in range(5, DRAFTS_MAX + 5)]
 
 
 def test_a_draft_survives_being_written_and_read(tmp_path) -> None:

@@ -115,6 +115,15 @@ def test_a_description_remembers_its_last_use_in_whatever_order_history_is_read(
     assert (use.text, use.count, use.rows[0].minor) == ("Rent", 2, 900)
 
 
+def test_an_account_remembers_its_latest_side_in_whatever_order_history_is_read() -> None:
+    usage = UsageIndex()
+    for seq, to in ((5, "Expenses:Rent"), (9, "Assets:Savings"), (7, "Assets:Checking")):
+        usage.observe(seq, paid("moved", to))
+    use = usage.account("Assets:Checking")
+    assert use is not None
+    assert (use.count, use.last_seq, use.last_side) == (4, 9, Direction.CREDIT)
+
+
 def test_memory_of_descriptions_is_bounded_and_forgets_the_oldest() -> None:
     usage = UsageIndex(descriptions_max=16)
     for seq in range(1, 101):
