@@ -193,6 +193,12 @@ def kind_in(payload: bytes) -> int:
     return payload[_KIND_AT]
 
 
+def key_in(payload: bytes) -> str | None:
+    """The idempotency key of a transaction, None where an event has none."""
+    items = decode_items(payload) if kind_in(payload) == KIND_TRANSACTION else None
+    return items[8] if items is not None else None
+
+
 def salt_marks(salt: bytes) -> tuple[bytes, ...]:
     """The byte strings one of which opens every payload of a segment with this salt."""
     heads = sorted(set(_ITEMS.values()))

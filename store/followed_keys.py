@@ -7,21 +7,28 @@ may be merged away or lost at any time, and what no run covers is looked for in 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from .codec import KIND_TRANSACTION, decode_items, text_item
+from .codec import key_in, text_item
 from .files import Entry, Files
 from .offload import Offload, Pace
-from .runs import RUN_NAME, DamagedRun, Run, bloom_numbers, digests_of, load_run
+from .runs import (
+    RUN_NAME,
+    DamagedRun,
+    Payloads,
+    Run,
+    bloom_numbers,
+    digests_of,
+    has_key,
+    is_of_log,
+    load_run,
+)
 
 HOT_KEYS = 100_000
 """This many of the newest keys are at hand, and up to twice as many."""
 
 _PAGE_EVENTS = 1024
-
-Payloads = Callable[[int, int], Awaitable[Sequence[bytes]]]
-"""Up to so many payloads from a seq on."""
 
 
 class FollowedKeys:
@@ -58,18 +65,22 @@ class FollowedKeys:
             return seq
         before = last_seq + 1 if self._first_hot is None else self._first_hot
         async with self._looking:
-            covered, seq = await self._in_runs(key)
+            covered, seq = await self._in_runs(key, last_seq)
         if seq is not None:
-            return seq if seq <= last_seq else None
+            if seq > last_seq:
+                return None
+            if await has_key(self._payloads, seq, key):
+                return seq
+            covered = 0  # that run was made from another log
         return await self._in_log(key, covered + 1, before)
 
-    async def _in_runs(self, key: str) -> tuple[int, int | None]:
+    async def _in_runs(self, key: str, last_seq: int) -> tuple[int, int | None]:
         """How far the runs reach, and the key's seq if it is in one."""
         (digest,) = digests_of([key.encode(errors="surrogatepass")])
         number = bloom_numbers([digest])
         for _ in range(2):
             try:
-                await self._load_runs()
+                await self._load_runs(last_seq)
                 for run in self._runs:
                     if any(run.may_hold(number)):
                         seq = await self._offload.run(run.find, self._files, digest)
@@ -81,17 +92,21 @@ class FollowedKeys:
                 return (self._runs[-1].last_seq if self._runs else 0), None
         return 0, None
 
-    async def _load_runs(self) -> None:
-        """Take the runs there are now. Raises OSError, DamagedRun."""
+    async def _load_runs(self, last_seq: int) -> None:
+        """Take the runs there are now, none but those of this log. Raises OSError, DamagedRun."""
         entries = await self._offload.run(self._files.entries, self._directory)
         names = key_runs_among(entries)
         if names == self._names:
             return
         known = {run.path.name: run for run in self._runs}
-        found = [
-            known.get(name) or await load_run(self._files, self._offload, self._directory / name, self._book)
-            for name in names
-        ]
+        found = []
+        for name in names:
+            run = known.get(name)
+            if run is None:
+                run = await load_run(self._files, self._offload, self._directory / name, self._book)
+                if not await is_of_log(self._files, self._offload, run, self._payloads, last_seq):
+                    continue
+            found.append(run)
         self._runs, self._names = [], names
         for run in sorted(found, key=lambda run: (run.first_seq, -run.last_seq)):
             if run.first_seq == (self._runs[-1].last_seq if self._runs else 0) + 1:
@@ -105,10 +120,8 @@ class FollowedKeys:
             if not payloads:
                 break
             for seq, payload in enumerate(payloads, first_seq):
-                if item in payload:
-                    items = decode_items(payload)
-                    if items is not None and items[4] == KIND_TRANSACTION and items[8] == key:
-                        return seq
+                if item in payload and key_in(payload) == key:
+                    return seq
             first_seq += len(payloads)
             if pace.due:
                 await pace.rest()

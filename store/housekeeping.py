@@ -12,7 +12,6 @@ from .errors import StoreIOError
 from .model import SnapshotFile
 from .protocol import Progress
 from .recovery import Examined
-from .runs import DamagedRun
 from .segments import SegmentLog, bytes_beside_log
 from .snapshots import KEPT, Image, snapshot_name, snapshots_among, write_snapshot
 from .workshop import Workshop, failure
@@ -66,7 +65,7 @@ class Housekeeping:
     async def _warned(self, work: Coroutine[Any, Any, None], what: str) -> None:
         try:
             await work
-        except (OSError, DamagedRun, StoreIOError) as e:
+        except (OSError, StoreIOError) as e:
             logger.warning("Book %r: its %s is tried again later: %s", self._name, what, e)
         else:
             self.begin_what_is_due()  # what became due meanwhile
@@ -109,13 +108,11 @@ class Housekeeping:
                 await self._tidy()
             except OSError as e:
                 raise failure(self._name, "its snapshot was not finished, but nothing is lost", e) from e
-            except DamagedRun as e:
-                raise StoreIOError(f"Book {self._name!r}: {e}; reopen the ledger to rebuild it.") from e
             finally:
                 self._tried_snapshot_at = max(self._tried_snapshot_at, image.last_seq)
 
     async def _tidy(self) -> None:
-        """After a snapshot: remove those that it replaces, and let go of keys. Raises DamagedRun."""
+        """After a snapshot: remove those that it replaces, and let go of keys."""
         shop = self._shop
         try:
             for old in (self._snapshots[:-KEPT], self._useless_snapshots):

@@ -9,21 +9,24 @@ from __future__ import annotations
 
 import logging
 from bisect import bisect_left, bisect_right
-from collections.abc import Sequence
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import suppress
 from operator import add
 from pathlib import Path
 
-from .codec import pack_seq
+from .codec import key_in, pack_seq
 from .files import Entry, Files
 from .offload import Offload, Pace
 from .runs import (
     RUN_NAME,
     Buckets,
     DamagedRun,
+    Payloads,
     Run,
     RunWriter,
     bloom_numbers,
     digests_of,
+    has_key,
     load_run,
     merged_pages,
     run_name,
@@ -41,6 +44,8 @@ So many that a generation of half a million keys, the default, ends just before 
 """
 
 _PERSIST_SLICE = 256
+_REBUILT_AT_ONCE = 2**20
+"""So many keys, of 24 bytes each, are held at most when runs are made anew from the log."""
 
 PERHAPS = -1
 """In place of a seq: the key may be in a run, says a Bloom filter."""
@@ -72,8 +77,14 @@ class KeyIndex:
         """Keys of events up to this seq may be in runs alone."""
         self._next_number = 1
         self.witnessed = 0
-        """The last seq that any sound run spoke of when the book was opened."""
+        """The last seq that any of `loaded` speaks of."""
+        self.loaded: list[Run] = []
+        """All sound runs that were there when the book was opened, those that are not used among them."""
         self._redundant: list[Path] = []
+        self.payloads: Payloads
+        """Of the log; to be set before anything is looked for or spilled."""
+        self._damaged = False
+        """Whether one of the runs in use is known to be lost or damaged."""
 
     # ------------------------------------------------------------ lookups
 
@@ -101,7 +112,10 @@ class KeyIndex:
         return found
 
     async def find(self, key: str) -> int | None:
-        """The seq that used a key, if any did. Raises OSError, DamagedRun."""
+        """The seq that used a key, if any did.
+
+        Raises OSError, what reading the log raises, and DamagedRun, after which a spill is due that mends it.
+        """
         (seq,) = self.lookup([key])
         if seq != PERHAPS:
             return seq
@@ -110,12 +124,15 @@ class KeyIndex:
         while (run := self._next_to_ask(digest, asked)) is not None:
             try:
                 seq = await self.offload.run(run.find, self._files, digest)
-            except FileNotFoundError:
-                if run in self.runs:
-                    raise
-                continue  # merged away meanwhile: the merged run is asked next
-            if seq is not None:
-                return seq
+                if seq is not None:
+                    if not await has_key(self.payloads, seq, key):
+                        raise DamagedRun(f"{run.path.name}: {key!r} was not committed at seq {seq}")
+                    return seq
+            except DamagedRun as e:
+                if run not in self.runs:
+                    continue  # merged or made anew meanwhile: what took its place is asked next
+                self._note_damage(e)
+                raise
             asked.add(run)
         return None
 
@@ -150,11 +167,16 @@ class KeyIndex:
 
     @property
     def spill_due(self) -> bool:
-        """More is in memory than should be."""
-        return len(self._hot) > 2
+        """More is in memory than should be, or a run is lost."""
+        return len(self._hot) > 2 or self._damaged
 
     async def spill(self) -> None:
-        """Write all but the newest generations to a run, and let go of them. Raises OSError, DamagedRun."""
+        """Write all but the newest generations to a run, and let go of them; make lost runs anew before.
+
+        Raises OSError, and what reading the log raises.
+        """
+        if self._damaged:
+            await self._rebuild()
         old = self._hot[2:]
         if old:
             await self.persist(old[0].last_seq)
@@ -162,7 +184,7 @@ class KeyIndex:
 
     async def _drop(self, generations: list[_Generation]) -> None:
         self._forgotten = generations[0].last_seq
-        self._hot = [g for g in self._hot if g not in generations]
+        del self._hot[-len(generations) :]  # more may have come, before them
         pace = Pace()
         for generation in generations:
             while generation.shards:
@@ -172,7 +194,7 @@ class KeyIndex:
                     await pace.rest()
 
     async def persist(self, last_seq: int) -> None:
-        """Have the keys of all events up to `last_seq` in runs. Raises OSError, DamagedRun."""
+        """Have the keys of all events up to `last_seq` in runs. Raises OSError."""
         first_seq = self.persisted + 1
         if last_seq < first_seq:
             return
@@ -191,56 +213,96 @@ class KeyIndex:
                     buckets.add(map(add, digests, map(pack_seq, seqs[some])))
                     if pace.due:
                         await pace.rest()
-        writer = self._writer(first_seq, last_seq, buckets.count)
+        self.runs.append(await self._written(first_seq, last_seq, buckets.count, buckets.in_order()))
+        await self._merge()
+
+    async def _written(
+        self, first_seq: int, last_seq: int, count: int, records: AsyncGenerator[list[bytes], None]
+    ) -> Run:
+        """A new run. Raises OSError, and what `records` raises."""
+        path = self._directory / run_name(self._next_number)
+        self._next_number += 1
+        writer = RunWriter(self._files, self.offload, path, self._book, first_seq, last_seq, count)
         try:
-            async for part in buckets.in_order():
+            async for part in records:
                 await writer.add(part)
-            run = await writer.finish()
+            return await writer.finish()
         except BaseException:
             await writer.abandon()
             raise
-        self.runs.append(run)
-        await self._merge()
-
-    def _writer(self, first_seq: int, last_seq: int, count: int) -> RunWriter:
-        path = self._directory / run_name(self._next_number)
-        self._next_number += 1
-        return RunWriter(self._files, self.offload, path, self._book, first_seq, last_seq, count)
 
     async def _merge(self) -> None:
-        """Merge the newest runs while they are about of one size, or there are many."""
+        """Merge the newest runs while they are about of one size, or there are many, and none is found damaged."""
         runs = self.runs
         while len(runs) >= _MERGED and (len(runs) > RUNS_MAX or runs[-_MERGED].count <= 2 * runs[-1].count):
             old = runs[-_MERGED:]
-            writer = self._writer(old[0].first_seq, old[-1].last_seq, sum(run.count for run in old))
+            records = merged_pages(self._files, self.offload, old)
+            count = sum(run.count for run in old)
             try:
-                async for part in merged_pages(self._files, self.offload, old):
-                    await writer.add(part)
-                merged = await writer.finish()
-            except BaseException:
-                await writer.abandon()
-                raise
+                merged = await self._written(old[0].first_seq, old[-1].last_seq, count, records)
+            except DamagedRun as e:
+                self._note_damage(e)
+                return
             runs[-_MERGED:] = [merged]
-            for run in old:
+            await self._remove(old)
+
+    async def _remove(self, runs: list[Run]) -> None:
+        for run in runs:
+            with suppress(FileNotFoundError):
                 await self.offload.run(self._files.remove, run.path)
+
+    def _note_damage(self, damage: DamagedRun) -> None:
+        if not self._damaged:
+            logger.warning("Book %r: %s; its runs are made anew from the log", self._book, damage)
+        self._damaged = True
+
+    async def _rebuild(self) -> None:
+        """Make all runs anew from the log. Raises OSError, and what reading the log raises."""
+        self._damaged = False  # should this fail, whoever needs what is lost asks for it again
+        anew: list[Run] = []
+        pace, buckets = Pace(), Buckets()
+        first_seq, next_seq, last_seq = 1, 1, self.persisted
+        try:
+            while next_seq <= last_seq:
+                payloads = await self.payloads(next_seq, min(_PERSIST_SLICE, last_seq - next_seq + 1))
+                keys, seqs = [], []
+                for seq, payload in enumerate(payloads, next_seq):
+                    if (key := key_in(payload)) is not None:
+                        keys.append(key.encode())
+                        seqs.append(seq)
+                buckets.add(map(add, digests_of(keys), map(pack_seq, seqs)))
+                next_seq += len(payloads)
+                if next_seq > last_seq or buckets.count >= _REBUILT_AT_ONCE:
+                    records = buckets.in_order()
+                    anew.append(await self._written(first_seq, next_seq - 1, buckets.count, records))
+                    first_seq, buckets = next_seq, Buckets()
+                if pace.due:
+                    await pace.rest()
+        except BaseException:
+            await self._remove(anew)
+            raise
+        old, self.runs, self._damaged = self.runs, anew, False
+        await self._remove(old)
+        await self._merge()
 
     # ------------------------------------------------------------ opening
 
-    async def load(self, entries: list[Entry]) -> list[str]:
-        """Take the good runs that cover the book from seq 1; the names of damaged or useless ones are returned."""
-        found: list[Run] = []
-        bad: list[str] = []
+    async def load(self, entries: list[Entry], foreign: set[Path]) -> None:
+        """Take the good runs that cover the book from seq 1, none of them from `foreign`."""
+        found = self.loaded
         for entry in entries:
             match = RUN_NAME.fullmatch(entry.name)
             if match is None:
                 continue
             self._next_number = max(self._next_number, int(match[1]) + 1)
             path = self._directory / entry.name
+            if path in foreign:
+                self._redundant.append(path)
+                continue
             try:
                 found.append(await load_run(self._files, self.offload, path, self._book))
             except (OSError, DamagedRun) as e:
                 logger.warning("%s: %s; its keys are rebuilt from the log", self._book, e)
-                bad.append(entry.name)
                 self._redundant.append(path)
         found.sort(key=lambda run: (run.first_seq, -run.last_seq))
         self.witnessed = max((run.last_seq for run in found), default=0)
@@ -251,7 +313,6 @@ class KeyIndex:
             else:
                 self._redundant.append(run.path)
         self._forgotten = self.persisted
-        return bad
 
     def discard(self) -> None:
         """Use no run and forget every key: all will be added anew."""
@@ -261,7 +322,7 @@ class KeyIndex:
         self._hot = [_Generation()]
 
     async def remove_redundant(self) -> None:
-        """Delete the runs that opening found damaged, merged already, or beyond a gap. Raises OSError."""
+        """Delete the runs that opening found damaged, foreign, merged already, or beyond a gap. Raises OSError."""
         for path in self._redundant:
             await self.offload.run(self._files.remove, path)
         self._redundant.clear()

@@ -27,7 +27,6 @@ from .model import (
 )
 from .offload import Pace
 from .protocol import AsOf, Sieve, Sifted
-from .runs import DamagedRun
 from .segments import SegmentLog, segment_name
 from .sieve import Strainer
 from .state import BookState
@@ -343,7 +342,7 @@ def _decode(opened: OpenBook, payload: bytes) -> Sequenced:
 async def _found_in(lookup: Awaitable[int | None]) -> int | None:
     try:
         return await lookup
-    except (OSError, DamagedRun) as e:
+    except OSError as e:
         raise StoreIOError(f"A run of keys cannot be read: {e}.") from e
 
 

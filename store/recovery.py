@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import re
 from bisect import bisect_right
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 from zlib import crc32
@@ -31,11 +32,12 @@ from .idempotency import KeyIndex
 from .offload import Offload, Pace
 from .protocol import Progress
 from .replay import NoEvent, replay
-from .runs import RUN_NAME
+from .runs import RUN_NAME, DamagedRun, is_of_log
 from .segments import (
     SEGMENT_NAME,
     WINDOW_BYTES,
     Segment,
+    SegmentLog,
     checksum_of,
     frame_groups,
     gets_room,
@@ -140,7 +142,7 @@ async def examine(
     Raises CorruptLog, UnsupportedFormat, OSError; nothing on disk is changed.
     """
     found = _classify(await offload.run(files.entries, directory), name)
-    foreign: set[int] = set()
+    foreign, foreign_runs = set[int](), set[Path]()
     while True:
         book = Examined.blank(files, offload, directory, name, hot_cap)
         book.temporary = found.temporary
@@ -152,11 +154,13 @@ async def examine(
             if noted:
                 raise CorruptLog(name, None, None, f"its log is gone, but seq {noted} had been durable")
             return book if found.temporary else None
-        opening = _Opening(files, offload, book, found, foreign, progress)
+        opening = _Opening(files, offload, book, found, foreign, foreign_runs, progress)
         try:
             await opening.run()
         except _ForeignSnapshot as e:
             foreign.add(e.last_seq)
+        except _ForeignRuns as e:
+            foreign_runs |= e.paths
         else:
             return book
         finally:
@@ -198,8 +202,15 @@ class _ForeignSnapshot(Exception):
         self.last_seq = last_seq
 
 
+class _ForeignRuns(Exception):
+    """These tell of keys that the log does not have there, or lack some that it has."""
+
+    def __init__(self, paths: set[Path]) -> None:
+        self.paths = paths
+
+
 class _Opening:
-    """The work of `examine` on one book that has segments; the snapshots in `foreign` are not to be used."""
+    """The work of `examine` on one book that has segments; what is `foreign` is not to be used."""
 
     def __init__(
         self,
@@ -208,10 +219,11 @@ class _Opening:
         book: Examined,
         found: _Found,
         foreign: set[int],
+        foreign_runs: set[Path],
         progress: Progress | None,
     ) -> None:
         self._files, self._offload, self._book, self._found = files, offload, book, found
-        self._foreign = foreign
+        self._foreign, self._foreign_runs = foreign, foreign_runs
         self._progress = progress
         self._pace = Pace()
         self._fd: int | None = None
@@ -229,7 +241,7 @@ class _Opening:
 
     async def run(self) -> None:
         book = self._book
-        await book.keys.load(self._found.entries)
+        await book.keys.load(self._found.entries, self._foreign_runs)
         self._claimed = book.keys.witnessed
         if self._foreign:
             # the runs beside them will tell the same other history
@@ -277,6 +289,7 @@ class _Opening:
                 if base == growing:
                     next_seq = await self._skip_covered(segment, *table[base], covered)
                 next_seq = await self._read_segment(segment, next_seq, covered, final)
+        await self._refuse_foreign_runs()
         await self._conclude(next_seq - 1, max(covered, self._claimed))
         await self._tell_what_is_missing(next_seq - 1)
 
@@ -452,6 +465,7 @@ class _Opening:
             self._book.name, name, offset, f"the frame of seq {seq}, which had been synced, is damaged"
         )
         if seq <= self._claimed:
+            await self._refuse_foreign_runs()
             raise refusal
         marks = salt_marks(segment.salt)
         zeros = True
@@ -469,6 +483,36 @@ class _Opening:
             offset += WINDOW_BYTES
             await self._pace.rest()
         return zeros
+
+    async def _refuse_foreign_runs(self) -> None:
+        """Raises _ForeignRuns when some were not made from this log, all of which has been read or is covered."""
+        book = self._book
+        log = SegmentLog(self._files, book.directory, book.name, 0, book.segments)
+
+        async def payloads(from_seq: int, count: int) -> Sequence[bytes]:
+            last_seq = book.state.last_seq
+            if from_seq > last_seq:
+                return []
+            segment = log.segment_of(from_seq)
+            last = min(from_seq + count - 1, log.last_seq_of(segment, last_seq))
+            offset = book.state.offset_of(from_seq)
+            found: list[bytes] = await self._offload.run(
+                log.read, segment, from_seq, offset, last - from_seq + 1
+            )
+            return found
+
+        foreign: set[Path] = set()
+        for run in book.keys.loaded:
+            try:
+                if await is_of_log(self._files, self._offload, run, payloads, book.state.last_seq):
+                    continue
+                why = "its keys are not those of this log, but of another ledger or another copy of it"
+            except (OSError, DamagedRun) as e:
+                why = str(e)
+            logger.warning("Book %r: %s: %s; keys are rebuilt from the log", book.name, run.path.name, why)
+            foreign.add(run.path)
+        if foreign:
+            raise _ForeignRuns(foreign)
 
     async def _conclude(self, found: int, durable: int) -> None:
         """`found` is the last seq of the log, `durable` the last one that a snapshot or run knows of."""

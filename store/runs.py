@@ -10,7 +10,9 @@ from __future__ import annotations
 import re
 from array import array
 from bisect import bisect_left, bisect_right
-from collections.abc import AsyncGenerator, Iterable, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from errno import EIO, ENOENT
 from hashlib import blake2b
 from operator import index as as_int
 from pathlib import Path
@@ -18,7 +20,8 @@ from pathlib import Path
 import cbor2
 from rbloom import Bloom
 
-from .codec import decode_items
+from .codec import decode_items, key_in
+from .errors import CorruptLog
 from .files import DurableFile, Files, read_all
 from .frames import FRAME_HEAD_BYTES, frame, read_frame
 from .offload import Offload, Pace
@@ -36,6 +39,11 @@ _WINDOW_BYTES = 2**20
 _SORTED_AT_ONCE = 4096
 _PAGES_AT_ONCE = 8
 """How many pages of each run are merged in one go."""
+_STRETCHES, _STRETCH_EVENTS = 4, 64
+"""In so many places, of so many events, a run is compared with the log when the book is opened."""
+
+Payloads = Callable[[int, int], Awaitable[Sequence[bytes]]]
+"""Up to so many payloads of a log from a seq on, at least one where there is any."""
 
 
 def run_name(number: int) -> str:
@@ -58,7 +66,7 @@ def bloom_numbers(digests: Iterable[bytes]) -> list[int]:
 
 
 class DamagedRun(Exception):
-    """A run whose bytes are not what was written."""
+    """A run whose bytes are not what was written, or that is gone."""
 
 
 class Run:
@@ -86,7 +94,7 @@ class Run:
         head = int.from_bytes(digest[:8], "big")
         first = max(0, bisect_left(self._fences, head) - 1)
         end = bisect_right(self._fences, head)
-        fd = files.open(self.path)
+        fd = self.open(files)
         try:
             for records in self.read_pages(files, fd, first, end):
                 at = records.find(digest)
@@ -98,9 +106,25 @@ class Run:
             files.close(fd)
         return None
 
+    def open(self, files: Files) -> int:
+        """Blocks; raises OSError, DamagedRun."""
+        with self._lost_is_damaged():
+            return files.open(self.path)
+
+    @contextmanager
+    def _lost_is_damaged(self) -> Iterator[None]:
+        """For what will not be there when asked again, unlike one that a process with too many files cannot open."""
+        try:
+            yield
+        except OSError as e:
+            if e.errno not in (ENOENT, EIO):
+                raise
+            raise DamagedRun(f"{self.path.name}: {e.strerror}") from e
+
     def read_pages(self, files: Files, fd: int, first: int, end: int) -> list[bytes]:
         """The records of the pages from `first` to before `end`. Blocks; raises OSError, DamagedRun."""
-        data = read_all(files, fd, (end - first) * _PAGE_BYTES, self._pages_at + first * _PAGE_BYTES)
+        with self._lost_is_damaged():
+            data = read_all(files, fd, (end - first) * _PAGE_BYTES, self._pages_at + first * _PAGE_BYTES)
         pages = []
         for page in range(first, end):
             records = read_frame(data, (page - first) * _PAGE_BYTES)
@@ -230,6 +254,48 @@ async def load_run(files: Files, offload: Offload, path: Path, book: str) -> Run
         await reader.close()
 
 
+async def has_key(payloads: Payloads, seq: int, key: str) -> bool:
+    """Whether the event at a seq is the transaction with this key. Raises what reading the log raises."""
+    found = await payloads(seq, 1) if seq > 0 else []
+    return bool(found) and key_in(found[0]) == key
+
+
+async def is_of_log(files: Files, offload: Offload, run: Run, payloads: Payloads, last_seq: int) -> bool:
+    """Whether a run was made from the log that ends at `last_seq`, rather than from another copy of the ledger.
+
+    It is compared where both tell of the same events, from their first to their last: copies differ only after
+    they were made, and so do runs and logs that got mixed. Raises OSError, DamagedRun.
+    """
+    span = min(run.last_seq, last_seq) - run.first_seq + 1
+    room = max(0, span - _STRETCH_EVENTS)
+    for first_seq in sorted({run.first_seq + room * n // (_STRETCHES - 1) for n in range(_STRETCHES)}):
+        try:
+            if not await _holds_stretch(files, offload, run, payloads, first_seq, min(_STRETCH_EVENTS, span)):
+                return False
+        except CorruptLog:
+            continue  # what is damaged proves nothing; whoever reads it is told
+    return True
+
+
+async def _holds_stretch(
+    files: Files, offload: Offload, run: Run, payloads: Payloads, first_seq: int, count: int
+) -> bool:
+    """Whether a run may hold the keys of some events, and surely holds the last of them."""
+    keys: list[str] = []
+    found: Sequence[bytes] = [b""]
+    while count > 0 and found:
+        found = await payloads(first_seq, count)
+        keys += [key for payload in found if (key := key_in(payload)) is not None]
+        first_seq, count = first_seq + len(found), count - len(found)
+    if not keys:
+        return True
+    digests = digests_of(map(str.encode, keys))
+    if not all(run.may_hold(bloom_numbers(digests))):
+        return False
+    seq = await offload.run(run.find, files, digests[-1])
+    return seq is not None and await has_key(payloads, seq, keys[-1])
+
+
 class _FrameReader:
     """The frames of a file, one after another."""
 
@@ -316,8 +382,10 @@ async def merged_pages(
     files: Files, offload: Offload, runs: Sequence[Run]
 ) -> AsyncGenerator[list[bytes], None]:
     """The records of some runs in order. Raises OSError, DamagedRun."""
-    fds = [await offload.run(files.open, run.path) for run in runs]
+    fds: list[int] = []
     try:
+        for run in runs:
+            fds.append(await offload.run(run.open, files))  # noqa: PERF401 - closed, should the next be gone
         next_page = [0 for _ in runs]
         rest: list[list[bytes]] = [[] for _ in runs]
         while True:

@@ -88,7 +88,7 @@ class BookWriter:
         options = shop.options
         self.state: BookState = opened.state
         self.keys = opened.keys
-        self.keys.offload = shop.writes
+        self.keys.offload, self.keys.payloads = shop.writes, self.payloads
         self.txids = TransactionIds(opened.state)
         self.log = SegmentLog(shop.files, self.directory, name, options.segment_max, opened.segments)
         self._watermark = Watermark(shop.files, self.directory)
@@ -273,7 +273,9 @@ class BookWriter:
                 if found[n] == PERHAPS and type(job) is Request:
                     try:
                         found[n] = await self.find_key(job.key)
-                    except (OSError, DamagedRun) as e:
+                    except StoreIOError as e:
+                        found[n] = e
+                    except OSError as e:
                         found[n] = StoreIOError(
                             f"Book {self.name!r}: its spilled keys cannot be read ({e}); retry."
                         )
@@ -341,11 +343,15 @@ class BookWriter:
         return appended, seconds
 
     async def find_key(self, key: str) -> int | None:
-        """Where an idempotency key was committed. Raises OSError, DamagedRun."""
-        seq = await self.keys.find(key)
-        if seq is not None and not (1 <= seq <= self.state.last_seq and self.state.is_transaction(seq)):
-            raise DamagedRun(f"a run says that {key!r} was committed at seq {seq}, which is no transaction")
-        return seq
+        """Where an idempotency key was committed. Raises OSError, StoreIOError."""
+        try:
+            return await self.keys.find(key)
+        except DamagedRun as e:
+            if self.error is None:
+                self.housekeeping.begin_what_is_due()
+            raise StoreIOError(
+                f"Book {self.name!r}: its spilled keys cannot be read ({e}) and are made anew from the log; retry."
+            ) from e
 
     async def find_txid(self, txid: bytes) -> int | None:
         """Where a transaction id was used."""
