@@ -47,6 +47,9 @@ _PERSIST_SLICE = 256
 _REBUILT_AT_ONCE = 2**20
 """So many keys, of 24 bytes each, are held at most when runs are made anew from the log."""
 
+READ_BACK_TOGETHER = 4096
+"""So many keys from the log are one generation at least: each costs every lookup, until they are spilled."""
+
 PERHAPS = -1
 """In place of a seq: the key may be in a run, says a Bloom filter."""
 
@@ -142,12 +145,15 @@ class KeyIndex:
             (run for run in reversed(self.runs) if run not in asked and any(run.may_hold(number))), None
         )
 
-    def add(self, keys: Sequence[str], seqs: Sequence[int]) -> None:
-        """Keys and the seqs of their events, which rise and are above all that were added before."""
+    def add(self, keys: Sequence[str], seqs: Sequence[int], together: int = 0) -> None:
+        """Keys and the seqs of their events, which rise and are above all that were added before.
+
+        However few may be in memory, `together` so many make a generation.
+        """
         while keys:
             generation = self._hot[0]
-            room = self._generation_max - generation.count
-            if not room:
+            room = max(self._generation_max, together) - generation.count
+            if room <= 0:
                 self._hot.insert(0, _Generation())
                 continue
             shards = generation.shards

@@ -25,10 +25,10 @@ from .codec import (
     synced_in_order,
 )
 from .columns import CHUNK_EVENTS
-from .errors import CorruptLog, UnsupportedFormat
+from .errors import CorruptLog, StoreIOError, UnsupportedFormat
 from .files import TEMPORARY_SUFFIX, Entry, Files, read_all, write_all
 from .frames import FRAME_HEAD_BYTES, bytes_of, frame, read_frame
-from .idempotency import KeyIndex
+from .idempotency import READ_BACK_TOGETHER, KeyIndex
 from .offload import Offload, Pace
 from .protocol import Progress
 from .replay import NoEvent, replay
@@ -455,7 +455,7 @@ class _Opening:
         except NoEvent as e:
             raise CorruptLog(book.name, segment, e.offset, f"a frame is no event: {e.reason}") from e
         keys_from = bisect_right(found.seqs, book.keys.persisted)
-        book.keys.add(found.keys[keys_from:], found.seqs[keys_from:])
+        book.keys.add(found.keys[keys_from:], found.seqs[keys_from:], READ_BACK_TOGETHER)
 
     async def _refuse_if_synced(self, segment: Segment, offset: int, size: int, seq: int) -> bool:
         """A bad frame is a tear unless something later shows that its seq had been synced; whether all is zeros."""
@@ -496,9 +496,11 @@ class _Opening:
             segment = log.segment_of(from_seq)
             last = min(from_seq + count - 1, log.last_seq_of(segment, last_seq))
             offset = book.state.offset_of(from_seq)
-            found: list[bytes] = await self._offload.run(
-                log.read, segment, from_seq, offset, last - from_seq + 1
-            )
+            found: list[bytes]
+            try:
+                found = await self._offload.run(log.read, segment, from_seq, offset, last - from_seq + 1)
+            except OSError as e:
+                raise StoreIOError(f"Book {book.name!r} cannot be read: {e.strerror or e}.") from e
             return found
 
         foreign: set[Path] = set()

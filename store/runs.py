@@ -21,7 +21,7 @@ import cbor2
 from rbloom import Bloom
 
 from .codec import decode_items, key_in
-from .errors import CorruptLog
+from .errors import StoreIOError
 from .files import DurableFile, Files, read_all
 from .frames import FRAME_HEAD_BYTES, frame, read_frame
 from .offload import Offload, Pace
@@ -129,7 +129,8 @@ class Run:
         for page in range(first, end):
             records = read_frame(data, (page - first) * _PAGE_BYTES)
             wanted = min(PAGE_RECORDS, self.count - page * PAGE_RECORDS) * RECORD_BYTES
-            if records is None or len(records) != wanted:
+            fence = self._fences[page]
+            if records is None or len(records) != wanted or int.from_bytes(records[:8], "big") != fence:
                 raise DamagedRun(f"{self.path.name}: page {page} is damaged")
             pages.append(records)
         return pages
@@ -272,8 +273,8 @@ async def is_of_log(files: Files, offload: Offload, run: Run, payloads: Payloads
         try:
             if not await _holds_stretch(files, offload, run, payloads, first_seq, min(_STRETCH_EVENTS, span)):
                 return False
-        except CorruptLog:
-            continue  # what is damaged proves nothing; whoever reads it is told
+        except StoreIOError:
+            continue  # what cannot be read proves nothing; whoever needs it is told
     return True
 
 

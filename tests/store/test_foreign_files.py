@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from store import AccountCfg, CorruptLog, LogTaleaStore, StoreIOError
+from store import AccountCfg, CorruptLog, FollowedLedger, LogTaleaStore, StoreIOError
 from store.files import Files
 from tests.support.build import BOOK, account, asset, definition, household, transfer
 from tests.support.disk import book_directory, cut, frames, runs, segments
@@ -116,3 +116,89 @@ async def test_a_snapshot_and_runs_of_another_log_are_not_believed(tmp_path: Pat
     async with opened(ours, idem_hot_cap=4) as store:
         assert (await store.balance(account("assets:cash"))).amount.minor == 20 * 20 + 10
         await store.verify(BOOK)
+
+
+async def posted(directory: Path, names: list[str], hot: int = 6) -> None:
+    async with opened(directory, idem_hot_cap=hot, snapshot_every=0) as store:
+        if await store.book(BOOK) is None:
+            await household(store)
+        for name in names:
+            await store.commit(transfer("assets:cash", "income:salary", 1, key=name))
+
+
+async def two_copies_mixed(directory: Path, ours: list[str], theirs: list[str], hot: int = 6) -> list[str]:
+    """A ledger and a copy of it that go on each by itself, then the copy's files over the ledger's.
+
+    Opened with all runs that both left; the keys that its log has are returned.
+    """
+    copy = directory.with_name("copy")
+    common = [f"both {n}" for n in range(40)]
+    await posted(directory, common, hot)
+    shutil.copytree(directory, copy)
+    await posted(directory, ours, hot)
+    await posted(copy, theirs, hot)
+    kept = {path.name: path.read_bytes() for path in runs(directory, BOOK)}
+    shutil.copytree(copy, directory, dirs_exist_ok=True)
+    for number, data in enumerate(kept.values(), 500):
+        (book_directory(directory, BOOK) / f"idem-{number:06}.run").write_bytes(data)
+    return common + theirs
+
+
+@pytest.mark.parametrize("theirs", [20, 24, 25, 30, 60])
+async def test_runs_that_another_copy_of_the_ledger_left_are_not_believed(
+    tmp_path: Path, theirs: int
+) -> None:
+    directory = tmp_path / "ledger"
+    others = [f"ours {n}" for n in range(25)]
+    keys = await two_copies_mixed(directory, others, [f"theirs {n}" for n in range(theirs)])
+    for _ in range(2):
+        async with opened(directory, idem_hot_cap=6, snapshot_every=0) as store:
+            assert (await store.book(BOOK)).last_seq == 7 + len(keys)
+            for seq, key in enumerate(keys, 8):
+                again = await store.commit(transfer("assets:cash", "income:salary", 1, key=key))
+                assert (again.seq, again.deduplicated) == (seq, True)
+            for key in others:
+                assert await store.by_key(BOOK, key) is None
+    async with opened(directory, idem_hot_cap=6, snapshot_every=0) as store:
+        for key in others:
+            assert not (await store.commit(transfer("assets:cash", "income:salary", 1, key=key))).deduplicated
+
+
+async def test_a_log_that_was_cut_is_damage_beside_runs_of_another_copy_too(tmp_path: Path) -> None:
+    directory = tmp_path / "ledger"
+    await two_copies_mixed(directory, [f"ours {n}" for n in range(25)], [f"theirs {n}" for n in range(40)])
+    (log,) = segments(directory, BOOK)
+    cut(log, frames(log.read_bytes())[50].end)
+    assert "had been durable" in str(await refused(directory))
+
+
+async def runs_swapped(directory: Path) -> list[str]:
+    """A ledger with the runs of another one that has a book of the same name and length; its keys."""
+    other = directory.with_name("other")
+    keys = [f"ours {n}" for n in range(60)]
+    await posted(directory, keys)
+    await posted(other, [f"other {n}" for n in range(60)])
+    for run in runs(directory, BOOK):
+        run.unlink()
+    for run in runs(other, BOOK):
+        shutil.copy(run, book_directory(directory, BOOK))
+    return keys
+
+
+async def test_runs_of_another_ledger_are_not_believed(tmp_path: Path) -> None:
+    keys = await runs_swapped(tmp_path / "ledger")
+    async with opened(tmp_path / "ledger", idem_hot_cap=6, snapshot_every=0) as store:
+        for key in keys:
+            assert (await store.commit(transfer("assets:cash", "income:salary", 1, key=key))).deduplicated
+        assert await store.by_key(BOOK, "other 3") is None
+
+
+async def test_who_follows_a_ledger_does_not_believe_runs_of_another(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    keys = await runs_swapped(tmp_path / "ledger")
+    monkeypatch.setattr("store.followed_keys.HOT_KEYS", 2)
+    async with await FollowedLedger.open(tmp_path / "ledger") as followed:
+        for seq, key in enumerate(keys, 8):
+            assert (await followed.by_key(BOOK, key)).seq == seq
+        assert await followed.by_key(BOOK, "other 3") is None
