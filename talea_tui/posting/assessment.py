@@ -27,7 +27,7 @@ from store import (
 )
 
 from ..formatting import format_amount, printable
-from ..parsing import ParseError, parse_amount, parse_date
+from ..parsing import ParseError, parse_amount
 from .draft import Draft, Row
 
 PRECISION_UNKNOWN = 2
@@ -119,7 +119,7 @@ def assess(
     problems: list[Problem] = []
     day: date | None = None
     try:
-        day = parse_date(draft.date, today)
+        day = draft.day(today)
     except ParseError as refusal:
         problems.append(Problem(DATE, str(refusal)))
     readings = [

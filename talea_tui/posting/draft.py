@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from datetime import date
 from typing import Any, Self
 from uuid import uuid4
 
 from store import Direction, ExternalRef
+
+from ..parsing import ParseError, parse_date
 
 ROWS_MIN = 2
 
@@ -43,6 +46,8 @@ class Draft:
     book: str
     key: str = field(default_factory=lambda: str(uuid4()))
     date: str = ""
+    dated_on: date | None = None
+    """The day `date` was typed on, which `-1` and `fri` count from; None for a whole date or none."""
     description: str = ""
     comment: str = ""
     rows: list[Row] = field(default_factory=lambda: [Row() for _ in range(ROWS_MIN)])
@@ -56,6 +61,26 @@ class Draft:
         return not (
             self.description.strip() or self.comment.strip() or any(not row.blank for row in self.rows)
         )
+
+    def date_typed(self, text: str, today: date) -> None:
+        """Take what stands in the date's field; unless it is new it goes on meaning the day it meant."""
+        if text != self.date or self.dated_on is None:
+            self.date, self.dated_on = text, today
+
+    def day(self, today: date) -> date:
+        """The day it is for: `today` without a date, else what that meant when it was typed. Raises ParseError."""
+        typed = bool(self.date.strip()) and self.dated_on
+        return parse_date(self.date, typed or today)
+
+    @property
+    def whole_date(self) -> str:
+        """The date so that it means the same on any day; as it was typed where that is none."""
+        if not self.date.strip() or self.dated_on is None:
+            return self.date
+        try:
+            return self.day(self.dated_on).isoformat()
+        except ParseError:
+            return self.date
 
     def used_rows(self) -> list[tuple[int, Row]]:
         return [(number, row) for number, row in enumerate(self.rows) if not row.blank]
@@ -75,7 +100,7 @@ class Draft:
         return {
             "book": self.book,
             "key": self.key,
-            "date": self.date,
+            "date": self.whole_date,
             "description": self.description,
             "comment": self.comment,
             "rows": [

@@ -123,6 +123,13 @@ class PostScreen(TaleaScreen):
     def read(self) -> Assessment:
         return assess(self.draft, self.history.accounts, self.precisions, self.today)
 
+    def minute_passed(self) -> None:
+        if self.stack is not None:
+            self._show()  # an entry without a date is for another day after midnight
+
+    def on_screen_resume(self, event: events.ScreenResume) -> None:
+        self.minute_passed()
+
     async def refresh_data(self, changed: frozenset[str] | None) -> None:
         await self._use_book(self.app.book)
         book = self.book
@@ -241,7 +248,7 @@ class PostScreen(TaleaScreen):
             return
         if text_at(self.draft, at) == event.input.value:
             return
-        self.form.collect(self.draft)
+        self.form.collect(self.draft, self.today)
         self._insisted.discard(at)
         for place in [place for place in self.refusals if place in (at, FORM) or place.row == at.row]:
             del self.refusals[place]
@@ -339,7 +346,7 @@ class PostScreen(TaleaScreen):
         at = self.form.field_of(event.input)
         if self.book is None or at is None:
             return
-        self.form.collect(self.draft)
+        self.form.collect(self.draft, self.today)
         self._insisted.add(at)
         picked = self.offers.is_shown and self.offers.chosen >= 0
         if at.name == "description" and not picked:
@@ -378,7 +385,7 @@ class PostScreen(TaleaScreen):
     @on(AmountField.FillAsked)
     def fill(self, event: AmountField.FillAsked) -> None:
         if self.book is not None and event.field.row is not None:
-            self.form.collect(self.draft)
+            self.form.collect(self.draft, self.today)
             self._fill_row(event.field.row)
 
     def _fill_row(self, row: int) -> None:
@@ -445,7 +452,7 @@ class PostScreen(TaleaScreen):
         """Post the entry, or go to what keeps it from being posted."""
         if self.book is None or self.posting:
             return
-        self.form.collect(self.draft)
+        self.form.collect(self.draft, self.today)
         assessment = self.read()
         if not assessment.ready:
             self._insisted.update(problem.field for problem in assessment.problems)
@@ -476,7 +483,7 @@ class PostScreen(TaleaScreen):
     async def _posted(self, draft: Draft, committed: Committed, assessment: Assessment) -> None:
         if self.stack is None or self.stack.book != draft.book:
             return
-        self.stack.drop(draft, date=draft.date)
+        self.stack.drop(draft, date=draft.whole_date)
         self.receipt = receipt_of(draft, committed, assessment)
         await self._begin_anew()
 
@@ -494,11 +501,11 @@ class PostScreen(TaleaScreen):
         """A blank entry; this one is kept and comes back when that one is posted."""
         if self.stack is None:
             return
-        self.form.collect(self.draft)
+        self.form.collect(self.draft, self.today)
         if self.refusals.get(FORM, "").startswith("This entry was posted before"):
             self.stack.renew_key()
         elif not self.draft.blank:
-            self.stack.begin(Draft(book=self.stack.book, date=self.draft.date))
+            self.stack.begin(Draft(book=self.stack.book, date=self.draft.whole_date))
         await self._begin_anew()
 
     async def action_discard(self) -> None:
@@ -531,7 +538,7 @@ class PostScreen(TaleaScreen):
             self.app.refuse(f"An entry of more than {ROWS_MAX} rows is too long for this form.")
             draft = None
         if draft is not None:
-            self.form.collect(self.draft)
+            self.form.collect(self.draft, self.today)
             self.stack.begin(draft)
             self.receipt = ""
             return await self._begin_anew()

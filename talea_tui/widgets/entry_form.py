@@ -237,12 +237,12 @@ class EntryForm(Vertical):
         shown.debit.put(row.debit)
         shown.credit.put(row.credit)
 
-    def collect(self, draft: Draft) -> None:
+    def collect(self, draft: Draft, today: date) -> None:
         """Take what is in the fields into the draft; nothing while another draft's text still stands there."""
         if draft is not self.shown:
             return
-        for name in HEAD_FIELDS:
-            setattr(draft, name, self.head(name).value)
+        draft.date_typed(self.head("date").value, today)
+        draft.description, draft.comment = self.head("description").value, self.head("comment").value
         for shown, row in zip(self.rows, draft.rows, strict=False):
             row.account, row.debit, row.credit = shown.account.value, shown.debit.value, shown.credit.value
 

@@ -28,12 +28,13 @@ async def open_app_on(
     size: tuple[int, int] = (80, 24),
     settings: Settings | None = None,
     zone: tzinfo = UTC,
+    clock: Callable[[], datetime] = lambda: datetime(2026, 11, 22, 14, 2, 11, tzinfo=UTC),
     **options: Any,
 ) -> AsyncIterator[Pilot[int]]:
     app = TaleaApp(
         store=store,
         settings=settings,
-        clock=lambda: datetime(2026, 11, 22, 14, 2, 11, tzinfo=UTC),
+        clock=clock,
         zone=zone,
         **options,
     )
