@@ -31,13 +31,33 @@ def reversal_key(txid: UUID) -> str:
     return f"reverse:{txid}"
 
 
-def reversal_of(stored: StoredTransaction, day: date | None) -> Transaction:
-    """The opposite postings, in the same order, referring to the original; equal for every try but id and
+def correction_key(txid: UUID) -> str:
+    """One key for each transaction in force: the store itself lets it be entered anew only once."""
+    return f"correct:{txid}"
+
+
+def is_in_force(txid: UUID, reversed_by: Mapping[UUID, UUID]) -> bool:
+    """Whether its postings count: it was not reversed, or that reversal does not count.
+
+    `reversed_by` has the id of each reversal by the id of what it reverses.
+    """
+    chain = [txid]
+    while (by := reversed_by.get(chain[-1])) is not None and by not in chain:
+        chain.append(by)
+    return len(chain) % 2 == 1
+
+
+def reversal_of(
+    stored: StoredTransaction, day: date | None, last_in_force: StoredTransaction | None = None
+) -> Transaction:
+    """The opposite postings, in the same order, referring to what they reverse; equal for every try but id and
     day.
 
-    Without a day it is dated as the original, so that the two cancel in every period.
+    Without a day it is dated as the original, so that the two cancel in every period. `last_in_force` is what
+    put the original in force again, if that was reversed before: it is then what is reversed.
     """
     original = stored.transaction
+    target = original if last_in_force is None else last_in_force.transaction
     description = description_of(original)
     return Transaction(
         book=original.book,
@@ -45,8 +65,8 @@ def reversal_of(stored: StoredTransaction, day: date | None) -> Transaction:
             Posting(account=posting.account, amount=posting.amount, direction=opposite(posting.direction))
             for posting in original.postings
         ),
-        idempotency_key=reversal_key(original.id),
-        external_refs=(ExternalRef(kind=REVERSES, value=str(original.id)),),
+        idempotency_key=reversal_key(target.id),
+        external_refs=(ExternalRef(kind=REVERSES, value=str(target.id)),),
         metadata={
             "description": f"Reversal of {description}" if description else f"Reversal of seq {stored.seq}"
         },
@@ -56,16 +76,21 @@ def reversal_of(stored: StoredTransaction, day: date | None) -> Transaction:
 
 def reversed_id(transaction: Transaction) -> UUID | None:
     """The transaction that `transaction` reverses, if it is a reversal."""
-    return _referred(transaction, REVERSES)
+    return _referred(transaction.external_refs, REVERSES)
 
 
 def corrected_id(transaction: Transaction) -> UUID | None:
     """The transaction that `transaction` was entered to correct."""
-    return _referred(transaction, CORRECTS)
+    return _referred(transaction.external_refs, CORRECTS)
 
 
-def _referred(transaction: Transaction, kind: str) -> UUID | None:
-    for ref in transaction.external_refs:
+def to_correct(draft: Draft) -> UUID | None:
+    """The transaction that `draft` is to correct."""
+    return _referred(draft.refs, CORRECTS)
+
+
+def _referred(refs: Iterable[ExternalRef], kind: str) -> UUID | None:
+    for ref in refs:
         if ref.kind == kind:
             try:
                 return UUID(ref.value)
@@ -131,9 +156,18 @@ def duplicate_of(original: Transaction, precisions: Mapping[str, int]) -> Draft:
     return draft
 
 
-def correction_of(original: Transaction, precisions: Mapping[str, int], zone: tzinfo = UTC) -> Draft:
-    """A draft of the same postings on the same day in `zone`, referring to the transaction it corrects."""
+def correction_of(
+    original: Transaction,
+    precisions: Mapping[str, int],
+    zone: tzinfo = UTC,
+    last_in_force: Transaction | None = None,
+) -> Draft:
+    """A draft of the same postings on the same day in `zone`, referring to the transaction it corrects.
+
+    `last_in_force` is as in `reversal_of`.
+    """
     draft = duplicate_of(original, precisions)
+    draft.key = correction_key((last_in_force or original).id)
     draft.date = occurred_day(original.occurred_at, zone).isoformat()
     draft.refs = (ExternalRef(kind=CORRECTS, value=str(original.id)),)
     metadata = original.metadata

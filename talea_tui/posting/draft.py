@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import datetime
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from datetime import date
 from typing import Any, Self
 from uuid import uuid4
 
@@ -46,7 +46,7 @@ class Draft:
     book: str
     key: str = field(default_factory=lambda: str(uuid4()))
     date: str = ""
-    dated_on: date | None = None
+    dated_on: datetime.date | None = None
     """The day `date` was typed on, which `-1` and `fri` count from; None for a whole date or none."""
     description: str = ""
     comment: str = ""
@@ -62,12 +62,12 @@ class Draft:
             self.description.strip() or self.comment.strip() or any(not row.blank for row in self.rows)
         )
 
-    def date_typed(self, text: str, today: date) -> None:
+    def date_typed(self, text: str, today: datetime.date) -> None:
         """Take what stands in the date's field; unless it is new it goes on meaning the day it meant."""
         if text != self.date or self.dated_on is None:
             self.date, self.dated_on = text, today
 
-    def day(self, today: date) -> date:
+    def day(self, today: datetime.date) -> datetime.date:
         """The day it is for: `today` without a date, else what that meant when it was typed. Raises ParseError."""
         typed = bool(self.date.strip()) and self.dated_on
         return parse_date(self.date, typed or today)

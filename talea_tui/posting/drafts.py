@@ -127,10 +127,10 @@ class DraftStack:
         return len(self._drafts)
 
     def begin(self, draft: Draft) -> None:
-        """Put `draft` into the form; the current one waits under it unless it is blank."""
-        if self.current.blank:
-            self._drafts.pop()
-        self._drafts.append(draft)
+        """Put `draft` into the form, or the one under its key that waits; the current one waits under it."""
+        waiting = [one for one in self._drafts if not one.blank]
+        again = next((one for one in waiting if one.key == draft.key), draft)
+        self._drafts = [*(one for one in waiting if one is not again), again]
 
     def drop(self, draft: Draft, *, date: str = "") -> None:
         """Forget one; the one before it comes back, or a blank one for `date`."""

@@ -38,6 +38,7 @@ from ..posting.draft import Draft, Row
 from ..posting.drafts import DraftStack, shelf_beside
 from ..posting.editing import expected_side, fill_missing, next_field, prefill, take_offer, text_at, work_out
 from ..posting.history import BookHistory
+from ..posting.standing import reversal_before
 from ..posting.usage import DescriptionUse
 from ..widgets.entry_field import AmountField, EntryField
 from ..widgets.entry_form import AMOUNTS, EntryForm, EntryView, PostBar, bar_lines
@@ -512,9 +513,15 @@ class PostScreen(TaleaScreen):
         """Throw the entry away; the one before it comes back."""
         if self.stack is None or self.draft.blank:
             return
-        self.stack.drop(self.draft)
+        thrown = self.draft
+        self.stack.drop(thrown)
         await self._begin_anew()
-        self.app.tell("The entry was thrown away; nothing was posted.")
+        try:
+            reversal = await reversal_before(self.app.store, thrown)
+        except StoreError as error:
+            return self.app.refuse(error)
+        left = "nothing was posted" if reversal is None else f"its reversal, seq {reversal.seq:,}, stays"
+        self.app.tell(f"The entry was thrown away; {left}.")
 
     # Arriving with something
 

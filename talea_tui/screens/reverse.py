@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from collections.abc import Coroutine
+from typing import Any, ClassVar
 
 from textual import on
 from textual.app import ComposeResult
@@ -21,7 +22,8 @@ from store import (
 )
 
 from ..formatting import format_amount, format_date, local, occurred_day, printable
-from ..posting.correction import balance_changes, correction_of, reversal_key, reversal_of
+from ..posting.correction import balance_changes, correction_of, reversal_of
+from ..posting.standing import Standing, standing_of
 from ..posting.usage import description_of
 from ..widgets.keys import bindings_for
 from ..widgets.virtual_table import Cell, Column, VirtualTable
@@ -43,7 +45,8 @@ class ReverseScreen(Dialog):
     With `correct` it is dated as the original, so that its period shows what was meant alone, and the form
     then opens with its contents.
 
-    The key is made from the original's id, so the store itself reverses it once; a second time is told.
+    What does not count any more is not taken back twice: enter then leads to what was posted in its place, or
+    to the form. The key is made from what is reversed, so the store itself lets that be done once.
     """
 
     BINDINGS: ClassVar = [*bindings_for("dialog"), *bindings_for("reverse")]
@@ -53,11 +56,12 @@ class ReverseScreen(Dialog):
         super().__init__()
         self.stored, self.correct = stored, correct
         self.posting = False
-        self.reversed_before = False
+        self.standing: Standing | None = None
+        """None until it is known."""
 
-    def _reversal(self) -> Transaction:
+    def _reversal(self, standing: Standing) -> Transaction:
         today = local(self.app.now(), self.app.zone).date()
-        return reversal_of(self.stored, None if self.correct else today)
+        return reversal_of(self.stored, None if self.correct else today, standing.last_in_force)
 
     def compose(self) -> ComposeResult:
         original = self.stored.transaction
@@ -76,21 +80,33 @@ class ReverseScreen(Dialog):
     async def on_mount(self) -> None:
         for part in ("#reverse-day", "#reverse-changes", "#reverse-problem"):
             self.query_one(part).display = False
-        original = self.stored.transaction
         try:
-            earlier = await self.app.store.by_key(original.book, reversal_key(original.id))
-            if earlier is None:
-                await self._preview()
+            standing = await standing_of(self.app.store, self.stored)
+            if standing.in_force:
+                await self._preview(standing)
         except StoreError as error:
             self._refuse(str(error))
             return
-        if earlier is not None:
-            self._refuse(f"It was reversed already, by seq {earlier.seq:,}; nothing more can be taken back.")
-            self.reversed_before = True
-        self._hint()
+        self.standing = standing
+        if not standing.in_force:
+            self._refuse(self._told(standing))
+        self.query_one("#reverse-hint", Label).update(Content(self._hint(standing)))
 
-    async def _preview(self) -> None:
-        reversal = self._reversal()
+    def _told(self, standing: Standing) -> str:
+        """Why nothing is taken back."""
+        reversed_by, instead = (
+            f"It was reversed already, by seq {standing.newest.seq:,}",
+            standing.corrected_by,
+        )
+        verb = "correct" if self.correct else "reverse"
+        if instead is not None:
+            return f"{reversed_by}, and seq {instead.seq:,} was posted in its place: {verb} that one."
+        if self.correct:
+            return f"{reversed_by}. If it was entered anew since, correct that entry: else both count."
+        return f"{reversed_by}; nothing more can be taken back."
+
+    async def _preview(self, standing: Standing) -> None:
+        reversal = self._reversal(standing)
         day = format_date(occurred_day(reversal.occurred_at, self.app.zone))
         when = "the day of the original" if self.correct else "today"
         counts = self.query_one("#reverse-day", Label)
@@ -123,7 +139,7 @@ class ReverseScreen(Dialog):
                 minimum = format_amount(change.account.config.min_balance or 0, precision)
                 path = printable(change.account.definition.id.path, 80)
                 self._refuse(
-                    f"▼ {path} would fall below its minimum of {minimum}: the ledger will refuse this."
+                    f"▼ {path} would fall below its minimum of {minimum}: the ledger will refuse this. {self._instead}"
                 )
         table = self.query_one("#reverse-changes", VirtualTable)
         table.set_rows(rows)
@@ -134,14 +150,19 @@ class ReverseScreen(Dialog):
     def _reads_negative(self, account: AccountInfo) -> bool:
         return not self.app.natural_signs and account.config.normal_side is Direction.CREDIT
 
-    def _hint(self) -> None:
-        if self.reversed_before:
-            hint = "enter opens the form with its contents   esc close" if self.correct else "esc close"
-        elif self.correct:
-            hint = "enter posts the reversal and opens the form with its contents   esc nothing happens"
-        else:
-            hint = "enter posts the reversal   esc nothing happens"
-        self.query_one("#reverse-hint", Label).update(Content(hint))
+    def _hint(self, standing: Standing) -> str:
+        if not standing.in_force:
+            if standing.corrected_by is not None:
+                return f"enter goes to seq {standing.corrected_by.seq:,}   esc close"
+            return "enter opens the form with its contents   esc close" if self.correct else "esc close"
+        if self.correct:
+            return "enter posts the reversal and opens the form with its contents   esc nothing happens"
+        return "enter posts the reversal   esc nothing happens"
+
+    @property
+    def _instead(self) -> str:
+        """What to do where the reversal alone is refused."""
+        return self.app.with_keys("Post only what is to change, as a new entry ({app.post}).")
 
     def _refuse(self, sentence: str) -> None:
         problem = self.query_one("#reverse-problem", Label)
@@ -154,19 +175,22 @@ class ReverseScreen(Dialog):
         self.action_accept()
 
     def action_accept(self) -> None:
-        if self.posting:
+        standing = self.standing
+        if self.posting or standing is None:
             return
-        if self.reversed_before:
-            if self.correct:
-                self.posting = True
-                self.run_worker(self._open_form(), group="post")
-            return
-        if self.app.may_write(self.stored.transaction.book):
+        if not standing.in_force:
+            if standing.corrected_by is not None:
+                self._leave_for(
+                    self.app.open_transaction(self.stored.transaction.book, standing.corrected_by.seq)
+                )
+            elif self.correct:
+                self._open_form(standing)
+        elif self.app.may_write(self.stored.transaction.book):
             self.posting = True
-            self.run_worker(self._post(), group="post")
+            self.run_worker(self._post(standing), group="post")
 
-    async def _post(self) -> None:
-        reversal = self._reversal()
+    async def _post(self, standing: Standing) -> None:
+        reversal = self._reversal(standing)
         try:
             committed = await self.app.store.commit(reversal)
         except ConstraintViolation as error:
@@ -176,7 +200,7 @@ class ReverseScreen(Dialog):
             self._refuse(
                 f"Refused: {printable(error.account.path, 80)} would stand at "
                 f"{format_amount(error.would_be, precision)}, below its minimum of "
-                f"{format_amount(error.min_balance, precision)}."
+                f"{format_amount(error.min_balance, precision)}. {self._instead}"
             )
             self.posting = False
         except IdempotencyConflict as error:
@@ -189,15 +213,19 @@ class ReverseScreen(Dialog):
             before = " before" if committed.deduplicated else ""
             self.app.tell(f"Seq {self.stored.seq:,} was reversed{before} by seq {committed.seq:,}.")
             if self.correct:
-                await self._open_form()
+                self._open_form(standing)
             else:
                 self.dismiss(committed)
 
-    async def _open_form(self) -> None:
+    def _open_form(self, standing: Standing) -> None:
         app, original = self.app, self.stored.transaction
-        draft = correction_of(original, {id: asset.precision for id, asset in app.assets.items()}, app.zone)
+        precisions = {id: asset.precision for id, asset in app.assets.items()}
+        draft = correction_of(original, precisions, app.zone, standing.last_in_force.transaction)
         app.choose_book(original.book)
-        app.run_worker(app.go("post", draft=draft), group="post")  # this screen's own workers end with it
+        self._leave_for(app.go("post", draft=draft))
+
+    def _leave_for(self, going: Coroutine[Any, Any, None]) -> None:
+        self.app.run_worker(going, group="post")  # this screen's own workers end with it
         self.dismiss(None)
 
     def action_cancel(self) -> None:

@@ -14,7 +14,8 @@ from store import Direction, Sequenced, StoredTransaction, Transaction, Transact
 from ..events.text import description_of
 from ..formatting import format_amount, format_amount_plain, printable
 from ..json_text import shortened, shown_json
-from ..posting.correction import corrected_id, reversal_key, reversed_id
+from ..posting.correction import corrected_id, reversed_id
+from ..posting.standing import standing_of
 from ..widgets.chart import reads_negative
 from ..widgets.keys import bindings_for
 from ..widgets.pane_title import PaneTitle
@@ -93,7 +94,7 @@ class TransactionScreen(TaleaScreen):
         postings.styles.max_height = len(rows) + 2
         facts = self.query_one("#facts", VirtualTable)
         facts.export_name = f"{self.book}-{self.seq}-details"
-        links = await self._links(transaction)
+        links = await self._links(self.stored)
         facts.set_rows(
             [[Cell(name, "dim"), Cell(value, "accent", value)] for name, value, _ in links]
             + [[Cell(name, "dim"), value] for name, value in self._facts(sequenced, transaction)]
@@ -125,14 +126,21 @@ class TransactionScreen(TaleaScreen):
             after,
         ]
 
-    async def _links(self, transaction: Transaction) -> list[tuple[str, str, int]]:
-        """What reversed it, what it reverses, what it corrects: (word, sentence, seq)."""
+    async def _links(self, stored: StoredTransaction) -> list[tuple[str, str, int]]:
+        """What reversed and corrected it, what it reverses and corrects: (word, sentence, seq)."""
         store, bound = self.app.store, await self.app.last_seq(self.book)
         links = []
-        by = await store.by_key(self.book, reversal_key(transaction.id))
-        if by is not None and by.seq <= bound:
-            links.append(("reversed", f"by seq {by.seq:,}, {day_of(by.transaction, self.app.zone)}", by.seq))
-        for word, txid in (("reverses", reversed_id(transaction)), ("corrects", corrected_id(transaction))):
+        standing = await standing_of(store, stored, bound)
+        reversal = standing.newest if standing.newest is not stored else None
+        done = "in force again" if standing.in_force else "reversed"
+        for word, by in ((done, reversal), ("corrected", standing.corrected_by)):
+            if by is not None:
+                links.append((word, f"by seq {by.seq:,}, {day_of(by.transaction, self.app.zone)}", by.seq))
+        earlier = (
+            ("reverses", reversed_id(stored.transaction)),
+            ("corrects", corrected_id(stored.transaction)),
+        )
+        for word, txid in earlier:
             original = await store.transaction(txid, self.book) if txid is not None else None
             if original is not None:
                 links.append(

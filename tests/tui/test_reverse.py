@@ -5,15 +5,17 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from datetime import UTC, date, datetime, timedelta, timezone
 from pathlib import Path
+from uuid import UUID
 
 import pytest
 from msgspec.structs import replace
 
 from store import AccountId, LogTaleaStore, StoredTransaction, TransactionPosted
 from store.protocol import Store
-from talea_tui.posting.correction import reversal_key
+from talea_tui.posting.correction import is_in_force, reversal_key
 from talea_tui.screens.post import PostScreen
 from talea_tui.screens.reverse import ReverseScreen
+from talea_tui.screens.transaction import TransactionScreen
 from talea_tui.statements.period import Period
 from talea_tui.statements.turnover import DatedTurnover
 from tests.support.forms import BOOK, entry, open_shop
@@ -178,3 +180,98 @@ async def test_what_was_reversed_already_is_corrected_with_enter_and_not_reverse
         await until(pilot, lambda: isinstance(pilot.app.screen, PostScreen))
         assert pilot.app.screen.draft.description == "THE HOME DEPOT #1901"
         assert len(await store.read_events(BOOK, 13, 9)) == 1
+
+
+def said(pilot) -> str:
+    """What the screen says, whatever its width."""
+    return " ".join(screen_text(pilot.app).replace("│", " ").split())
+
+
+async def reverse(pilot, one: StoredTransaction, *pressed: str, correct: bool = False) -> str:
+    """Ask for a reversal and press keys; what was shown before them."""
+    await pilot.app.start_reversal(one, correct=correct)
+    await calm(pilot)
+    shown = said(pilot)
+    await keys(pilot, *pressed)
+    await calm(pilot)
+    return shown
+
+
+async def test_what_was_corrected_names_its_correction_and_leads_there(store, open_app: OpenApp):
+    original = await stored(store, 11)
+    async with open_app(store) as pilot:
+        await reverse(pilot, original, "enter", "ctrl+s", correct=True)
+        await pilot.app.open_transaction(BOOK, 11)
+        await until(pilot, lambda: "by seq 14" in screen_text(pilot.app))
+        assert "corrected" in screen_text(pilot.app)
+        shown = await reverse(pilot, original, "enter", correct=True)
+        assert "reversed already, by seq 13, and seq 14 was posted in its place" in shown
+        assert "enter goes to seq 14" in shown
+        assert isinstance(pilot.app.screen, TransactionScreen)
+        assert pilot.app.screen.seq == 14
+        assert await store.read_events(BOOK, 15, 1) == []
+
+
+async def test_correcting_again_what_waits_to_be_entered_anew_brings_that_draft_back(
+    store, open_app: OpenApp
+):
+    original = await stored(store, 11)
+    async with open_app(store) as pilot:
+        await reverse(pilot, original, "enter", correct=True)
+        await keys(pilot, "ctrl+n")
+        shown = await reverse(pilot, original, "enter", correct=True)
+        assert "If it was entered anew since, correct that entry: else both count." in shown
+        assert isinstance(pilot.app.screen, PostScreen)
+        assert pilot.app.screen.stack is not None
+        assert pilot.app.screen.stack.waiting == 1
+
+
+@pytest.mark.parametrize("correct", [False, True])
+async def test_what_is_in_force_again_can_be_reversed_and_corrected_anew(
+    store, open_app: OpenApp, correct: bool
+):
+    original = await stored(store, 11)
+    supplies = AccountId(book=BOOK, path="Expenses:Supplies")
+    async with open_app(store) as pilot:
+        await reverse(pilot, original, "enter")
+        await reverse(pilot, await stored(store, 13), "enter")
+        assert (await store.balance(supplies)).amount.minor == 15_36
+        await pilot.app.open_transaction(BOOK, 11)
+        await until(pilot, lambda: "by seq 14" in screen_text(pilot.app))
+        assert "in force again" in screen_text(pilot.app)
+        shown = await reverse(pilot, original, "enter", correct=correct)
+        assert "reversed already" not in shown
+        anew = await stored(store, 15)
+        assert (await store.balance(supplies)).amount.minor == 0
+        assert anew.transaction.metadata == {"description": "Reversal of THE HOME DEPOT #1901"}
+        assert (anew.transaction.occurred_at == original.transaction.occurred_at) is correct
+        if correct:
+            await keys(pilot, "ctrl+s")
+            assert (await store.balance(supplies)).amount.minor == 15_36
+        shown = await reverse(pilot, original, correct=correct)
+        assert "reversed already, by seq 15" in shown
+
+
+async def test_throwing_a_correction_away_tells_that_its_reversal_stays(store, open_app: OpenApp):
+    async with open_app(store) as pilot:
+        await reverse(pilot, await stored(store, 11), "enter", "ctrl+t", correct=True)
+        told = [notice.message for notice in pilot.app._notifications]
+        assert "The entry was thrown away; its reversal, seq 13, stays." in told
+        assert isinstance(pilot.app.screen, PostScreen)
+        assert pilot.app.screen.draft.blank
+
+
+async def test_a_refused_reversal_says_what_can_be_done_instead(store, open_app: OpenApp):
+    async with open_app(store) as pilot:
+        shown = await reverse(pilot, await stored(store, 9), "enter", correct=True)
+        assert "Post only what is to change, as a new entry (p)." in shown
+        assert "Post only what is to change" in said(pilot)
+
+
+def test_a_transaction_counts_unless_the_last_of_its_reversals_took_it_back():
+    one, undone, again, forged = (UUID(int=number) for number in range(4))
+    assert is_in_force(one, {})
+    assert not is_in_force(one, {one: undone})
+    assert is_in_force(one, {one: undone, undone: again})
+    assert not is_in_force(undone, {one: undone, undone: again})
+    assert is_in_force(forged, {forged: forged})
