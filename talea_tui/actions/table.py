@@ -285,7 +285,7 @@ POST: tuple[Action, ...] = (
         "post.another",
         ("ctrl+n", "n"),
         "Another",
-        "Begin another entry; this one is kept and comes back.",
+        "Begin another entry; this one waits. From a blank one: go round those that wait.",
         "another",
         footer=True,
     ),

@@ -132,6 +132,13 @@ class DraftStack:
         again = next((one for one in waiting if one.key == draft.key), draft)
         self._drafts = [*(one for one in waiting if one is not again), again]
 
+    def another(self) -> None:
+        """A blank one for the same day; from a blank one, the one that has waited longest."""
+        if not self.current.blank:
+            self.begin(Draft(book=self.book, date=self.current.whole_date))
+        elif self.waiting:
+            self._drafts = [*self._drafts[1:-1], self._drafts[0]]
+
     def drop(self, draft: Draft, *, date: str = "") -> None:
         """Forget one; the one before it comes back, or a blank one for `date`."""
         self._drafts = [kept for kept in self._drafts if kept is not draft]

@@ -22,7 +22,6 @@ from textual.widgets import Input, Label
 from store import AccountId, Committed, StoredTransaction, StoreError
 
 from ..posting.assessment import (
-    DATE,
     DESCRIPTION,
     FORM,
     Assessment,
@@ -40,7 +39,7 @@ from ..posting.editing import expected_side, fill_missing, next_field, prefill, 
 from ..posting.history import BookHistory
 from ..posting.standing import reversal_before
 from ..posting.usage import DescriptionUse
-from ..widgets.entry_field import AmountField, EntryField
+from ..widgets.entry_field import EntryField, RowField
 from ..widgets.entry_form import AMOUNTS, EntryForm, EntryView, PostBar, bar_lines
 from ..widgets.entry_offers import Surroundings, offers_of_account, offers_of_description
 from ..widgets.keys import bindings_for
@@ -274,9 +273,10 @@ class PostScreen(TaleaScreen):
 
     def on_descendant_blur(self, event: events.DescendantBlur) -> None:
         field, at = event.widget, self.form.field_of(event.widget)
-        if self.book is None or not isinstance(field, AmountField) or at is None or at.row is None:
+        if self.book is None or not isinstance(field, RowField) or at is None or at.row is None:
             return
-        if at.row < len(self.draft.rows) and text_at(self.draft, at) == field.value:
+        typed = at.name in AMOUNTS and at.row < len(self.draft.rows)
+        if typed and text_at(self.draft, at) == field.value:
             self._work_out(at.row)
 
     def _work_out(self, row: int) -> None:
@@ -336,9 +336,9 @@ class PostScreen(TaleaScreen):
         """Focus whatever is wanted after `at`: this row's amount, the next row, at last the bar."""
         assessment = self.read()
         self._show()
-        if at.name == "account" and at.row is not None and assessment.rows[at.row].minor is None:
+        if at.name == "account" and at.row is not None:
             side = expected_side(self.draft, assessment, at.row, self.history.usage)
-            self.form.lead_to(Field(side.value, at.row))
+            self.set_focus(self.form.widget_at(Field(side.value, at.row)))  # selected: one may type another
             return
         self.form.lead_to(next_field(self.draft, assessment, self.history.usage, at))
 
@@ -383,8 +383,8 @@ class PostScreen(TaleaScreen):
             self.set_focus(field)
             field.call_later(field.insert_text_at_cursor, event.letter)
 
-    @on(AmountField.FillAsked)
-    def fill(self, event: AmountField.FillAsked) -> None:
+    @on(RowField.FillAsked)
+    def fill(self, event: RowField.FillAsked) -> None:
         if self.book is not None and event.field.row is not None:
             self.form.collect(self.draft, self.today)
             self._fill_row(event.field.row)
@@ -398,6 +398,8 @@ class PostScreen(TaleaScreen):
             self._save_soon()
         elif self.read().rows[row].asset is None:
             self.app.tell("Name the account of this row first; then = puts the missing amount.")
+        elif not self.read().whole:
+            self.app.tell("An amount is of an account that is not open: open that first; then = counts it.")
         else:
             self.app.tell("Nothing is missing here.")
 
@@ -427,18 +429,8 @@ class PostScreen(TaleaScreen):
         """Up and down: among the offers when there are any, else to the row above or below."""
         if self.offers.is_shown:
             self.offers.step(by)
-            return
-        at = self._focused_field()
-        if at is None:
-            if by < 0 and self.book is not None:
-                self.set_focus(self.form.widget_at(Field("account", len(self.draft.rows) - 1)))
-        elif at.row is None:
-            if by > 0 or at != DATE:  # there is no way up from the first field, least of all to the last
-                (self.focus_next if by > 0 else self.focus_previous)()
-        elif at.row + by < 0:
-            self.set_focus(self.form.head("comment"))
-        else:
-            self.set_focus(self.form.widget_at(Field(at.name, at.row + by)))
+        elif self.book is not None:
+            self.form.step(by)
 
     def go_back(self) -> bool:
         if self.offers.is_shown:
@@ -499,20 +491,22 @@ class PostScreen(TaleaScreen):
         self._save_now()
 
     async def action_another(self) -> None:
-        """A blank entry; this one is kept and comes back when that one is posted."""
+        """A blank entry, while this one waits; from a blank one round those that wait."""
         if self.stack is None:
             return
         self.form.collect(self.draft, self.today)
         if self.refusals.get(FORM, "").startswith("This entry was posted before"):
             self.stack.renew_key()
-        elif not self.draft.blank:
-            self.stack.begin(Draft(book=self.stack.book, date=self.draft.whole_date))
+        else:
+            self.stack.another()
         await self._begin_anew()
 
     async def action_discard(self) -> None:
         """Throw the entry away; the one before it comes back."""
-        if self.stack is None or self.draft.blank:
+        if self.stack is None:
             return
+        if self.draft.blank:
+            return self.app.tell("There is nothing to throw away.")
         thrown = self.draft
         self.stack.drop(thrown)
         await self._begin_anew()

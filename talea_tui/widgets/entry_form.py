@@ -73,7 +73,7 @@ class EntryView:
 def tone_of(difference: Difference) -> str:
     if not difference.begun:
         return "$dim"
-    return "bold $warning" if difference.minor else "bold $success"
+    return "bold $warning" if difference.minor or not difference.whole else "bold $success"
 
 
 def bar_lines(
@@ -91,6 +91,8 @@ def bar_lines(
     `closed` says why nothing can be posted, `trouble` why no draft can be kept.
     """
     lines = [(difference.sentence, tone_of(difference)) for difference in assessment.differences]
+    if not assessment.whole:
+        lines.append(("an amount is not counted: its account is not open yet", "bold $warning"))
     if refusal:
         lines.append((f"✗ {printable(refusal, 500)}", "$error"))
     if closed:
@@ -118,7 +120,7 @@ class PostBar(Widget, can_focus=True):
     DEFAULT_CSS = "PostBar { height: auto; }"
 
     class Typed(Message):
-        """A letter that is no key of the form: the beginning of another row."""
+        """A letter or digit that is no key of the form: the beginning of another row."""
 
         def __init__(self, letter: str) -> None:
             super().__init__()
@@ -132,10 +134,10 @@ class PostBar(Widget, can_focus=True):
         return self.text
 
     def on_key(self, event: events.Key) -> None:
-        """Keep the letters of an account that one goes on typing from being keys of the application."""
+        """Keep the letters and digits that one goes on typing from being keys of the application."""
         shell = cast(Shell, self.app)
         letter = event.character or ""
-        if letter.isalpha() and all(event.key not in shell.keys_of(action) for action in POST):
+        if letter.isalnum() and all(event.key not in shell.keys_of(action) for action in POST):
             event.stop()
             event.prevent_default()
             self.post_message(self.Typed(letter))
@@ -202,6 +204,20 @@ class EntryForm(Vertical):
         self.screen.set_focus(widget)
         if isinstance(widget, EntryField):
             widget.call_later(widget.action_end)
+
+    def step(self, by: int) -> None:
+        """Focus the field above or below; nothing is above the first, least of all the last."""
+        screen, at = self.screen, self.field_of(self.screen.focused)
+        if at is None:
+            if by < 0:
+                screen.set_focus(self.rows[-1].account)
+        elif at.row is None:
+            if by > 0 or at != DATE:
+                (screen.focus_next if by > 0 else screen.focus_previous)()
+        elif at.row + by < 0:
+            screen.set_focus(self.head("comment"))
+        else:
+            screen.set_focus(self.widget_at(Field(at.name, at.row + by)))
 
     @property
     def sentences(self) -> list[Region]:

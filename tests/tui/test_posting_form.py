@@ -310,6 +310,37 @@ async def test_another_entry_can_be_put_before_one_that_waits(store, settings, o
         assert form_of(pilot).draft.blank
 
 
+async def test_from_a_blank_entry_one_goes_round_those_that_wait(store, settings, open_app: OpenApp):
+    async with open_app(store, settings=settings) as pilot:
+        await keys(pilot, "p")
+        for description in ("Eins", "Zwei"):
+            await typed(pilot, description)
+            await keys(pilot, "ctrl+n")
+        assert form_of(pilot).draft.blank
+        seen = []
+        for _ in range(3):
+            await keys(pilot, "ctrl+n")
+            seen.append(form_of(pilot).form.head("description").value)
+            await keys(pilot, "ctrl+n")
+            assert form_of(pilot).draft.blank
+        assert seen == ["Eins", "Zwei", "Eins"]
+        assert "2 more waiting" in screen_text(pilot.app)
+
+
+async def test_after_another_account_is_taken_its_amount_is_next_and_is_replaced_by_what_one_types(
+    store, settings, open_app: OpenApp
+):
+    async with open_app(store, settings=settings) as pilot:
+        await pilot.app.start_posting(like=await last_transaction(store))
+        await calm(pilot)
+        form_of(pilot).set_focus(form_of(pilot).form.rows[1].account)
+        await typed(pilot, "memb")
+        await keys(pilot, "tab")
+        await typed(pilot, "640.9")
+        row = form_of(pilot).draft.rows[1]
+        assert (row.account, row.debit, row.credit) == ("Revenue:MemberDues", "", "640.9")
+
+
 async def test_a_posted_draft_is_not_kept(store, settings, open_app: OpenApp):
     async with open_app(store, settings=settings) as pilot:
         await keys(pilot, "p", "b", "u", "b", "tab", "enter", "enter", "enter")
@@ -466,8 +497,18 @@ async def test_letters_at_a_balanced_entry_go_into_another_row(store, settings, 
         assert pilot.app.is_running
 
 
+async def test_digits_where_the_form_offers_to_post_lead_to_no_other_screen(
+    store, settings, open_app: OpenApp
+):
+    async with open_app(store, settings=settings) as pilot:
+        await pilot.app.start_posting(like=await last_transaction(store))
+        await calm(pilot)
+        form_of(pilot).set_focus(form_of(pilot).form.bar)
+        await typed(pilot, "640")
+        assert form_of(pilot).draft.rows[2].account == "640"
+
+
 async def test_up_from_the_first_field_stays_there(store, settings, open_app: OpenApp):
-    """Where the form offers to post, a digit is a key that leads to another screen."""
     async with open_app(store, settings=settings) as pilot:
         await keys(pilot, "p", "up", "up", "up")
         assert pilot.app.focused is form_of(pilot).form.head("date")
@@ -584,3 +625,49 @@ async def test_no_end_of_a_sentence_is_left_beside_the_offers(store, settings, o
         shown = screen_text(pilot.app)
         assert "Wallet:Hot" in shown
         assert shown.count("another.") == shown.count("is not open in this book") == 1
+
+
+async def test_equals_in_an_account_asks_for_the_missing_amount_of_its_row(
+    store, settings, open_app: OpenApp
+):
+    async with open_app(store, settings=settings) as pilot:
+        await pilot.app.start_posting(like=await last_transaction(store))
+        await calm(pilot)
+        form_of(pilot).draft.rows[1].credit = ""
+        await form_of(pilot).form.put(form_of(pilot).draft)
+        form_of(pilot).set_focus(form_of(pilot).form.rows[1].account)
+        await keys(pilot, "equals_sign")
+        row = form_of(pilot).draft.rows[1]
+        assert (row.account, row.credit) == ("Income:Mined", "120,000,000.000000000000000000")
+
+
+async def test_an_amount_wider_than_its_field_is_marked_where_it_goes_on(store, settings, open_app: OpenApp):
+    async with open_app(store, settings=settings) as pilot:
+        await pilot.app.start_posting(like=await last_transaction(store))
+        await calm(pilot)
+        field = form_of(pilot).form.rows[0].debit
+        form_of(pilot).set_focus(field)
+        await keys(pilot, "home")
+        shown = field.render_line(0).text
+        assert shown.startswith("120,000,000.")
+        assert shown.endswith("…")
+        await keys(pilot, "end")
+        assert field.render_line(0).text.startswith("…")
+
+
+async def test_equals_says_why_nothing_is_put_while_an_account_is_not_open(
+    store, settings, open_app: OpenApp
+):
+    async with open_app(store, settings=settings) as pilot:
+        await keys(pilot, "p")
+        form = form_of(pilot)
+        rows = [Row("Expenses:Coffee", "5"), Row("Expenses:Rent", "4"), Row("Assets:Checking", "", "4")]
+        form.stack.begin(Draft(book=BOOK, rows=rows))
+        await form._begin_anew()
+        not_counted = "an amount is not counted: its account is not open yet"
+        await until(pilot, lambda: not_counted in screen_text(pilot.app))
+        assert "balanced ✓" not in screen_text(pilot.app)
+        form.set_focus(form.form.rows[2].credit)
+        await keys(pilot, "equals_sign")
+        assert form.draft.rows[2].credit == "4"
+        assert any("open that first" in notice.message for notice in pilot.app._notifications)
