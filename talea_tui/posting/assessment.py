@@ -79,13 +79,15 @@ class Difference:
     precision: int
     begun: bool = True
     """Whether any row of the asset has an amount yet."""
+    whole: bool = True
+    """Whether every amount of the form is counted, under some asset."""
 
     @property
     def sentence(self) -> str:
         if not self.begun:
             return f"{printable(self.asset)}  no amount yet"
         if self.minor == 0:
-            return f"{printable(self.asset)}  balanced ✓"
+            return f"{printable(self.asset)}  {'balanced ✓' if self.whole else 'balanced so far'}"
         side = "credit" if self.minor > 0 else "debit"
         amount = format_amount(self.minor, self.precision, sign="none")
         return f"{printable(self.asset)} {amount} to {side} ✗"
@@ -104,6 +106,11 @@ class Assessment:
     @property
     def ready(self) -> bool:
         return not self.problems and bool(self.postings)
+
+    @property
+    def whole(self) -> bool:
+        """Whether the differences count every amount: each is of an account that is open."""
+        return all(difference.whole for difference in self.differences)
 
     def problem_at(self, at: Field) -> Problem | None:
         return next((problem for problem in self.problems if problem.field == at), None)
@@ -231,7 +238,8 @@ def _differences(readings: list[RowReading]) -> tuple[Difference, ...]:
             if reading.minor is not None:
                 signed = reading.minor if reading.side is Direction.DEBIT else -reading.minor
                 sums[reading.asset] = replace(known, minor=known.minor + signed, begun=True)
-    return tuple(sums.values())
+    whole = all(reading.asset is not None or reading.minor is None for reading in readings)
+    return tuple(replace(difference, whole=whole) for difference in sums.values())
 
 
 def _minimum_sentence(reading: RowReading) -> str:
@@ -246,10 +254,10 @@ def _minimum_sentence(reading: RowReading) -> str:
 def missing_amount(assessment: Assessment, number: int) -> tuple[Direction, int] | None:
     """The side and amount that row `number` needs for its asset to balance, whatever it holds now.
 
-    None when the row names no open account or nothing is missing.
+    None when the row names no open account, nothing is missing or an amount is of no known asset.
     """
     reading = assessment.rows[number]
-    if reading.asset is None:
+    if reading.asset is None or not assessment.whole:
         return None
     others = next(d.minor for d in assessment.differences if d.asset == reading.asset)
     if reading.minor is not None:
@@ -273,7 +281,7 @@ def waits_for_missing(draft: Draft, assessment: Assessment, number: int) -> bool
 
 
 def metadata_of(draft: Draft, day: date) -> dict[str, Any]:
-    """Description, date and comment as imports write them, beside what the repeated transaction carried."""
+    """Description, date and comments as imports write them, beside what the repeated transaction carried."""
     metadata: dict[str, Any] = dict(draft.carried)
     shown = {"description": draft.description, "date": day.isoformat(), "comment": draft.comment}
     for name, text in shown.items():
@@ -281,7 +289,10 @@ def metadata_of(draft: Draft, day: date) -> dict[str, Any]:
             metadata[name] = text.strip()
         else:
             metadata.pop(name, None)
-    return metadata
+    notes = [{"comment": row.kept_note} if row.kept_note else {} for _, row in draft.used_rows()]
+    while notes and not notes[-1]:
+        notes.pop()
+    return metadata | {"postings": notes} if notes else metadata
 
 
 def transaction_of(draft: Draft, assessment: Assessment) -> Transaction:

@@ -23,7 +23,7 @@ from .usage import TemplateRow, description_of
 REVERSES, CORRECTS = "reverses", "corrects"
 
 _NOT_CARRIED = ("description", "date", "comment", "postings", "file")
-"""Metadata that the form shows, and what is true of the original alone: of its postings, of where it came from."""
+"""Metadata that the form shows, and what is true of the original alone; of its postings only comments are carried."""
 
 
 def reversal_key(txid: UUID) -> str:
@@ -173,4 +173,9 @@ def correction_of(
     metadata = original.metadata
     if isinstance(metadata, dict):
         draft.carried = {name: value for name, value in metadata.items() if name not in _NOT_CARRIED}
+        details = metadata.get("postings")
+        for row, detail in zip(draft.rows, details if isinstance(details, list) else (), strict=False):
+            comment = detail.get("comment") if isinstance(detail, dict) else None
+            if isinstance(comment, str):
+                row.note, row.note_account = comment, row.account
     return draft

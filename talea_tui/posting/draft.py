@@ -24,6 +24,14 @@ class Row:
     credit: str = ""
     hint: str = ""
     hint_side: Direction | None = None
+    note: str = ""
+    note_account: str = ""
+    """What was noted with the posting that this one takes the place of, and the account it was noted of."""
+
+    @property
+    def kept_note(self) -> str:
+        """The note while the row is still of its account."""
+        return self.note if self.account.strip() == self.note_account else ""
 
     @property
     def blank(self) -> bool:
@@ -110,6 +118,8 @@ class Draft:
                     "credit": row.credit,
                     "hint": row.hint,
                     "hint_side": row.hint_side.value if row.hint_side else None,
+                    "note": row.note,
+                    "note_account": row.note_account,
                 }
                 for row in self.rows
             ],
@@ -127,6 +137,8 @@ class Draft:
                 credit=_text(row["credit"]),
                 hint=_text(row["hint"]),
                 hint_side=Direction(row["hint_side"]) if row["hint_side"] is not None else None,
+                note=_text(row.get("note", "")),
+                note_account=_text(row.get("note_account", "")),
             )
             for row in value["rows"]
         ]

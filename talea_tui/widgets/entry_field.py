@@ -53,11 +53,11 @@ class EntryField(Input):
             self.cursor_position = len(value)
 
 
-class AmountField(EntryField):
-    """Where `=` asks for the missing amount instead of being typed."""
+class RowField(EntryField):
+    """Of a row, where `=` asks for the missing amount instead of being typed."""
 
     class FillAsked(Message):
-        def __init__(self, field: AmountField) -> None:
+        def __init__(self, field: RowField) -> None:
             super().__init__()
             self.field = field
 

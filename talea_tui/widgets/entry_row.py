@@ -11,10 +11,10 @@ from textual.strip import Strip
 from textual.widgets import Label
 
 from ..formatting import ELLIPSIS, align_point, fit_amount, printable
-from .entry_field import AmountField, EntryField
+from .entry_field import EntryField, RowField
 
 
-class AccountField(EntryField):
+class AccountField(RowField):
     """While it has not the focus, the end of a long path is shown: that is what tells accounts apart."""
 
     def render_line(self, y: int) -> Strip:
@@ -29,8 +29,11 @@ class AccountField(EntryField):
         return Strip([Segment(set_cell_size(text, width), self.rich_style)], width)
 
 
-class MoneyField(AmountField):
-    """While it has not the focus, the amount stands right, its point under the others'."""
+class MoneyField(RowField):
+    """While it has not the focus, the amount stands right, its point under the others'.
+
+    While it has, an ellipsis stands where more of it is beyond the edge.
+    """
 
     point_room = 0
     """Cells from the decimal point to the end, of the widest amount of the form."""
@@ -38,7 +41,7 @@ class MoneyField(AmountField):
     def render_line(self, y: int) -> Strip:
         width = self.size.width
         if self.has_focus or y or width < 3:
-            return super().render_line(y)
+            return self._with_ends(super().render_line(y), width)
         text, style = printable(self.value, 200).strip(), self.rich_style
         if not text:
             text = self.placeholder
@@ -48,6 +51,16 @@ class MoneyField(AmountField):
             shown = fit_amount(text, width - 1)
         padding = " " * max(0, width - 1 - cell_len(shown))
         return Strip([Segment(padding + shown + " ", style)]).adjust_cell_length(width, style)
+
+    def _with_ends(self, strip: Strip, width: int) -> Strip:
+        """Mark where the value goes on to the left and to the right."""
+        begin, strip = self.scroll_offset.x, strip.crop(0, width)
+        for place, cut in ((0, begin > 0), (width - 1, cell_len(self.value) > begin + width)):
+            cell = strip.crop(place, place + 1)
+            if cut and cell.cell_length == 1:
+                mark = Strip([Segment(ELLIPSIS, next(iter(cell)).style)])
+                strip = Strip.join([strip.crop(0, place), mark, strip.crop(place + 1)])
+        return strip
 
 
 class EntryRow(Vertical):

@@ -93,6 +93,17 @@ def test_the_difference_of_each_asset_is_told_as_it_stands() -> None:
         transaction_of(made, read(made))
 
 
+def test_an_entry_is_not_called_balanced_while_an_amount_is_of_no_open_account() -> None:
+    made = draft(("Expenses:Coffee", "5", ""), ("Expenses:Rent", "4", ""), ("Assets:Checking", "", "4"))
+    assessment = read(made)
+    assert [one.sentence for one in assessment.differences] == ["USD  balanced so far"]
+    assert not assessment.whole
+    assert missing_amount(assessment, 2) is None
+    made.rows[0].account = "Expenses:Supplies"
+    assert [one.sentence for one in read(made).differences] == ["USD 5.00 to credit ✗"]
+    assert missing_amount(read(made), 2) == (Direction.CREDIT, 900)
+
+
 def test_a_negative_amount_stands_on_the_other_side() -> None:
     made = draft(("Expenses:Rent", "-5", ""), ("Assets:Checking", "5", ""))
     assessment = read(made)

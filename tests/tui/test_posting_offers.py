@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from datetime import UTC, date, datetime
 
+from msgspec.structs import replace
+
 from store import (
     AccountId,
     Amount,
@@ -14,6 +16,7 @@ from store import (
     Transaction,
     TransactionPosted,
 )
+from talea_tui.posting.assessment import metadata_of
 from talea_tui.posting.completion import complete_account
 from talea_tui.posting.correction import (
     balance_changes,
@@ -189,6 +192,18 @@ def test_a_reversal_previews_each_balance_and_warns_below_the_minimum() -> None:
         ("Expenses:Rent", 500_00, 650_00, False),
         ("Assets:Checking", 100_00, -50_00, True),
     ]
+
+
+def test_a_correction_keeps_the_comments_of_the_postings_whose_accounts_stay() -> None:
+    details = [{"comment": "for March", "tags": [["a", "b"]]}, {"comment": "by card"}]
+    original = replace(paid("Rent"), metadata={"description": "Rent", "postings": details})
+    correction = Draft.from_json(correction_of(original, PRECISIONS).to_json())
+    noted = metadata_of(correction, SUNDAY)["postings"]
+    assert noted == [{"comment": "for March"}, {"comment": "by card"}]
+    correction.rows[0].account = "Expenses:Supplies"
+    assert metadata_of(correction, SUNDAY)["postings"] == [{}, {"comment": "by card"}]
+    correction.rows[1].account = "Equity"
+    assert "postings" not in metadata_of(correction, SUNDAY)
 
 
 def test_a_duplicate_is_for_today_and_a_correction_for_the_same_day() -> None:
