@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
+from store import StoreError
+
 from .correction import correction_key, is_in_force, reversal_key, to_correct
 
 if TYPE_CHECKING:
@@ -57,11 +59,14 @@ async def standing_of(store: Store, stored: StoredTransaction, bound: int | None
     return Standing(tuple(chain), next((one for one in reversed(corrections) if one is not None), None))
 
 
-async def reversal_before(store: Store, draft: Draft) -> StoredTransaction | None:
-    """The reversal that was posted for `draft` to take the place of what it corrects. Raises StoreError."""
+async def what_stays(store: Store, draft: Draft) -> str:
+    """What was posted for `draft`, which is thrown away, in words."""
     txid = to_correct(draft)
-    corrected = await store.transaction(txid, draft.book) if txid is not None else None
-    if corrected is None:
-        return None
-    standing = await standing_of(store, corrected)
-    return None if standing.in_force else standing.newest
+    try:
+        corrected = await store.transaction(txid, draft.book) if txid is not None else None
+        standing = await standing_of(store, corrected) if corrected is not None else None
+    except StoreError as error:
+        return f"whether a reversal was posted for it cannot be read ({error})"
+    if standing is None or standing.in_force:
+        return "nothing was posted"
+    return f"its reversal, seq {standing.newest.seq:,}, stays"

@@ -37,7 +37,7 @@ from ..posting.draft import Draft, Row
 from ..posting.drafts import DraftStack, shelf_beside
 from ..posting.editing import expected_side, fill_missing, next_field, prefill, take_offer, text_at, work_out
 from ..posting.history import BookHistory
-from ..posting.standing import reversal_before
+from ..posting.standing import what_stays
 from ..posting.usage import DescriptionUse
 from ..widgets.entry_field import EntryField, RowField
 from ..widgets.entry_form import AMOUNTS, EntryForm, EntryView, PostBar, bar_lines
@@ -510,12 +510,7 @@ class PostScreen(TaleaScreen):
         thrown = self.draft
         self.stack.drop(thrown)
         await self._begin_anew()
-        try:
-            reversal = await reversal_before(self.app.store, thrown)
-        except StoreError as error:
-            return self.app.refuse(error)
-        left = "nothing was posted" if reversal is None else f"its reversal, seq {reversal.seq:,}, stays"
-        self.app.tell(f"The entry was thrown away; {left}.")
+        self.app.tell(f"The entry was thrown away; {await what_stays(self.app.store, thrown)}.")
 
     # Arriving with something
 
