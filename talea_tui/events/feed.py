@@ -28,6 +28,12 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 
 
+async def last_seq(store: Store, book: str) -> int:
+    """The last seq of a book; 0 when there is no such book."""
+    info = await store.book(book)
+    return info.last_seq if info is not None else 0
+
+
 class Rows(Protocol):
     """What a view of events scrolls over: rows numbered from `first` to before `end`, which both may move.
 

@@ -6,7 +6,7 @@ import re
 from datetime import datetime
 from typing import Any
 
-from store import AccountOpened, Sequenced, TransactionPosted
+from store import AccountOpened, Crypto, Sequenced, TransactionPosted
 
 from ..formatting import format_amount_plain
 from ..json_text import exact_json
@@ -50,10 +50,15 @@ def event_object(book: str, sequenced: Sequenced, precision_of: PrecisionOf) -> 
         line["normal_side"] = config.normal_side.value if config.normal_side is not None else None
         line["min_balance_minor"] = config.min_balance
     else:
-        line["asset"] = event.asset.id
-        line["name"] = event.asset.name
+        asset = event.asset
+        line["asset"] = asset.id
+        line["name"] = asset.name
         line["class"] = asset_class_text(event)
-        line["precision"] = event.asset.precision
+        if isinstance(asset.asset_class, Crypto):
+            # the class in words does not tell where the network's name ends
+            line["network"] = asset.asset_class.network
+            line["native_id"] = asset.asset_class.native_id
+        line["precision"] = asset.precision
     return line
 
 

@@ -13,6 +13,7 @@ from typing import Any
 
 from store import AccountKind, AccountOpened, Direction, Store, Transaction, TransactionPosted
 
+from ..events.feed import last_seq
 from ..events.jsonl import exact_event_json
 from ..formatting import format_amount_plain
 
@@ -108,15 +109,16 @@ class HledgerJournal:
 
 async def export_hledger(store: Store, book: str) -> AsyncIterator[tuple[str, int]]:
     """Pieces of text, each with the last seq it covers."""
-    precisions = {asset.id: asset.precision for asset in await store.assets()}
+    # The end first: whatever the events before it name is there when asked for afterwards.
+    last = await last_seq(store, book)
     accounts = await store.accounts(book)
+    precisions = {asset.id: asset.precision for asset in await store.assets()}
     used = {account.definition.asset for account in accounts}
     journal = HledgerJournal({asset: places for asset, places in precisions.items() if asset in used})
     yield journal.commodities() + "\n", 0
     declared = (AccountOpened(account.definition, account.config) for account in accounts)
     yield "".join(journal.account(opened) for opened in declared) + "\n", 0
-    info = await store.book(book)
-    last, seq = (info.last_seq if info is not None else 0), 1
+    seq = 1
     while seq <= last:
         events = await store.read_events(book, seq, min(_EVENTS_PAGE, last - seq + 1))
         seq = events[-1].seq + 1

@@ -36,13 +36,13 @@ from store import (
     asset_fault,
 )
 
+from ..events.feed import SYSTEM_BOOK, last_seq
 from ..events.jsonl import event_json
 from ..json_text import parse_json
 from .importing import ImportReport, Progress
 from .journal import JournalError
 
 _SLICE = 1_000
-_SYSTEM = "_system"
 
 
 @dataclass(slots=True)
@@ -57,19 +57,19 @@ class Events:
 
 async def export_json_lines(store: Store, book: str) -> AsyncIterator[tuple[str, int]]:
     """Pieces of text, each with the last seq it covers: the book's assets first, then each of its events."""
-    precisions = {asset.id: asset.precision for asset in await store.assets()}
+    # The end first: whatever the events before it name is there when asked for afterwards.
+    last = await last_seq(store, book)
     used = {account.definition.asset for account in await store.accounts(book)}
-    async for one in _events(store, _SYSTEM):
+    precisions = {asset.id: asset.precision for asset in await store.assets()}
+    async for one in _events(store, SYSTEM_BOOK, await last_seq(store, SYSTEM_BOOK)):
         if isinstance(one.event, AssetRegistered) and one.event.asset.id in used:
-            yield event_json(_SYSTEM, one, precisions.__getitem__) + "\n", 0
-    async for one in _events(store, book):
+            yield event_json(SYSTEM_BOOK, one, precisions.__getitem__) + "\n", 0
+    async for one in _events(store, book, last):
         yield event_json(book, one, precisions.__getitem__) + "\n", one.seq
 
 
-async def _events(store: Store, book: str) -> AsyncIterator[Sequenced]:
-    """What the book has by now."""
-    info = await store.book(book)
-    last, seq = (info.last_seq if info is not None else 0), 1
+async def _events(store: Store, book: str, last: int) -> AsyncIterator[Sequenced]:
+    seq = 1
     while seq <= last:
         for one in await store.read_events(book, seq, min(_SLICE, last - seq + 1)):
             yield one
@@ -149,13 +149,14 @@ def _lines(path: Path) -> Iterator[tuple[int, Any]]:
 def _asset(line: dict[str, Any]) -> AssetDef:
     return AssetDef(
         id=line["asset"],
-        asset_class=_asset_class(line["class"]),
+        asset_class=_asset_class(line),
         precision=line["precision"],
         name=line["name"],
     )
 
 
-def _asset_class(text: str) -> AssetClass:
+def _asset_class(line: dict[str, Any]) -> AssetClass:
+    text = line["class"]
     if text == "fiat":
         return Fiat()
     if text == "commodity":
@@ -163,6 +164,9 @@ def _asset_class(text: str) -> AssetClass:
     crypto, on, rest = text.partition(" on ")
     if crypto != "crypto" or not on:
         raise ValueError(f"unknown asset class {text!r}")
+    if "network" in line:
+        return Crypto(network=line["network"], native_id=line["native_id"])
+    # A line of an earlier version has the words alone.
     network, _, native_id = rest.partition(" ")
     return Crypto(network=network, native_id=native_id or None)
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+import json
+from collections.abc import AsyncIterator, Callable
 from decimal import Decimal
 from pathlib import Path
 
@@ -12,9 +13,11 @@ from store import (
     AccountCfg,
     AccountDef,
     AccountId,
+    AccountInfo,
     AccountKind,
     Amount,
     AssetDef,
+    BookInfo,
     Commodity,
     Crypto,
     Direction,
@@ -27,6 +30,7 @@ from talea_tui.interop.journal import JournalError
 from talea_tui.interop.json_lines import export_json_lines, post_events, read_json_lines
 
 from ..support import build
+from ..support.build import asset, definition, transfer
 from ..support.memory_store import MemoryStore
 from .support import DATA, HACKERSPACE, book_balances, hledger_balances, import_file, needs_hledger
 
@@ -158,8 +162,7 @@ async def test_accounts_that_a_journal_would_spell_alike_stay_apart(
 async def test_json_lines_carry_a_book_to_another_ledger(store: MemoryStore, tmp_path: Path) -> None:
     await import_file(store, DATA / "precise.journal", "b")
     await with_hostile_names(store)
-    out = tmp_path / "b.jsonl"
-    out.write_text("".join([part async for part, _ in export_json_lines(store, "b")]), encoding="utf-8")
+    out = await json_lines(store, "b", tmp_path / "b.jsonl")
     async with MemoryStore() as other:
         first = await post_events(other, read_json_lines(out, "copy"))
         again = await post_events(other, read_json_lines(out, "copy"))
@@ -174,6 +177,76 @@ async def test_json_lines_carry_a_book_to_another_ledger(store: MemoryStore, tmp
                 assert copied.transaction.external_refs == transaction.external_refs
                 assert copied.transaction.occurred_at == transaction.occurred_at
                 assert copied.transaction.id == transaction.id
+
+
+async def json_lines(store: MemoryStore, book: str, path: Path) -> Path:
+    text = "".join([part async for part, _ in export_json_lines(store, book)])
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+@pytest.mark.parametrize("native", [None, "", "0xa0b8", "a token", " "])
+@pytest.mark.parametrize("network", ["ethereum", "binance smart chain", "", " "])
+async def test_json_lines_carry_a_network_and_a_native_id_whatever_they_hold(
+    store: MemoryStore, tmp_path: Path, network: str, native: str | None
+) -> None:
+    coin = AssetDef(id="COIN", asset_class=Crypto(network, native), precision=8, name="Coin")
+    await store.register_asset(coin)
+    await store.open_account(definition("wallet", asset="COIN", book="b"), AccountCfg())
+    read = read_json_lines(await json_lines(store, "b", tmp_path / "b.jsonl"), "copy")
+    assert read.assets == [coin]
+
+
+@pytest.mark.parametrize(
+    ("words", "asset_class"),
+    [
+        ("crypto on bitcoin", Crypto("bitcoin")),
+        ("crypto on ethereum 0xa0b8", Crypto("ethereum", "0xa0b8")),
+    ],
+)
+def test_an_asset_exported_without_its_network_apart_is_still_read(
+    tmp_path: Path, words: str, asset_class: Crypto
+) -> None:
+    line = {"kind": "asset", "asset": "COIN", "name": "Coin", "class": words, "precision": 8}
+    (tmp_path / "b.jsonl").write_text(json.dumps(line))
+    (asset,) = read_json_lines(tmp_path / "b.jsonl", "b").assets
+    assert asset.asset_class == asset_class
+
+
+class BusyStore(MemoryStore):
+    """Somebody registers an asset and posts in it while the answer to each question is on its way."""
+
+    async def _post_in_a_new_asset(self) -> None:
+        symbol = f"COIN{len(await super().assets())}"
+        await self.register_asset(asset(symbol))
+        for path in (f"from:{symbol}", f"to:{symbol}"):
+            await self.open_account(definition(path, asset=symbol, book="b"), AccountCfg())
+        await self.commit(transfer(f"to:{symbol}", f"from:{symbol}", 100, asset=symbol, book="b"))
+
+    async def assets(self) -> list[AssetDef]:
+        answer = await super().assets()
+        await self._post_in_a_new_asset()
+        return answer
+
+    async def accounts(self, book: str) -> list[AccountInfo]:
+        answer = await super().accounts(book)
+        await self._post_in_a_new_asset()
+        return answer
+
+    async def book(self, name: str) -> BookInfo | None:
+        answer = await super().book(name)
+        await self._post_in_a_new_asset()
+        return answer
+
+
+@pytest.mark.parametrize("export", [export_json_lines, export_hledger])
+async def test_an_asset_that_is_first_used_while_an_export_begins_does_not_end_it(
+    export: Callable[[MemoryStore, str], AsyncIterator[tuple[str, int]]],
+) -> None:
+    async with BusyStore() as store:
+        await store.assets()
+        text = "".join([part async for part, _ in export(store, "b")])
+        assert "to:COIN0" in text
 
 
 @pytest.mark.parametrize(
