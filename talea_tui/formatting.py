@@ -267,7 +267,10 @@ def printable(text: str, limit: int | None = None) -> str:
 
 
 def pasted_line(text: str) -> str:
-    """Pasted text for a field of one line: a space for the end of each line, pictures of control characters."""
+    """Pasted text for a field of one line: a space for the end of each line, pictures of control characters,
+    `�` for lone surrogates.
+    """
+    text = text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
     line = " ".join(line for line in text.splitlines() if line).replace("\t", " ")
     return "".join(_drawn(c) or c if unicodedata.category(c) == "Cc" else c for c in line)
 

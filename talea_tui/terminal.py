@@ -9,7 +9,8 @@ from collections.abc import Iterable, Iterator
 
 from textual._xterm_parser import BRACKETED_PASTE_END, BRACKETED_PASTE_START, XTermParser
 from textual.drivers.linux_driver import LinuxDriver
-from textual.events import Paste
+from textual.events import Key, Paste
+from textual.keys import Keys
 from textual.message import Message
 
 TICK_SECONDS = 0.1
@@ -35,6 +36,21 @@ class InputParser(XTermParser):
                     return
                 self._pasted = None
                 yield from self._paste(text)
+
+    def _sequence_to_key_events(self, sequence: str, alt: bool = False) -> Iterable[Key]:
+        """Nothing where a key is sent as a number that is no character's, or a surrogate's."""
+        try:
+            keys = list(super()._sequence_to_key_events(sequence, alt))
+            "".join(key.character or "" for key in keys).encode()
+        except (ValueError, OverflowError):
+            return [Key(Keys.Ignore, sequence)]
+        return keys
+
+    def parse_mouse_code(self, code: str) -> Message | None:
+        try:
+            return super().parse_mouse_code(code)
+        except ZeroDivisionError:  # it counts in pixels, and the terminal said that it has none
+            return None
 
     def _keys_before_paste(self, data: str) -> tuple[str, str]:
         """What comes before pasted text, its beginning mark included, and what comes after that mark.

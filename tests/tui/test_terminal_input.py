@@ -48,7 +48,7 @@ def test_bytes_that_are_no_text_leave_the_application_running(tmp_path: Path) ->
         shown = b""
         while b"Books" not in shown:
             shown += os.read(terminal, 65_536)
-        os.write(terminal, b"\xff\x9b8")
+        os.write(terminal, b"\xff\x9b\x1b[1114112u\x1b[99999999999u\x1b[56448u8")
         while b"No asset is registered" not in shown:
             shown += os.read(terminal, 65_536)
         os.write(terminal, b"q")
@@ -59,6 +59,19 @@ def test_bytes_that_are_no_text_leave_the_application_running(tmp_path: Path) ->
     finally:
         process.kill()
         os.close(terminal)
+
+
+@pytest.mark.parametrize(
+    "number",
+    ["1114112", "99999999999", "56448", "97:65", "97;2:3", "97;1;1114112", "97;1;56448", "97;1;99999999999"],
+)
+def test_a_key_whose_number_is_no_character_is_no_key(number: str) -> None:
+    assert said(messages(f"k\x1b[{number}uj")) == ["k", "j"]
+
+
+@pytest.mark.parametrize("size", ["0;0;0;0", "0;0;9;9", "24;80;0;0"])
+def test_a_mouse_counted_in_pixels_where_there_are_none_is_no_mouse(size: str) -> None:
+    assert said(messages(f"k\x1b[48;{size}t\x1b[<0;5;5Mj")) == ["k", "j"]
 
 
 def test_escape_characters_in_a_paste_are_part_of_it_and_press_no_key() -> None:
@@ -81,3 +94,14 @@ async def test_a_paste_of_several_lines_comes_into_a_field_as_one(open_app: Open
         pilot.app.post_message(events.Paste("one\r\n\ntwo\tthree\n\x1b[31mfour\n"))
         await settle(pilot)
         assert field.value == "one two three ␛[31mfour"
+
+
+async def test_what_is_no_character_comes_into_a_field_as_the_mark_for_it(open_app: OpenApp) -> None:
+    async with open_app(MemoryStore()) as pilot:
+        await pilot.press("8", "n")
+        await settle(pilot)
+        field = pilot.app.focused
+        assert isinstance(field, EntryField)
+        pilot.app.post_message(events.Paste("a\ud800b\udfff"))
+        await settle(pilot)
+        assert field.value == "a�b�"
