@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from store import AccountId, AccountInfo, AccountOpened
 
+from ..events.feed import last_seq
 from .usage import UsageIndex, pages_back
 
 if TYPE_CHECKING:
@@ -28,6 +29,8 @@ class BookHistory:
         self.usage = UsageIndex()
         self.last_seq = 0
         self._learning = False
+        self._unread: list[tuple[int, int]] = []
+        """(from_seq, limit) of the pages up to `last_seq` that are still to be learnt, the next one last."""
 
     async def learn_accounts(self, store: Store, named: Iterable[str]) -> None:
         """All accounts the first time; then those in `named`. Others come with `learn_usage`."""
@@ -44,23 +47,25 @@ class BookHistory:
             self.accounts[account.path] = known
 
     async def learn_usage(self, store: Store) -> None:
-        """Newest pages first, so that the last uses are offered at once; later only what is new."""
+        """Newest pages first, so that the last uses are offered at once; later only what is new and what failed."""
         if self._learning:
             return
         self._learning = True
         try:
-            info = await store.book(self.book)
-            last = info.last_seq if info is not None else 0
+            last = await last_seq(store, self.book)
             most = min(HISTORY_EVENTS, last - self.last_seq)
+            self._unread += reversed(pages_back(last, most, HISTORY_PAGE))
             self.last_seq = last
-            for start, count in pages_back(last, most, HISTORY_PAGE):
+            while self._unread:
+                start, count = self._unread[-1]
                 events = await store.read_events(self.book, start, count)
-                self.usage.observe_all(events)
                 for event in events:
                     if isinstance(event.event, AccountOpened):
                         account = event.event.definition.id
                         if account.path not in self.accounts:
                             await self._learn_account(store, account)
+                self.usage.observe_all(events)
+                self._unread.pop()
                 await asyncio.sleep(0)
         finally:
             self._learning = False

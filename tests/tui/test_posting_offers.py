@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, date, datetime
 
+import pytest
 from msgspec.structs import replace
 
 from store import (
@@ -13,6 +14,7 @@ from store import (
     Posting,
     Sequenced,
     StoredTransaction,
+    StoreIOError,
     Transaction,
     TransactionPosted,
 )
@@ -28,8 +30,10 @@ from talea_tui.posting.correction import (
 )
 from talea_tui.posting.draft import Draft, Row
 from talea_tui.posting.editing import prefill
+from talea_tui.posting.history import BookHistory
 from talea_tui.posting.usage import UsageIndex, pages_back
-from tests.support.forms import ACCOUNTS, BOOK, PRECISIONS, SUNDAY
+from tests.support.forms import ACCOUNTS, BOOK, PRECISIONS, SUNDAY, entry, open_shop
+from tests.support.memory_store import MemoryStore
 
 WHEN = datetime(2024, 8, 2, tzinfo=UTC)
 PATHS = [
@@ -215,3 +219,37 @@ def test_a_duplicate_is_for_today_and_a_correction_for_the_same_day() -> None:
     assert correction.refs[0].value == str(original.id)
     assert correction.carried == {"code": "7"}
     assert len({original.idempotency_key, duplicate.key, correction.key}) == 3
+
+
+class FailingStore(MemoryStore):
+    """Fails the read of one number."""
+
+    failing = 0
+
+    async def read_events(self, book: str, from_seq: int = 1, limit: int = 100) -> list[Sequenced]:
+        self.failing -= 1
+        if self.failing == 0:
+            raise StoreIOError("no disk")
+        return await super().read_events(book, from_seq, limit)
+
+
+@pytest.mark.parametrize("failing", [1, 2, 3])
+async def test_what_a_failed_read_kept_from_completion_is_learnt_by_the_next_one_each_event_once(
+    failing: int,
+) -> None:
+    async with FailingStore() as store:
+        await open_shop(store)
+        for number in range(250):
+            await store.commit(entry("2026-11-21", f"sale {number}", "Expenses:Rent", "Assets:Checking", 1))
+        history = BookHistory(BOOK)
+        store.failing = failing
+        with pytest.raises(StoreIOError):
+            await history.learn_usage(store)
+        await store.commit(entry("2026-11-22", "sale 3", "Expenses:Rent", "Assets:Checking", 1))
+        await history.learn_usage(store)
+        learnt = BookHistory(BOOK)
+        await learnt.learn_usage(store)
+        for number in range(250):
+            assert history.usage.description(f"sale {number}") == learnt.usage.description(f"sale {number}")
+        assert history.usage.account("Expenses:Rent") == learnt.usage.account("Expenses:Rent")
+        assert history.accounts.keys() == learnt.accounts.keys()
