@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime
 from typing import NamedTuple
 
 from store import (
-    AccountId,
     AccountOpened,
     AssetRegistered,
     Crypto,
@@ -48,30 +48,30 @@ def kind_of(event: Event) -> str:
     return "acct" if isinstance(event, AccountOpened) else "asset"
 
 
-def description_of(transaction: Transaction) -> str:
-    """The description in the metadata, else its first text, else the first external reference."""
+def words_of(transaction: Transaction) -> str:
+    """What a person wrote to describe a transaction; empty when there is nothing."""
     metadata = transaction.metadata
-    if isinstance(metadata, str):
-        return metadata
     if isinstance(metadata, dict):
-        for key in DESCRIPTION_KEYS:
-            value = metadata.get(key)
-            if isinstance(value, str) and value:
-                return value
-        for value in metadata.values():
-            if isinstance(value, str) and value:
-                return value
-    if transaction.external_refs:
+        return _first_words(metadata.get(key) for key in DESCRIPTION_KEYS)
+    return _first_words([metadata])
+
+
+def description_of(transaction: Transaction) -> str:
+    """What a transaction is known by wherever it is shown; empty when it has nothing of the kind.
+
+    Its words, else the first text in its metadata, else the first external reference.
+    """
+    words = words_of(transaction)
+    if not words and isinstance(transaction.metadata, dict):
+        words = _first_words(transaction.metadata.values())
+    if not words and transaction.external_refs:
         ref = transaction.external_refs[0]
         return f"{ref.kind} {ref.value}"
-    return ""
+    return words
 
 
-def accounts_of(event: Event) -> tuple[AccountId, ...]:
-    """The accounts an event touches, each once, in posting order."""
-    if isinstance(event, TransactionPosted):
-        return tuple(dict.fromkeys(posting.account for posting in event.transaction.postings))
-    return (event.definition.id,) if isinstance(event, AccountOpened) else ()
+def _first_words(values: Iterable[object]) -> str:
+    return next((value.strip() for value in values if isinstance(value, str) and value.strip()), "")
 
 
 def flow_of(transaction: Transaction) -> tuple[list[str], list[str]]:

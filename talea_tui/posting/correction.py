@@ -15,12 +15,13 @@ from store import (
     Transaction,
 )
 
+from ..events.text import description_of, words_of
 from ..formatting import format_amount, occurred_day
 from .assessment import effect, opposite
 from .draft import Draft, Row
-from .usage import TemplateRow, description_of
+from .usage import REVERSES, TemplateRow
 
-REVERSES, CORRECTS = "reverses", "corrects"
+CORRECTS = "corrects"
 
 _NOT_CARRIED = ("description", "date", "comment", "postings", "file")
 """Metadata that the form shows, and what is true of the original alone; of its postings only comments are carried."""
@@ -147,7 +148,7 @@ def duplicate_of(original: Transaction, precisions: Mapping[str, int]) -> Draft:
         precisions,
         typed=True,
     )
-    draft = Draft(book=original.book, description=description_of(original), rows=rows)
+    draft = Draft(book=original.book, description=words_of(original), rows=rows)
     metadata = original.metadata
     if isinstance(metadata, dict):
         comment = metadata.get("comment")

@@ -10,6 +10,11 @@ from heapq import nsmallest
 
 from store import Direction, Sequenced, Transaction, TransactionPosted
 
+from ..events.text import words_of
+
+REVERSES = "reverses"
+"""The kind of the external reference by which a reversal names its original."""
+
 DESCRIPTIONS_MAX = 20_000
 TEMPLATE_ROWS_MAX = 40
 _LOOKALIKES = 50
@@ -63,8 +68,8 @@ class UsageIndex:
             use.count += 1
             if seq >= use.last_seq:
                 use.last_seq, use.last_side = seq, posting.direction
-        text = description_of(transaction)
-        if any(ref.kind == "reverses" for ref in transaction.external_refs) or not text:
+        text = words_of(transaction)
+        if any(ref.kind == REVERSES for ref in transaction.external_refs) or not text:
             return
         key = text.casefold()
         known = self._descriptions.get(key)
@@ -122,16 +127,6 @@ def _begins_a_word(text: str, word: str) -> bool:
             return True
         at = text.find(word, at + 1)
     return False
-
-
-def description_of(transaction: Transaction) -> str:
-    """The words a transaction is known by; empty when it has none."""
-    metadata = transaction.metadata
-    if isinstance(metadata, dict):
-        text = metadata.get("description")
-        if isinstance(text, str):
-            return text.strip()
-    return ""
 
 
 def pages_back(last_seq: int, most: int, page: int) -> Sequence[tuple[int, int]]:

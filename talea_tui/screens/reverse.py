@@ -21,10 +21,10 @@ from store import (
     Transaction,
 )
 
+from ..events.text import description_of
 from ..formatting import format_amount, format_date, local, occurred_day, printable
 from ..posting.correction import balance_changes, correction_of, reversal_of
 from ..posting.standing import Standing, standing_of
-from ..posting.usage import description_of
 from ..widgets.keys import bindings_for
 from ..widgets.virtual_table import Cell, Column, VirtualTable
 from .base import Dialog

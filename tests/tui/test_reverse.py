@@ -10,7 +10,7 @@ from uuid import UUID
 import pytest
 from msgspec.structs import replace
 
-from store import AccountId, LogTaleaStore, StoredTransaction, TransactionPosted
+from store import AccountId, ExternalRef, LogTaleaStore, StoredTransaction, TransactionPosted
 from store.protocol import Store
 from talea_tui.posting.correction import is_in_force, reversal_key
 from talea_tui.screens.post import PostScreen
@@ -110,6 +110,40 @@ async def test_a_correction_reverses_and_opens_the_form_with_the_contents(store,
             ("corrects", str(original.transaction.id))
         ]
         assert corrected.transaction.occurred_at == original.transaction.occurred_at
+
+
+@pytest.mark.parametrize(
+    ("metadata", "shown", "words"),
+    [
+        ({"payee": "Shop"}, "Shop", "Shop"),
+        (" rent October", "rent October", "rent October"),
+        ({"order": 7, "title": "Tiles"}, "Tiles", ""),
+        (None, "invoice 17", ""),
+    ],
+)
+async def test_one_knows_a_transaction_by_the_same_words_wherever_it_is_met(
+    store, open_app: OpenApp, metadata: object, shown: str, words: str
+):
+    bought = replace(
+        entry("2026-11-21", "tiles", "Expenses:Supplies", "Assets:Checking", 20_00),
+        metadata=metadata,
+        external_refs=(ExternalRef(kind="invoice", value="17"),),
+    )
+    await store.commit(bought)
+    async with open_app(store) as pilot:
+        await pilot.app.open_transaction(BOOK, 13)
+        await calm(pilot)
+        assert shown in screen_text(pilot.app)
+        await pilot.app.start_reversal(await stored(store, 13), correct=True)
+        await calm(pilot)
+        assert f"Correct seq 13 · 2026-11-21 · {shown}" in screen_text(pilot.app)
+        await keys(pilot, "enter")
+        assert isinstance(pilot.app.screen, PostScreen)
+        assert pilot.app.screen.draft.description == words
+        undone = await stored(store, 14)
+        assert undone.transaction.metadata == {"description": f"Reversal of {shown}"}
+        used = pilot.app.screen.history.usage.description(words)
+        assert (used.last_seq if used is not None else None) == (13 if words else None)
 
 
 async def test_a_duplicate_is_todays_and_waits_to_be_posted(store, open_app: OpenApp):
