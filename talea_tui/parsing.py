@@ -270,7 +270,10 @@ def parse_as_of(text: str, now: datetime, tz: tzinfo = UTC) -> datetime | int:
     match = _TIME.search(word)
     if match is None:
         return _end(parse_date(word, local_now.date()), time.max, timedelta(microseconds=1), tz)
-    before = word[: match.start()].rstrip("Tt ").strip()
+    before = word[: match.start()]
+    if before and before[-1] not in "Tt ":
+        raise ParseError(f"{_quoted(text)} is no date and time: type 2026-09-30 14:02.")
+    before = before.rstrip("Tt ")
     if match.end() != len(word):
         raise ParseError(f"{_quoted(text)} does not end after the time: type 2026-09-30 14:02.")
     zone = _zone(text, match[5]) or tz

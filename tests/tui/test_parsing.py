@@ -193,6 +193,12 @@ def test_an_instant_counts_to_the_end_of_what_was_written(text: str, instant: da
     assert parse_as_of(text, NOW) == instant
 
 
+@pytest.mark.parametrize("text", ["114:02", "-114:02", "2814:02", "2026-09-3014:02"])
+def test_a_mistyped_time_is_no_other_instant(text: str) -> None:
+    with pytest.raises(ParseError, match=r"is no date and time: type 2026-09-30 14:02\.$"):
+        parse_as_of(text, NOW)
+
+
 def test_an_instant_is_read_in_the_zone_that_is_given() -> None:
     tokyo = timezone(timedelta(hours=9))
     assert parse_as_of("2026-09-30", NOW, tokyo) == utc(2026, 9, 30, 14, 59, 59, 999_999)
