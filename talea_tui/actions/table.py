@@ -534,7 +534,7 @@ ASSETS: tuple[Action, ...] = (
 FORM: tuple[Action, ...] = (
     Action(
         "form.submit",
-        ("enter", "ctrl+s"),
+        ("ctrl+s", "enter"),
         "Done",
         "Take the form as it stands.",
         "submit_form",

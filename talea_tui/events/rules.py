@@ -36,7 +36,7 @@ class Rules:
                 return MARKERS[place]
         free = next((place for place in range(len(MARKERS)) if place not in self._rules), None)
         if free is None:
-            raise FilterError(f"there are {len(MARKERS)} rules; remove one first (H)")
+            raise FilterError(f"there are {len(MARKERS)} rules; remove one first")
         self._rules[free] = wanted
         return MARKERS[free]
 

@@ -47,12 +47,13 @@ DATE, DESCRIPTION, FORM = Field("date"), Field("description"), Field("form")
 @dataclass(frozen=True, slots=True)
 class Problem:
     """`sentence` is for the person. `later` is one that typing on will mend: told quietly, still not
-    postable.
+    postable. `way` is what to do then, with the ids of actions in braces for their keys.
     """
 
     field: Field
     sentence: str
     later: bool = False
+    way: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -355,16 +356,18 @@ def refusal_at(error: StoreError, draft: Draft, assessment: Assessment) -> Probl
                     return Problem(Field(_typed_side(draft.rows[number]), number), str(error))
         case UnknownAsset(asset=asset):
             return Problem(
-                FORM, f"Asset {printable(asset, 40)} is not registered: add it on the assets screen (8)."
+                FORM,
+                f"Asset {printable(asset, 40)} is not registered:",
+                way="add it on the assets screen ({app.assets}).",
             )
         case IdempotencyConflict(seq=seq):
             return Problem(
                 FORM,
-                f"This entry was posted before, at seq {seq:,}, with other content; "
-                "ctrl+n keeps what is typed as a new entry.",
+                f"This entry was posted before, at seq {seq:,}, with other content;",
+                way="{post.another} keeps what is typed as a new entry.",
             )
         case AlreadyExists():
-            return Problem(FORM, f"{error} Press enter to try again.")
+            return Problem(FORM, str(error), way="Press {post.post} to try again.")
         case _:
             pass
     return Problem(FORM, str(error))

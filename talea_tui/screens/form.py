@@ -55,7 +55,7 @@ class FormDialog(Dialog):
                 problem.display = False
                 yield problem
             yield Label("", id="form-about", classes="form--aside", markup=False)
-            keys = "enter next field   ctrl+s done   esc cancel"
+            keys = self.app.with_keys("enter next field   {form.submit} done   {dialog.cancel} cancel")
             yield Label(keys, id="form-keys", classes="dialog--hint", markup=False)
 
     def on_mount(self) -> None:

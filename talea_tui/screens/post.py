@@ -466,7 +466,7 @@ class PostScreen(TaleaScreen):
         except StoreError as error:
             self.posting = False
             problem = refusal_at(error, draft, assessment)
-            self.refusals[problem.field] = problem.sentence
+            self.refusals[problem.field] = f"{problem.sentence} {self.app.with_keys(problem.way)}".rstrip()
             self._show()
             self.form.lead_to(problem.field)
             return

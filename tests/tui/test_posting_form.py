@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from pathlib import Path
+from unittest.mock import AsyncMock
 
 import pytest
 from msgspec.structs import replace
@@ -12,8 +13,19 @@ from rich.style import Style
 from textual.pilot import Pilot
 from textual.widgets import Input
 
-from store import AccountId, AccountKind, LogTaleaStore, StoredTransaction, StoreIOError, TransactionPosted
+from store import (
+    AccountId,
+    AccountKind,
+    AlreadyExists,
+    IdempotencyConflict,
+    LogTaleaStore,
+    StoredTransaction,
+    StoreIOError,
+    TransactionPosted,
+    UnknownAsset,
+)
 from store.protocol import Store
+from talea_tui.config import Config
 from talea_tui.posting.draft import Draft, Row
 from talea_tui.screens.open_account import OpenAccountScreen
 from talea_tui.screens.post import PostScreen
@@ -428,6 +440,26 @@ async def test_an_entry_changed_after_it_was_posted_unseen_can_become_a_new_one(
         assert "This entry was posted before, at seq 13, with other content" in screen_text(pilot.app)
         await keys(pilot, "ctrl+n", "ctrl+s")
         assert (await last_transaction(store)).seq == 14
+
+
+async def test_what_a_refusal_or_a_dialog_tells_to_press_are_the_users_own_keys(
+    store, settings, open_app: OpenApp, monkeypatch
+):
+    refusals = {
+        UnknownAsset("{app.quit}"): "Asset {app.quit} is not registered: add it on the assets screen (f7).",
+        IdempotencyConflict("k", 13): "f6 keeps what is typed as a new entry.",
+        AlreadyExists("Transaction 5"): "Press f8 to try again.",
+    }
+    pressed = {"post.another": "f6", "app.assets": "f7", "post.post": "f8", "form.submit": "f9"}
+    config = Config(keys={action: (key,) for action, key in pressed.items()})
+    async with open_app(store, size=(120, 30), settings=settings, config=config) as pilot:
+        await keys(pilot, "p", "b", "u", "b", "tab", "enter", "enter")
+        for refusal, told in refusals.items():
+            monkeypatch.setattr(store, "commit", AsyncMock(side_effect=refusal))
+            await keys(pilot, "f8")
+            assert told in " ".join(screen_text(pilot.app).split())
+        await keys(pilot, "escape", "f7", "n")
+        assert "enter next field f9 done esc cancel" in " ".join(screen_text(pilot.app).split())
 
 
 async def test_what_is_typed_while_a_row_is_added_is_not_taken_back(store, settings, open_app, monkeypatch):
