@@ -165,21 +165,6 @@ def format_lag(lag: timedelta) -> str:
     return f"{seconds * 1000:.0f} ms" if seconds < 1 else f"{seconds:,.1f} s"
 
 
-def format_age_short(then: datetime, now: datetime) -> str:
-    """`0s`, `12s`, `3m`, `2h`, `3d`, `5w`, `2y`: for narrow columns; never negative."""
-    seconds = max(0, int((now - then) / timedelta(seconds=1)))
-    for limit, unit_seconds, unit in (
-        (60, 1, "s"),
-        (3_600, 60, "m"),
-        (86_400, 3_600, "h"),
-        (14 * 86_400, 86_400, "d"),
-        (365 * 86_400, 7 * 86_400, "w"),
-    ):
-        if seconds < limit:
-            return f"{seconds // unit_seconds}{unit}"
-    return f"{seconds // (365 * 86_400)}y"
-
-
 def format_days_ago(day: date, today: date) -> str:
     """`today`, `yesterday`, `3 days ago`, `in 2 days`: whole days, for dates without a time."""
     days = (today - day).days

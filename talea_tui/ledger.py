@@ -17,6 +17,7 @@ from msgspec.structs import replace
 from store import CorruptLog, FollowedLedger, StoreClosed, StoreError, StoreIOError
 
 from .config import Config
+from .events.feed import SYSTEM_BOOK
 from .formatting import printable
 from .screens.base import TaleaScreen
 from .widgets.shell import Instant, Shell, is_unreadable
@@ -179,7 +180,7 @@ class LedgerApp(Shell):
         if not any(os.path.exists(self.directory / name) for name in ("books", "LOCK")):  # noqa: ASYNC240
             raise StoreIOError(f"There is no ledger at {self.directory}.")
         store = await FollowedLedger.open(self.directory, progress)
-        registry = await store.book("_system")
+        registry = await store.book(SYSTEM_BOOK)
         if registry is not None and registry.error is not None:
             await store.shutdown()
             raise StoreIOError(registry.error)
@@ -276,7 +277,7 @@ class LedgerApp(Shell):
 
     async def _learn(self, names: frozenset[str]) -> None:
         self.books = {info.name: info for info in await self.store.books()}
-        if not names or "_system" in names or not self.assets:
+        if not names or SYSTEM_BOOK in names or not self.assets:
             self.assets = {asset.id: asset for asset in await self.store.assets()}
         if self.book is None:
             self.book = self._first_book()

@@ -56,9 +56,6 @@ LIGHT = Theme(
     },
 )
 
-ANSI = "ansi-dark"
-"""Textual's theme that leaves all colours to the terminal."""
-
 THEMES = (DARK.name, LIGHT.name, "ansi-dark", "ansi-light")
 
 VARIABLE_DEFAULTS = {

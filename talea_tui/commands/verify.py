@@ -8,12 +8,11 @@ import sys
 
 from store import StoreError
 
+from ..events.feed import SYSTEM_BOOK
 from ..formatting import plural
 from .opening import existing_book, opened
 from .refusals import Refused
 from .terminal import ProgressLine
-
-_SYSTEM = "_system"
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -28,7 +27,7 @@ async def _verify(arguments: argparse.Namespace, progress: ProgressLine) -> int:
             names = books = [(await existing_book(store, arguments.book)).name]
         else:
             books = [book.name for book in await store.books()]
-            names = [_SYSTEM, *books]
+            names = [SYSTEM_BOOK, *books]
         if arguments.against is not None and len(books) != 1:
             there = f"it has {', '.join(map(repr, books))}" if books else "it has no books"
             raise Refused(f"A head is of one book of this ledger, and {there}; name the book with --book.")

@@ -214,7 +214,7 @@ class EventFeed:
         earliest, latest = 0, 0
         for book in moving:
             last = await self._store.read_events(book, high[book], 1)
-            latest = max(latest, _micros(last[0].at))
+            latest = max(latest, epoch_micros(last[0].at))
         while earliest < latest:
             middle = (earliest + latest) // 2
             if sum([await self._count(book, _moment(middle), low, high) for book in moving]) >= count:
@@ -254,7 +254,8 @@ class EventFeed:
         ]
 
 
-def _micros(at: datetime) -> int:
+def epoch_micros(at: datetime) -> int:
+    """Microseconds since 1970."""
     return (at - _EPOCH) // _MICROSECOND
 
 

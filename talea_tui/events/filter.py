@@ -265,8 +265,7 @@ def _glob(pattern: str, whole: bool) -> _TextTest:
     """A test without regard to case. Without wildcards: equality when `whole`, else containment."""
     pattern = pattern.casefold()
     if any(wildcard in pattern for wildcard in "*?["):
-        # Runs of stars would make the regular expression try every split between them.
-        fits = re.compile(translate(re.sub(r"\*+", "*", pattern)), re.DOTALL).match
+        fits = re.compile(translate(pattern)).match
         return lambda text: fits(text.casefold()) is not None
     if whole:
         return lambda text: text.casefold() == pattern

@@ -6,10 +6,10 @@ import asyncio
 from array import array
 from bisect import bisect_left
 from collections.abc import Iterable
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from typing import TYPE_CHECKING
 
-from .feed import EventFeed, Position
+from .feed import EventFeed, Position, epoch_micros
 from .filter import Filter
 from .text import BookEvent
 
@@ -22,8 +22,6 @@ BITE_EVENTS = 4_096
 SLICE_EVENTS = 64
 """How many events are tested before the loop has its turn."""
 
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_MICROSECOND = timedelta(microseconds=1)
 _SEQ_BITS = 40
 
 
@@ -83,7 +81,7 @@ class MatchedFeed:
 
     def has_reached(self, at: datetime) -> bool:
         """Whether everything committed at or after a time has been tested."""
-        return self.is_complete or (self._scanned_to is not None and self._scanned_to < _micros(at))
+        return self.is_complete or (self._scanned_to is not None and self._scanned_to < epoch_micros(at))
 
     async def step(self) -> None:
         """Test the next bite of history, from the newest backwards."""
@@ -97,7 +95,7 @@ class MatchedFeed:
         self._older.extend(found)
         self._low = low
         if reached is not None:
-            self._scanned_to = _micros(reached)
+            self._scanned_to = epoch_micros(reached)
 
     async def _matches_between(self, begin: Position, finish: Position) -> _Matches:
         """What matches after one position up to another, in merged order."""
@@ -143,23 +141,24 @@ class MatchedFeed:
             return self.end
         row = await self.row_at(events[0].sequenced.at)
         key = events[0].merge_key
-        while row < self.end and self._micros(row) == _micros(key[0]) and self._id(row) < (book, seq):
+        while row < self.end and self._micros(row) == epoch_micros(key[0]) and self._id(row) < (book, seq):
             row += 1
         return row
 
     async def row_at(self, at: datetime) -> int:
         rows = range(self.first, self.end)
-        return self.first + bisect_left(rows, _micros(at), key=self._micros)
+        return self.first + bisect_left(rows, epoch_micros(at), key=self._micros)
 
     def _take(self, matches: _Matches, sifted: Iterable[tuple[str, Sifted]]) -> None:
         """Keep those that match."""
         admits, bases = self.filter.admits, self._bases
-        at, micros = _EPOCH, 0
+        at: datetime | None = None
+        micros = 0
         for book, each in sifted:
             if not admits(book, each):
                 continue
             if each.at is not at:  # a whole batch shares it
-                at, micros = each.at, _micros(each.at)
+                at, micros = each.at, epoch_micros(each.at)
             if book not in bases:
                 bases[book] = len(bases) << _SEQ_BITS
             matches.codes.append(bases[book] | each.seq)
@@ -190,7 +189,3 @@ class _Matches:
     def reverse(self) -> None:
         self.codes.reverse()
         self.micros.reverse()
-
-
-def _micros(at: datetime) -> int:
-    return (at - _EPOCH) // _MICROSECOND

@@ -9,11 +9,11 @@ from __future__ import annotations
 import csv
 import io
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import msgspec
 
@@ -29,6 +29,9 @@ _TYPE_LINE = re.compile(r"^(.*\S)\s+; type: ([A-Z]?)\s*$")
 
 _VERSION = re.compile(r"hledger (\d+)\.(\d+)")
 _FIRST_WITH_CONFIGURATION = (1, 40)
+
+_Hledger: TypeAlias = Callable[..., bytes]
+"""Runs a command with its options on a journal; what it prints."""
 
 
 class _Quantity(msgspec.Struct):
@@ -104,34 +107,36 @@ class _Transaction(msgspec.Struct):
 
 def read(path: Path) -> Journal:
     """Raises JournalError when hledger cannot read the file or answers in a shape that is not known."""
+    version = run("hledger", "--version").decode("utf-8", "replace").strip()
+    hledger = _program(path, version)
     try:
-        parsed = msgspec.json.decode(_hledger(path, "print", "-O", "json"), type=list[_Transaction])
+        parsed = msgspec.json.decode(hledger("print", "-O", "json"), type=list[_Transaction])
     except msgspec.MsgspecError as error:
         raise JournalError(
-            f"hledger's answer is not understood ({error}); this is {_version()}, and hledger 1.25 is the oldest "
+            f"hledger's answer is not understood ({error}); this is {version}, and hledger 1.25 is the oldest "
             "that is known to work."
         ) from error
     exact: Iterator[Quantity] = iter(())
     if any(amount.aquantity.decimalPlaces >= _JSON_PLACES for amount in _amounts(parsed)):
-        exact = _exact_quantities(path, {amount.acommodity for amount in _amounts(parsed)})
+        exact = _exact_quantities(hledger, {amount.acommodity for amount in _amounts(parsed)})
     try:
         transactions = tuple(_transaction(parsed_one, exact) for parsed_one in parsed)
     except ValueError as error:
         raise JournalError(f"hledger's answer is not understood ({error}).") from error
-    return Journal(path, "hledger", transactions, _account_types(path))
+    return Journal(path, "hledger", transactions, _account_types(hledger))
 
 
-def _hledger(path: Path, command: str, *options: str) -> bytes:
-    """Without the user's configuration file, where there can be one: it might change what is printed."""
-    version = _VERSION.match(_version())
-    plain = (
-        ["--no-conf"] if version and (int(version[1]), int(version[2])) >= _FIRST_WITH_CONFIGURATION else []
-    )
-    return run("hledger", command, "-f", str(path), *plain, *options)
+def _program(path: Path, version: str) -> _Hledger:
+    """hledger for one journal. Without the user's configuration file, where there can be one: it might change
+    what is printed.
+    """
+    known = _VERSION.match(version)
+    plain = ["--no-conf"] if known and (int(known[1]), int(known[2])) >= _FIRST_WITH_CONFIGURATION else []
 
+    def hledger(command: str, *options: str) -> bytes:
+        return run("hledger", command, "-f", str(path), *plain, *options)
 
-def _version() -> str:
-    return run("hledger", "--version").decode("utf-8", "replace").strip()
+    return hledger
 
 
 def _amounts(transactions: list[_Transaction]) -> Iterator[_Amount]:
@@ -140,13 +145,13 @@ def _amounts(transactions: list[_Transaction]) -> Iterator[_Amount]:
             yield from posting.pamount
 
 
-def _exact_quantities(path: Path, commodities: set[str]) -> Iterator[Quantity]:
+def _exact_quantities(hledger: _Hledger, commodities: set[str]) -> Iterator[Quantity]:
     """Every amount's quantity in the order of the JSON."""
     styles = []
     for commodity in sorted(commodities):
         quoted = f' "{commodity}"' if commodity else ""
         styles += ["-c", "1000." + "0" * _EXACT_PLACES + quoted]
-    printed = _hledger(path, "print", "-x", "-O", "csv", *styles).decode("utf-8")
+    printed = hledger("print", "-x", "-O", "csv", *styles).decode("utf-8")
     for row in csv.DictReader(io.StringIO(printed, newline="")):
         yield Quantity.parse(row["amount"]).shortest()
 
@@ -225,10 +230,10 @@ def _tags(pairs: list[tuple[str, str]], comment: str) -> dict[str, str | list[st
     return tags
 
 
-def _account_types(path: Path) -> dict[str, str]:
+def _account_types(hledger: _Hledger) -> dict[str, str]:
     """Account types by name; empty with a version too old to tell them."""
     try:
-        printed = _hledger(path, "accounts", "--types").decode("utf-8")
+        printed = hledger("accounts", "--types").decode("utf-8")
     except JournalError:
         return {}
     matches = (_TYPE_LINE.match(line) for line in printed.splitlines())

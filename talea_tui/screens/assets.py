@@ -78,7 +78,7 @@ class AssetsScreen(TaleaScreen):
         return self.query_one("#assets", VirtualTable)
 
     async def refresh_data(self, changed: frozenset[str] | None) -> None:
-        if changed is not None and "_system" not in changed and self.shown:
+        if changed is not None and SYSTEM_BOOK not in changed and self.shown:
             return
         self.shown = await self._registered()
         count = len(self.shown)

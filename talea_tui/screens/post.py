@@ -21,6 +21,7 @@ from textual.widgets import Input, Label
 
 from store import AccountId, Committed, StoredTransaction, StoreError
 
+from ..events.feed import SYSTEM_BOOK
 from ..posting.assessment import (
     DESCRIPTION,
     FORM,
@@ -133,7 +134,7 @@ class PostScreen(TaleaScreen):
     async def refresh_data(self, changed: frozenset[str] | None) -> None:
         await self._use_book(self.app.book)
         book = self.book
-        if book is not None and (changed is None or book in changed or "_system" in changed):
+        if book is not None and (changed is None or book in changed or SYSTEM_BOOK in changed):
             self.history.fresh.clear()
             await self._learn_accounts()
             self.run_worker(self._learn_usage(self.history), group="usage")

@@ -16,7 +16,6 @@ from talea_tui.formatting import (
     align_point,
     fit_amount,
     format_age,
-    format_age_short,
     format_amount,
     format_amount_plain,
     format_bytes,
@@ -115,24 +114,23 @@ def test_how_late_something_came_is_short(millis: int, text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("seconds", "text", "short"),
+    ("seconds", "text"),
     [
-        (0, "just now", "0s"),
-        (12, "12 s ago", "12s"),
-        (200, "3 min ago", "3m"),
-        (7_200, "2 h ago", "2h"),
-        (86_400, "1 day ago", "1d"),
-        (3 * 86_400, "3 days ago", "3d"),
-        (35 * 86_400, "5 weeks ago", "5w"),
-        (90 * 86_400, "3 months ago", "12w"),
-        (3 * 365 * 86_400, "3 years ago", "3y"),
-        (-7_200, "in 2 h", "0s"),
+        (0, "just now"),
+        (12, "12 s ago"),
+        (200, "3 min ago"),
+        (7_200, "2 h ago"),
+        (86_400, "1 day ago"),
+        (3 * 86_400, "3 days ago"),
+        (35 * 86_400, "5 weeks ago"),
+        (90 * 86_400, "3 months ago"),
+        (3 * 365 * 86_400, "3 years ago"),
+        (-7_200, "in 2 h"),
     ],
 )
-def test_ages_read_like_speech(seconds: int, text: str, short: str) -> None:
+def test_ages_read_like_speech(seconds: int, text: str) -> None:
     then = NOW - timedelta(seconds=seconds)
     assert format_age(then, NOW) == text
-    assert format_age_short(then, NOW) == short
 
 
 def test_days_are_counted_by_the_calendar() -> None:
