@@ -5,9 +5,7 @@ from __future__ import annotations
 import asyncio
 import importlib
 import os
-import select
 import signal
-import sys
 import time
 from collections.abc import Callable, Sequence
 from datetime import date, datetime, tzinfo
@@ -53,16 +51,6 @@ NO_COLOR = NoColor()
 """One for all: what was drawn is kept by the filter that it went through."""
 
 TWICE_SECONDS = 2.0
-TERMINAL_CHECK_SECONDS = 2.0
-
-
-def terminal_is_gone() -> bool:
-    """Whether the terminal that standard input was has hung up. False where the system cannot tell."""
-    if sys.__stdin__ is None or not hasattr(select, "poll"):
-        return False
-    poll = select.poll()
-    poll.register(sys.__stdin__.fileno(), 0)
-    return any(mask & select.POLLHUP for _, mask in poll.poll(0))
 
 
 def _screen_class(where: str) -> Callable[..., Screen[Any]]:
@@ -171,8 +159,6 @@ class TaleaApp(LedgerApp):
     async def on_mount(self) -> None:
         if not self.is_headless:
             self._leave_on_signals()
-            if sys.__stdin__ is not None and sys.__stdin__.isatty():
-                self.set_interval(TERMINAL_CHECK_SECONDS, self._leave_without_terminal)
         self._wait_for_minute()
         await self.begin()
 
@@ -202,11 +188,6 @@ class TaleaApp(LedgerApp):
                     loop.add_signal_handler(number, self.exit, 0)
                 except NotImplementedError:
                     return
-
-    def _leave_without_terminal(self) -> None:
-        """Close the ledger when the terminal has gone and no signal said so: only a shell's own child gets one."""
-        if terminal_is_gone():
-            self.exit(0)
 
     def _wait_for_minute(self) -> None:
         self.set_timer(60.0 - self.now().second, self._minute)

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import os
 import selectors
+import signal
+import sys
 from codecs import getincrementaldecoder
 from collections.abc import Iterable, Iterator
+from typing import Any, TextIO, cast
 
 from textual._xterm_parser import BRACKETED_PASTE_END, BRACKETED_PASTE_START, XTermParser
 from textual.drivers.linux_driver import LinuxDriver
@@ -74,8 +77,60 @@ class InputParser(XTermParser):
         yield Paste(text.replace("\x00", ""))
 
 
+class Output:
+    """A terminal to write to; what it does not take is dropped, for once it has gone away nobody would see it."""
+
+    def __init__(self, file: TextIO) -> None:
+        self._file = file
+        self.fileno = file.fileno
+
+    def write(self, text: str) -> None:
+        try:
+            self._file.write(text)
+        except OSError:
+            pass
+
+    def flush(self) -> None:
+        try:
+            self._file.flush()
+        except OSError:
+            pass
+
+
 class TerminalDriver(LinuxDriver):
-    """Textual's driver, but that bytes which are not UTF-8 are `�` instead of the end of the application."""
+    """Textual's driver, but that a terminal may go away, be taken by a shell for a while, and send any bytes.
+
+    Bytes that are not UTF-8 are `�`. When the terminal has gone the application leaves.
+    """
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        # Textual's thread for output would end at an error, and its full queue then block the loop for ever.
+        self._file = cast(Any, Output(cast(TextIO, sys.__stderr__)))
+        # Between two steps of the loop, unlike Textual's: one that interrupts a write waits for itself for ever.
+        self._loop.add_signal_handler(signal.SIGTSTP, self._sigtstp_application)
+        self._loop.add_signal_handler(signal.SIGCONT, self._sigcont_application)
+
+    def _sigcont_application(self, *_: object) -> None:
+        """Take the terminal again and draw it all; whoever had it meanwhile left it in whatever state.
+
+        The threads may be there still: nobody asks before SIGSTOP, and a hang-up sends SIGCONT without any stop.
+        """
+        if self._app.return_code is not None:  # leaving: what starts now would not be stopped
+            return
+        if self._is_writing:
+            self.suspend_application_mode()
+        self.resume_application_mode()
+        self._app.refresh(layout=True)
+
+    @property
+    def _is_writing(self) -> bool:
+        return self._writer_thread is not None and self._writer_thread.is_alive()
+
+    def write(self, data: str) -> None:
+        """Nothing takes what is written between giving the terminal back and having it again."""
+        if self._is_writing:
+            super().write(data)
 
     def run_input_thread(self) -> None:
         decode = getincrementaldecoder("utf-8")("replace").decode
@@ -84,7 +139,18 @@ class TerminalDriver(LinuxDriver):
             selector.register(self.fileno, selectors.EVENT_READ)
             while not self.exit_event.is_set():
                 if selector.select(TICK_SECONDS):
-                    for message in parser.feed(decode(os.read(self.fileno, 4096))):
+                    data = self._read()
+                    if not data:
+                        self._loop.call_soon_threadsafe(self._app.exit, 0)
+                        return
+                    for message in parser.feed(decode(data)):
                         self.process_message(message)
                 for message in parser.tick():
                     self.process_message(message)
+
+    def _read(self) -> bytes:
+        """Empty once the terminal has gone away: it is then at its end, or for a moment in error."""
+        try:
+            return os.read(self.fileno, 4096)
+        except OSError:
+            return b""

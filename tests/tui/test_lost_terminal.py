@@ -1,63 +1,57 @@
-"""The real process on a terminal that goes away."""
+"""The real process on a terminal that goes away, or that a shell takes for a while."""
 
 from __future__ import annotations
 
-import os
 import signal
-import subprocess
-import sys
-from functools import partial
 from pathlib import Path
 
 import pytest
 
-pty = pytest.importorskip("pty")
-LEFT = b"\x1b[?1049l"
-"""What takes a terminal back from its alternate screen."""
+pytest.importorskip("pty")
+
+from tests.support.subjects import open_log_store
+from tests.support.terminals import GIVEN_BACK, TAKEN, RunningApplication, running
+
+
+def leaves_by_key(application: RunningApplication) -> bool:
+    application.press(b"q")
+    application.wait_for(GIVEN_BACK)
+    return application.process.wait(30) == 0 and b"Traceback" not in application.screen
 
 
 def test_an_interrupt_from_elsewhere_closes_the_ledger_and_gives_the_terminal_back(tmp_path: Path) -> None:
-    terminal, side = pty.openpty()
-    process = subprocess.Popen(
-        [sys.executable, "-m", "talea_tui", str(tmp_path / "ledger")],
-        stdin=side,
-        stdout=side,
-        stderr=side,
-        env={**os.environ, "HOME": str(tmp_path), "TERM": "xterm-256color"},
-        preexec_fn=partial(signal.signal, signal.SIGINT, signal.SIG_DFL),
-    )
-    os.close(side)
-    try:
-        shown = b""
-        while b"Books" not in shown:
-            shown += os.read(terminal, 65_536)
-        process.send_signal(signal.SIGINT)
-        while LEFT not in shown:
-            shown += os.read(terminal, 65_536)
-        assert process.wait(30) == 0
-        assert b"Traceback" not in shown
-    finally:
-        process.kill()
-        os.close(terminal)
+    with running(tmp_path / "ledger") as application:
+        application.process.send_signal(signal.SIGINT)
+        application.wait_for(GIVEN_BACK)
+        assert application.process.wait(30) == 0
+        assert b"Traceback" not in application.screen
 
 
-def test_the_application_leaves_when_its_terminal_goes_away_without_a_signal(tmp_path: Path) -> None:
+@pytest.mark.parametrize("controlled", [False, True], ids=["without a signal", "with its signals"])
+async def test_the_application_leaves_when_its_terminal_goes_away(tmp_path: Path, controlled: bool) -> None:
     ledger = tmp_path / "ledger"
-    terminal, side = pty.openpty()
-    environment = {**os.environ, "HOME": str(tmp_path), "TERM": "xterm-256color"}
-    # not its controlling terminal, so no SIGHUP tells it
-    command = [sys.executable, "-m", "talea_tui"]
-    process = subprocess.Popen([*command, str(ledger)], stdin=side, stdout=side, stderr=side, env=environment)
-    os.close(side)
-    try:
-        shown = b""
-        while b"Books" not in shown:
-            shown += os.read(terminal, 65_536)
-        os.close(terminal)
-        assert process.wait(30) == 0
-    finally:
-        process.kill()
-    verified = subprocess.run(
-        [*command, "verify", "--dir", str(ledger)], env=environment, capture_output=True
-    )
-    assert b"is open in process" not in verified.stderr  # it let go of the lock
+    with running(ledger, controlled=controlled) as application:
+        application.press(b"8")
+        application.wait_for(b"No asset is registered")
+        application.lose_terminal()
+        assert application.process.wait(30) == 0
+    store = await open_log_store(ledger)  # it let go of the lock
+    await store.shutdown()
+
+
+@pytest.mark.parametrize("stop", [signal.SIGSTOP, signal.SIGTSTP])
+def test_a_stopped_application_takes_the_terminal_again_when_it_goes_on(
+    tmp_path: Path, stop: signal.Signals
+) -> None:
+    with running(tmp_path / "ledger", controlled=True) as application:
+        assert not application.echoes
+        application.stop(stop)
+        application.echo_as_a_shell_does()
+        application.process.send_signal(signal.SIGCONT)
+        application.wait_for(TAKEN)
+        application.wait_for(b"Books")
+        assert not application.echoes
+        application.press(b"8")
+        application.wait_for(b"No asset is registered")
+        assert leaves_by_key(application)
+        assert application.echoes

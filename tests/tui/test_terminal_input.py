@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -15,7 +12,10 @@ from talea_tui.widgets.entry_field import EntryField
 from tests.support.memory_store import MemoryStore
 from tests.tui.conftest import OpenApp, settle
 
-pty = pytest.importorskip("pty")
+pytest.importorskip("pty")
+
+from tests.support.terminals import GIVEN_BACK, running
+
 START, END = "\x1b[200~", "\x1b[201~"
 
 
@@ -35,30 +35,13 @@ def said(found: list[Message]) -> list[str]:
 
 
 def test_bytes_that_are_no_text_leave_the_application_running(tmp_path: Path) -> None:
-    terminal, side = pty.openpty()
-    process = subprocess.Popen(
-        [sys.executable, "-m", "talea_tui", str(tmp_path / "ledger")],
-        stdin=side,
-        stdout=side,
-        stderr=side,
-        env={**os.environ, "HOME": str(tmp_path), "TERM": "xterm-256color"},
-    )
-    os.close(side)
-    try:
-        shown = b""
-        while b"Books" not in shown:
-            shown += os.read(terminal, 65_536)
-        os.write(terminal, b"\xff\x9b\x1b[1114112u\x1b[99999999999u\x1b[56448u8")
-        while b"No asset is registered" not in shown:
-            shown += os.read(terminal, 65_536)
-        os.write(terminal, b"q")
-        while b"\x1b[?1049l" not in shown:
-            shown += os.read(terminal, 65_536)
-        assert process.wait(30) == 0
-        assert b"Traceback" not in shown
-    finally:
-        process.kill()
-        os.close(terminal)
+    with running(tmp_path / "ledger") as application:
+        application.press(b"\xff\x9b\x1b[1114112u\x1b[99999999999u\x1b[56448u8")
+        application.wait_for(b"No asset is registered")
+        application.press(b"q")
+        application.wait_for(GIVEN_BACK)
+        assert application.process.wait(30) == 0
+        assert b"Traceback" not in application.screen
 
 
 @pytest.mark.parametrize(
