@@ -47,6 +47,15 @@ class Rows(Protocol):
     def end(self) -> int: ...
 
     @property
+    def position(self) -> Position:
+        """What lies before `end`."""
+        ...
+
+    def end_at(self, position: Position) -> int:
+        """Where `end` stood at an earlier position, as far as is known."""
+        ...
+
+    @property
     def held(self) -> int:
         """Rows before this one cannot change."""
         ...
@@ -92,6 +101,13 @@ class EventFeed:
     @property
     def end(self) -> int:
         return sum(self.heads.values())
+
+    @property
+    def position(self) -> Position:
+        return dict(self.heads)
+
+    def end_at(self, position: Position) -> int:
+        return sum(position.values())
 
     async def refresh(self, changed: frozenset[str] | None = None) -> bool:
         """Learn how far the books have come (`changed`: only these); whether there is more than before."""

@@ -52,6 +52,17 @@ class MatchedFeed:
         return len(self._newer)
 
     @property
+    def position(self) -> Position:
+        return dict(self._high)
+
+    def end_at(self, position: Position) -> int:
+        def is_after(row: int) -> bool:
+            book, seq = self._id(row)
+            return seq > position.get(book, 0)
+
+        return self.first + bisect_left(range(self.first, self.end), True, key=is_after)
+
+    @property
     def held(self) -> int:
         return self.end
 

@@ -170,15 +170,16 @@ class EventStream(Vertical):
         unreadable = None if self.all_books else self.app.why_unreadable(self.book)
         nothing = "No event meets this filter." if self.filter else NOTHING_YET
         self.view.empty = printable(unreadable, 1_000) if unreadable is not None else nothing
+        since = self.view.since if anchor is not None else None
         if not self.filter:
             self._matched = None
             self.workers.cancel_group(self, "scan")
             row = await feed.row_of(*anchor.id) if anchor is not None else None
-            await self.view.show(feed, at=row)
+            await self.view.show(feed, at=row, since=since)
         else:
             matched = self._matched = MatchedFeed(feed, self.filter)
             self._pending = anchor
-            await self.view.show(matched)
+            await self.view.show(matched, since=since)
             self.run_worker(self._scan(matched), group="scan", exclusive=True)
         self._show_state()
 

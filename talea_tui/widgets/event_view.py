@@ -23,7 +23,7 @@ from textual.widget import Widget
 
 from store import StoreClosed, StoreError, TransactionPosted
 
-from ..events.feed import Rows
+from ..events.feed import Position, Rows
 from ..events.lines import EventLine, fit_accounts, line_of, time_cell
 from ..events.rules import MARKERS
 from ..events.text import BookEvent, flow_of
@@ -119,7 +119,8 @@ class EventView(Widget, can_focus=True):
         self._source: Rows | None = None
         self._cache: OrderedDict[int, BookEvent] = OrderedDict()
         self._generation = 0
-        self._paused_end = 0
+        self.since: Position | None = None
+        """After which events one paused."""
         self._failed = ""
         self._fetching = False
         self._seq_cells = 3
@@ -131,9 +132,12 @@ class EventView(Widget, can_focus=True):
 
     # What is shown
 
-    async def show(self, source: Rows, *, at: int | None = None) -> None:
-        """Show other rows: following, or from row `at` on with the cursor there."""
-        self._source = source
+    async def show(self, source: Rows, *, at: int | None = None, since: Position | None = None) -> None:
+        """Show other rows: following, or from row `at` on with the cursor there.
+
+        One who had paused already did so at `since`.
+        """
+        self._source, self.since = source, since
         self._forget()
         self.following = at is None
         self.cursor = None
@@ -141,8 +145,7 @@ class EventView(Widget, can_focus=True):
             source.release()
             self.top = self._bottom()
         else:
-            source.hold()
-            self._paused_end = source.end
+            self._pin(source)
             self.top = self._within(at - self.visible_rows // 2)
             if source.end > source.first:
                 self.cursor = max(source.first, min(at, source.end - 1))
@@ -186,7 +189,7 @@ class EventView(Widget, can_focus=True):
         """How many rows have come since the pause."""
         if self.following or self._source is None:
             return 0
-        return self._source.end - self._paused_end
+        return self._source.end - self._source.end_at(self.since or {})
 
     @property
     def current(self) -> BookEvent | None:
@@ -223,11 +226,15 @@ class EventView(Widget, can_focus=True):
         if not self.following or self._source is None:
             return
         self.following = False
-        self._source.hold()
-        self._paused_end = self._source.end
+        self._pin(self._source)
         self.refresh()
         self._need()
         self.post_message(self.Moved(self))
+
+    def _pin(self, source: Rows) -> None:
+        source.hold()
+        if self.since is None:
+            self.since = source.position
 
     async def resume(self) -> None:
         """Follow again, from the newest row."""

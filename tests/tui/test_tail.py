@@ -321,6 +321,25 @@ async def test_filtering_while_paused_stays_at_what_one_reads(open_app: OpenApp)
         assert tail(pilot).view.current.sequenced.seq == 7_010
 
 
+async def test_a_filter_set_or_dropped_while_paused_counts_what_came_since_the_pause(
+    open_app: OpenApp,
+) -> None:
+    store = await filled(6_000)
+    async with open_app(store, settings=on_tail()) as pilot:
+        await press(pilot, "g", *"5990", "enter")
+        store.flow(payments(range(6_001, 6_101)))
+        await until(pilot, lambda: tail(pilot).view.new == 100)
+        await type_filter(pilot, "account:*bank")
+        await until(pilot, lambda: scanned(pilot))
+        assert "paused  +10 new" in text(pilot)
+        store.flow(payments(range(6_101, 6_201)))
+        await until(pilot, lambda: tail(pilot).view.new == 20)
+        await press(pilot, "enter", "escape")
+        assert "paused  +200 new" in text(pilot)
+        await press(pilot, "f", "space")
+        assert tail(pilot).view.new == 0
+
+
 async def test_go_to_a_seq_a_time_the_start_and_the_end(open_app: OpenApp) -> None:
     store = await filled(20_000)
     async with open_app(store, settings=on_tail()) as pilot:
