@@ -11,6 +11,7 @@ import errno
 import gc
 import importlib
 import os
+import re
 import signal
 import sys
 from collections.abc import Sequence
@@ -21,6 +22,8 @@ from . import __version__
 from .paths import DIRECTORY_VARIABLE, NoPath, typed_path
 
 if TYPE_CHECKING:
+    from _typeshed import SupportsWrite
+
     from .config import Config
     from .settings import Settings
 
@@ -51,26 +54,40 @@ COMMANDS = {
 """Plain commands: the module of `talea_tui.commands` that runs each, and its line of help."""
 
 
+class _Parser(argparse.ArgumentParser):
+    """argparse's, but that help which cannot be written raises: its own would say nothing and exit 0."""
+
+    def _print_message(self, message: str, file: SupportsWrite[str] | None = None) -> None:
+        if file is not None and file is sys.stdout:
+            file.write(message)
+        else:
+            super()._print_message(message, file)
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line and return the exit code; SystemExit for wrong usage, --help and --version."""
     words = list(sys.argv[1:] if argv is None else argv)
     _replace_closed_streams()
+    _speak_utf8()
     try:
-        if words and words[0] in COMMANDS:
-            code = _run_plain(words[0], words[1:])
-        elif words and words[0] == "demo":
-            code = _run_demo(words[1:])
-        else:
-            code = _run_application(words)
-        sys.stdout.flush()
+        try:
+            if words and words[0] in COMMANDS:
+                code = _run_plain(words[0], words[1:])
+            elif words and words[0] == "demo":
+                code = _run_demo(words[1:])
+            else:
+                code = _run_application(words)
+        finally:  # --help and --version end here too
+            sys.stdout.flush()
     except KeyboardInterrupt:
         return INTERRUPTED
     except BrokenPipeError:
-        # Python flushes stdout once more at exit; without this it would complain there.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _leave_output()
         return PIPE_CLOSED
     except OSError as error:
         said = error.strerror or str(error)
+        if error.filename is None:
+            _leave_output()
         if error.filename is None and error.errno in NO_ROOM:  # the store tells of its own files itself
             return _refuse(f"the output is not whole, it could not be written: {said}.")
         return _refuse(f"{said} ({error.filename})." if error.filename else f"{said}.")
@@ -83,11 +100,6 @@ def _run_plain(command: str, words: list[str]) -> int:
     from .commands import refusals
 
     arguments = command_parser(command).parse_args(_with_times_joined(words))
-    # Names and memos hold any character, whatever the locale says.
-    for stream in (sys.stdout, sys.stderr):
-        reconfigure = getattr(stream, "reconfigure", None)
-        if reconfigure is not None:
-            reconfigure(encoding="utf-8", errors="backslashreplace")
     module_name, _ = COMMANDS[command]
     if command == "completion":
         arguments.parsers = {"demo": demo_parser()} | {name: command_parser(name) for name in COMMANDS}
@@ -158,6 +170,19 @@ def _replace_closed_streams() -> None:
             setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))  # noqa: SIM115
 
 
+def _leave_output() -> None:
+    """Python flushes stdout once more at exit; what it cannot write then, it would complain of in its own words."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _speak_utf8() -> None:
+    """Names, memos and our own sentences hold any character, whatever the locale says."""
+    for stream in (sys.stdout, sys.stderr):
+        reconfigure = getattr(stream, "reconfigure", None)
+        if reconfigure is not None:
+            reconfigure(encoding="utf-8", errors="backslashreplace")
+
+
 def _with_times_joined(words: list[str]) -> list[str]:
     """`--from -2h` as `--from=-2h`: argparse would take the time for an option."""
     joined: list[str] = []
@@ -216,7 +241,7 @@ def _application_parser() -> argparse.ArgumentParser:
     width = max(len(command) for command in COMMANDS)
     lines = {"demo": DEMO_HELP} | {command: line for command, (_, line) in COMMANDS.items()}
     commands = "\n".join(f"  {command:{width}}  {line}" for command, line in lines.items())
-    parser = argparse.ArgumentParser(
+    parser = _Parser(
         prog="talea-tui",
         description="A double-entry ledger for the terminal.",
         usage="%(prog)s [--follow] [DIR]\n       %(prog)s COMMAND …",
@@ -240,7 +265,7 @@ def _application_parser() -> argparse.ArgumentParser:
 
 def demo_parser() -> argparse.ArgumentParser:
     """The options of `talea-tui demo`."""
-    parser = argparse.ArgumentParser(prog="talea-tui demo", description=_sentence(DEMO_HELP))
+    parser = _Parser(prog="talea-tui demo", description=_sentence(DEMO_HELP))
     parser.add_argument(
         "--dir",
         metavar="DIR",
@@ -265,7 +290,7 @@ def demo_parser() -> argparse.ArgumentParser:
 
 def command_parser(command: str) -> argparse.ArgumentParser:
     """The options of a plain command."""
-    parser = argparse.ArgumentParser(prog=f"talea-tui {command}", description=_sentence(COMMANDS[command][1]))
+    parser = _Parser(prog=f"talea-tui {command}", description=_sentence(COMMANDS[command][1]))
     if command not in ("keys", "completion"):
         parser.add_argument(
             "--dir",
@@ -411,6 +436,6 @@ def _port(text: str) -> int:
 
 def _head(text: str) -> tuple[int, str]:
     seq, _, digest = text.partition(":")
-    if not seq.isascii() or not seq.isdigit() or len(digest) != 64:
+    if not seq.isascii() or not seq.isdigit() or not re.fullmatch("[0-9a-fA-F]{64}", digest):
         raise argparse.ArgumentTypeError(f"{text!r} is not SEQ:DIGEST as `verify` prints it")
     return int(seq), digest.lower()

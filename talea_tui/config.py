@@ -56,7 +56,7 @@ class Config:
         """What the file says, by default the user's own; an empty one when there is none. Raises ConfigError."""
         path = path or config_file()
         try:
-            text = path.read_text("utf-8")
+            text = path.read_text("utf-8-sig")
         except FileNotFoundError:
             return cls(path)
         except OSError as error:

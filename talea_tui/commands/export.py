@@ -6,13 +6,20 @@ import argparse
 import asyncio
 import sys
 
+from ..events.feed import SYSTEM_BOOK
 from ..interop.hledger_export import export_hledger
 from ..interop.json_lines import export_json_lines
 from .opening import readable, sound_book
+from .refusals import Refused
 from .terminal import ProgressLine
 
 
 def run(arguments: argparse.Namespace) -> int:
+    if arguments.book == SYSTEM_BOOK and arguments.format == "hledger":
+        raise Refused(
+            f"{SYSTEM_BOOK!r} is the ledger's register of assets, with nothing for a journal; "
+            "name a book, or print the assets with --format json."
+        )
     with ProgressLine() as progress:
         asyncio.run(_export(arguments, progress))
     return 0

@@ -49,6 +49,18 @@ def test_every_command_has_help(command: str) -> None:
     assert done.stdout.startswith("usage: talea-tui")
 
 
+def test_help_is_printed_whatever_the_locale_can_say() -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "talea_tui", "--help"],
+        capture_output=True,
+        encoding="utf-8",
+        check=False,
+        env=os.environ | {"PYTHONPATH": str(REPOSITORY), "PYTHONIOENCODING": "latin-1"},
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "talea-tui COMMAND …" in done.stdout
+
+
 def test_wrong_usage_exits_with_2() -> None:
     for words in (["import"], ["tail"], ["--nonsense"], ["import", "x", "--book", "b", "--kind", "a=gold"]):
         assert talea(*words).returncode == 2
@@ -119,6 +131,8 @@ def test_verify_tells_each_book_and_its_head_and_proves_an_earlier_one(ledger: P
     done = talea("verify", "--book", "hackerspace", "--against", other, "--dir", ledger)
     assert done.returncode == 1
     assert "has changed" in done.stderr
+    for digits in ("z" * 64, "0" * 63, "٠" * 64):
+        assert talea("verify", "--against", f"1:{digits}", "--dir", ledger).returncode == 2
 
 
 def test_a_noted_head_is_held_against_the_only_book_and_of_several_one_must_be_named(tmp_path: Path) -> None:
@@ -404,11 +418,21 @@ def test_without_a_terminal_the_application_is_refused(ledger: Path) -> None:
 def test_an_unsafe_book_name_is_refused(ledger: Path) -> None:
     for name in ("../x", "_system", "a/b", ""):
         refused(talea("import", HACKERSPACE / "fy2024.jsonl", "--book", name, "--dir", ledger))
+    assert "'_system' is the ledger's register of assets" in refused(
+        talea("export", "--book", "_system", "--dir", ledger)
+    )
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no /dev/full")
-def test_a_full_disk_behind_stdout_is_told_in_a_sentence(ledger: Path) -> None:
-    command = [sys.executable, "-m", "talea_tui", "export", "--book", "hackerspace", "--dir", str(ledger)]
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+@pytest.mark.parametrize(
+    "words", [["export", "--book", "hackerspace"], ["--help"], ["--version"], ["tail", "--help"]]
+)
+def test_a_full_disk_behind_stdout_is_told_in_a_sentence(
+    ledger: Path, words: list[str], unbuffered: str
+) -> None:
+    directory = ["--dir", str(ledger)] if words[0] == "export" else []
+    command = [sys.executable, "-m", "talea_tui", *words, *directory]
     with Path("/dev/full").open("w") as full:
         done = subprocess.run(
             command,
@@ -416,7 +440,7 @@ def test_a_full_disk_behind_stdout_is_told_in_a_sentence(ledger: Path) -> None:
             stderr=subprocess.PIPE,
             text=True,
             check=False,
-            env=os.environ | {"PYTHONPATH": str(REPOSITORY)},
+            env=os.environ | {"PYTHONPATH": str(REPOSITORY), "PYTHONUNBUFFERED": unbuffered},
         )
     sentence = refused(subprocess.CompletedProcess(command, done.returncode, "", done.stderr))
     assert "the output is not whole, it could not be written: No space left" in sentence

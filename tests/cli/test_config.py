@@ -53,6 +53,12 @@ def test_no_file_says_nothing(tmp_path: Path) -> None:
     assert (config.theme, config.directory, dict(config.keys), dict(config.store)) == (None, None, {}, {})
 
 
+def test_a_byte_order_mark_before_the_text_is_no_part_of_it(tmp_path: Path) -> None:
+    path = tmp_path / "config.toml"
+    path.write_text('theme = "talea-light"', "utf-8-sig")
+    assert Config.load(path).theme == "talea-light"
+
+
 def test_every_documented_key_is_understood(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("IDEM_HOT_CAP", "SNAPSHOT_EVERY", "SEGMENT_MAX"):
         monkeypatch.delenv(f"TALEA_LOG_{name}", raising=False)
