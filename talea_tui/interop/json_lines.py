@@ -38,6 +38,7 @@ from store import (
 
 from ..events.feed import SYSTEM_BOOK, last_seq
 from ..events.jsonl import event_json
+from ..events.text import asset_class_text
 from ..json_text import parse_json
 from .importing import ImportReport, Progress
 from .journal import JournalError
@@ -109,7 +110,9 @@ async def post_events(
 ) -> ImportReport:
     """Idempotent by the transactions' own keys. Raises StoreError when nothing can be posted."""
     report = ImportReport(events.book)
-    registered = {asset.id for asset in await store.assets()}
+    registered = {asset.id: asset for asset in await store.assets()}
+    for asset in events.assets:
+        _refuse_another(asset, registered.get(asset.id, asset))
     opened = {info.definition.id for info in await store.accounts(events.book)}
     report.new_assets = [asset for asset in events.assets if asset.id not in registered]
     report.new_accounts = [definition for definition, _ in events.accounts if definition.id not in opened]
@@ -132,6 +135,28 @@ async def post_events(
             else:
                 report.posted += 1
     return report
+
+
+def _refuse_another(asset: AssetDef, registered: AssetDef) -> None:
+    """Raises JournalError when they differ, since the store's own refusal would not tell in what."""
+    differences = [
+        f"{what} {ours!r}, in the file {theirs!r}"
+        for what, ours, theirs in (
+            (
+                "class",
+                asset_class_text(AssetRegistered(registered)),
+                asset_class_text(AssetRegistered(asset)),
+            ),
+            ("decimals", registered.precision, asset.precision),
+            ("name", registered.name, asset.name),
+        )
+        if ours != theirs
+    ]
+    if differences:
+        raise JournalError(
+            f"Asset {asset.id!r} is another one in this ledger: {'; '.join(differences)}. A registered asset stays "
+            "what it is: import into another ledger with --dir, or give the file's asset another id throughout."
+        )
 
 
 def _lines(path: Path) -> Iterator[tuple[int, Any]]:

@@ -20,6 +20,12 @@ def read_journal(path: Path, program: str | None = None) -> Journal:
 
     Raises JournalError when the file or the program is missing, or the program cannot read the file.
     """
+    if path == Path("-") or path.is_fifo() or path.is_char_device():
+        raise JournalError(
+            f"A journal cannot be imported from {path}, since it is read more than once and what came from it is "
+            "remembered by the file's name; save it to a file and import that. An export as JSON lines can be: "
+            "import /dev/stdin --with json."
+        )
     if not path.exists():
         raise JournalError(f"There is no file {path}.")
     if path.is_dir():

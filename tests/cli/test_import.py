@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -289,6 +291,16 @@ def test_a_file_that_hledger_cannot_read_is_refused_in_its_words(tmp_path: Path)
     path = journal(tmp_path, "2024-01-01 x\n  a  $1\n  b  $2\n")
     with pytest.raises(JournalError, match="hledger cannot read this file; it says:"):
         read_journal(path)
+
+
+@pytest.mark.skipif(not Path("/dev/stdin").exists(), reason="there is no /dev/stdin")
+@pytest.mark.parametrize("file", ["-", "/dev/stdin"])
+def test_a_journal_from_a_pipe_is_refused_with_what_to_do(tmp_path: Path, file: str) -> None:
+    command = [sys.executable, "-m", "talea_tui", "import", file, "--book", "b", "--dir", str(tmp_path / "l")]
+    done = subprocess.run(command, input="2024-01-01 x\n", capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert f"cannot be imported from {file}, since it is read more than once" in done.stderr
+    assert "save it to a file and import that" in done.stderr
 
 
 def test_without_hledger_and_ledger_the_sentence_says_what_to_install(

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from store import AccountKind, AlreadyExists, AssetDef, Fiat
+from store import AccountKind, AssetDef, Fiat
 from talea_tui.interop.journal import JournalError
 from talea_tui.interop.json_lines import post_events, read_json_lines
 from talea_tui.interop.mapping import Rules
@@ -234,7 +234,12 @@ def test_a_line_that_is_no_event_is_told_by_number_and_fault(tmp_path: Path, lin
 async def test_lines_that_contradict_the_ledger_define_nothing(store: MemoryStore, tmp_path: Path) -> None:
     await store.register_asset(AssetDef(id="EUR", asset_class=Fiat(), precision=2, name="Euro"))
     euros = ASSET | {"asset": "EUR", "precision": 4, "name": "Euro"}
-    with pytest.raises(AlreadyExists):
+    told = "'EUR' is another one in this ledger: decimals 2, in the file 4. .* import into another ledger"
+    with pytest.raises(JournalError, match=told):
+        await post_events(store, read_json_lines(lines(tmp_path, ASSET, ACCOUNT, euros), "b"))
+    euros |= {"precision": 2, "class": "commodity", "name": "euro"}
+    told = "class 'fiat', in the file 'commodity'; name 'Euro', in the file 'euro'"
+    with pytest.raises(JournalError, match=told):
         await post_events(store, read_json_lines(lines(tmp_path, ASSET, ACCOUNT, euros), "b"))
     assert (await decimals(store), await store.books()) == ({"EUR": 2}, [])
 
