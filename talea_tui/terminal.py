@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import selectors
 import signal
@@ -87,14 +88,21 @@ class Output:
     def write(self, text: str) -> None:
         try:
             self._file.write(text)
-        except OSError:
-            pass
+        except OSError as error:
+            self._drop(error)
 
     def flush(self) -> None:
         try:
             self._file.flush()
-        except OSError:
-            pass
+        except OSError as error:
+            self._drop(error)
+
+    def _drop(self, error: OSError) -> None:
+        """Python flushes once more at exit, and what a lost terminal does not take then changes the exit code."""
+        if error.errno == errno.EIO:
+            nothing = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(nothing, self._file.fileno())
+            os.close(nothing)
 
 
 class TerminalDriver(LinuxDriver):
