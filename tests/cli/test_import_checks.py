@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from store import AccountKind, AssetDef, Fiat
+from store import AccountKind, AlreadyExists, AssetDef, Fiat
 from talea_tui.interop.journal import JournalError
 from talea_tui.interop.json_lines import post_events, read_json_lines
 from talea_tui.interop.mapping import Rules
