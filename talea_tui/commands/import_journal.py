@@ -150,10 +150,12 @@ def _trouble(report: ImportReport) -> int:
         ),
         (
             report.held,
-            "looks like an edited version of one that the book has, and was not posted; reverse the earlier one in "
-            "the app, then import with --post-edited (that alone if both are meant to be there):",
-            "look like edited versions of some that the book has, and were not posted; reverse the earlier ones in "
-            "the app, then import with --post-edited (that alone if all are meant to be there):",
+            "looks like an edited version of one that the book has, and was not posted; correct the earlier one in "
+            "the app to the same, or reverse it there, then import with --post-edited (that alone if both are meant "
+            "to be there):",
+            "look like edited versions of some that the book has, and were not posted; correct the earlier ones in "
+            "the app to the same, or reverse them there, then import with --post-edited (that alone if all are meant "
+            "to be there):",
         ),
         (
             report.gone,

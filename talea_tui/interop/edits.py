@@ -1,7 +1,7 @@
 """Which transactions of a journal look like new versions of what a book has from it. Pure.
 
-One that was imported from this file and is not in it any more is *gone*. A new one is taken for its edited
-version when it differs from it in only one of these:
+One that was imported from this file and is not in it any more is *gone*. A new one is taken for its version
+when it differs from it in nothing, as where the same was corrected in the book, or in only one of these:
 
 - accounts and amounts;
 - code and description;
@@ -32,6 +32,9 @@ class Traits:
     code: str
     description: str
     postings: int
+
+    def all(self) -> Hashable:
+        return self
 
     def but_postings(self) -> Hashable:
         return self.date, self.code, self.description
@@ -82,7 +85,7 @@ def find_edits(
 
     gone = [one for one in gone if from_this(one)]
     versions: dict[str, Imported] = {}
-    for trait in (Traits.but_postings, Traits.but_text, Traits.but_date):
+    for trait in (Traits.all, Traits.but_postings, Traits.but_text, Traits.but_date):
         rest = {key: traits for key, traits in new.items() if key not in versions}
         found = _paired(gone, rest, trait)
         versions |= found

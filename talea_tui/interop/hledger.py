@@ -17,7 +17,16 @@ from typing import Any, TypeAlias
 
 import msgspec
 
-from .journal import Cost, Journal, JournalError, JournalPosting, JournalTransaction, Quantity, add_tag
+from .journal import (
+    Cost,
+    Journal,
+    JournalError,
+    JournalPosting,
+    JournalTransaction,
+    Quantity,
+    add_tag,
+    with_txid,
+)
 from .programs import run
 
 _JSON_PLACES = 10
@@ -120,7 +129,7 @@ def read(path: Path) -> Journal:
     if any(amount.aquantity.decimalPlaces >= _JSON_PLACES for amount in _amounts(parsed)):
         exact = _exact_quantities(hledger, {amount.acommodity for amount in _amounts(parsed)})
     try:
-        transactions = tuple(_transaction(parsed_one, exact) for parsed_one in parsed)
+        transactions = tuple(with_txid(_transaction(parsed_one, exact)) for parsed_one in parsed)
     except ValueError as error:
         raise JournalError(f"hledger's answer is not understood ({error}).") from error
     return Journal(path, "hledger", transactions, _account_types(hledger))

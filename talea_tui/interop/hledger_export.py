@@ -1,21 +1,22 @@
 """A book as an hledger journal, which hledger reads back with equal balances.
 
 Every account with its type, every commodity with its decimals, every transaction with its postings as they
-stand; what an import kept in the metadata goes back to its place, other metadata becomes a comment.
+stand and with its id; what an import kept in the metadata goes back to its place, other metadata becomes a
+comment.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import AsyncIterator, Iterable
-from datetime import date
 from typing import Any
 
 from store import AccountKind, AccountOpened, Direction, Store, Transaction, TransactionPosted
 
 from ..events.feed import last_seq
 from ..events.jsonl import exact_event_json
-from ..formatting import format_amount_plain
+from .journal import JournalPosting, JournalTransaction, Quantity, txid_line
+from .mapping import noted_day
 
 _EVENTS_PAGE = 1_000
 
@@ -49,7 +50,7 @@ class HledgerJournal:
         """Before anything else, so that every amount is read with a point for its decimals."""
         lines = []
         for asset, places in self._precisions.items():
-            lines.append(f"commodity 1000.{'0' * places} {self._quoted(asset)}\n")
+            lines.append(f"commodity 1000.{'0' * places} {_quoted(self._symbols[asset])}\n")
         return "".join(lines)
 
     def account(self, opened: AccountOpened) -> str:
@@ -59,36 +60,62 @@ class HledgerJournal:
 
     def transaction(self, transaction: Transaction, seq: int) -> str:
         """Raises TooManyDigits."""
-        metadata = transaction.metadata if isinstance(transaction.metadata, dict) else {}
-        day = _day(metadata.get("date")) or transaction.occurred_at.date().isoformat()
-        day2 = _day(metadata.get("date2"))
-        status = _status(metadata.get("status"))
-        code = _one_line(metadata.get("code")).replace(")", "]")
-        description = _one_line(metadata.get("description")).replace(";", ",")
+        entry = self.entry(transaction, seq)
         # An empty code keeps hledger from taking the description's first character for a status or a code.
-        code = f"({code}) " if code or description.startswith(("(", "*", "!")) else ""
-        lines = [f"{day}{'=' + day2 if day2 else ''} {status}{code}{description}".rstrip()]
-        lines += _comment_lines(metadata.get("comment"))
+        code = f"({entry.code}) " if entry.code or entry.description.startswith(("(", "*", "!")) else ""
+        date2 = f"={entry.date2}" if entry.date2 else ""
+        heading = (
+            f"{entry.date.isoformat()}{date2} {_STATUSES.get(entry.status, '')}{code}{entry.description}"
+        )
+        lines = [heading.rstrip()]
+        lines += (f"    ; {line}".rstrip() for line in entry.comment.splitlines())
+        lines.append(f"    ; {txid_line(transaction.id)}")
+        for posting in entry.postings:
+            status = _STATUSES.get(posting.status, "")
+            commodity = _quoted(posting.commodity)
+            lines.append(f"    {status}{posting.account}  {posting.quantity} {commodity}")
+            lines += (f"        ; {line}".rstrip() for line in posting.comment.splitlines())
+        return "\n".join(lines) + "\n\n"
+
+    def entry(self, transaction: Transaction, seq: int) -> JournalTransaction:
+        """What the journal has for it. Raises TooManyDigits."""
+        metadata = transaction.metadata if isinstance(transaction.metadata, dict) else {}
+        day2 = noted_day(metadata.get("date2"))
+        comment = _comment_lines(metadata.get("comment"))
         others = {key: value for key, value in metadata.items() if key not in _KNOWN_METADATA}
         if transaction.metadata and not isinstance(transaction.metadata, dict):
             others = {"value": transaction.metadata}
         if others:
-            noted = exact_event_json(others, transaction.book, seq)
-            lines.append(f"    ; metadata: {_one_line(noted)}")
-        lines += (f"    ; {_one_line(ref.kind)}: {_one_line(ref.value)}" for ref in transaction.external_refs)
+            comment.append(f"metadata: {_one_line(exact_event_json(others, transaction.book, seq))}")
+        comment += (f"{_one_line(ref.kind)}: {_one_line(ref.value)}" for ref in transaction.external_refs)
         details = metadata.get("postings")
+        postings = []
         for place, posting in enumerate(transaction.postings):
             detail = details[place] if isinstance(details, list) and place < len(details) else {}
             detail = detail if isinstance(detail, dict) else {}
             asset, minor = posting.amount.asset, posting.amount.minor
             minor = minor if posting.direction is Direction.DEBIT else -minor
-            amount = format_amount_plain(minor, self._precisions[asset])
-            own_status = _status(detail.get("status"))
-            lines.append(
-                f"    {own_status}{self._account(posting.account.path)}  {amount} {self._quoted(asset)}"
+            places = self._precisions[asset]
+            postings.append(
+                JournalPosting(
+                    account=self._account(posting.account.path),
+                    commodity=self._symbols[asset],
+                    quantity=Quantity(minor, places),
+                    shown_places=places,
+                    status=_status(detail.get("status")),
+                    comment="\n".join(_comment_lines(detail.get("comment"), dates=False)),
+                )
             )
-            lines += (f"    {line}" for line in _comment_lines(detail.get("comment"), dates=False))
-        return "\n".join(lines) + "\n\n"
+        return JournalTransaction(
+            date=noted_day(metadata.get("date")) or transaction.occurred_at.date(),
+            date2=day2.isoformat() if day2 else "",
+            code=_one_line(metadata.get("code")).replace(")", "]"),
+            status=_status(metadata.get("status")),
+            description=_one_line(metadata.get("description")).replace(";", ","),
+            comment="\n".join(comment),
+            postings=tuple(postings),
+            txid=transaction.id,
+        )
 
     def _account(self, path: str) -> str:
         name = self._accounts.get(path)
@@ -102,22 +129,25 @@ class HledgerJournal:
             self.altered += name != path
         return name
 
-    def _quoted(self, asset: str) -> str:
-        symbol = self._symbols[asset]
-        return symbol if _UNQUOTED_SYMBOL.fullmatch(symbol) else f'"{symbol}"'
+
+
+async def hledger_journal(store: Store, book: str) -> tuple[HledgerJournal, str]:
+    """The journal of `book`, and its directives: what they name keeps these names."""
+    accounts = await store.accounts(book)
+    precisions = {asset.id: asset.precision for asset in await store.assets()}
+    used = {account.definition.asset for account in accounts}
+    journal = HledgerJournal({asset: places for asset, places in precisions.items() if asset in used})
+    declared = (AccountOpened(account.definition, account.config) for account in accounts)
+    directives = [journal.commodities(), *map(journal.account, declared)]
+    return journal, f"{directives[0]}\n{''.join(directives[1:])}\n"
 
 
 async def export_hledger(store: Store, book: str) -> AsyncIterator[tuple[str, int]]:
     """Pieces of text, each with the last seq it covers."""
     # The end first: whatever the events before it name is there when asked for afterwards.
     last = await last_seq(store, book)
-    accounts = await store.accounts(book)
-    precisions = {asset.id: asset.precision for asset in await store.assets()}
-    used = {account.definition.asset for account in accounts}
-    journal = HledgerJournal({asset: places for asset, places in precisions.items() if asset in used})
-    yield journal.commodities() + "\n", 0
-    declared = (AccountOpened(account.definition, account.config) for account in accounts)
-    yield "".join(journal.account(opened) for opened in declared) + "\n", 0
+    journal, directives = await hledger_journal(store, book)
+    yield directives, 0
     seq = 1
     while seq <= last:
         events = await store.read_events(book, seq, min(_EVENTS_PAGE, last - seq + 1))
@@ -147,6 +177,10 @@ def _symbol(asset: str) -> str:
     return _CONTROL.sub(" ", asset).replace('"', "'").replace(";", ",")
 
 
+def _quoted(symbol: str) -> str:
+    return symbol if _UNQUOTED_SYMBOL.fullmatch(symbol) else f'"{symbol}"'
+
+
 def _account_name(path: str) -> str:
     """Without what ends a name (two spaces), begins a comment, a status or a virtual posting."""
     name = _SPACES.sub(" ", _CONTROL.sub(" ", path)).strip().replace(";", ",") or "_"
@@ -158,7 +192,7 @@ def _one_line(value: object) -> str:
 
 
 def _status(value: object) -> str:
-    return _STATUSES.get(value, "") if isinstance(value, str) else ""
+    return value if isinstance(value, str) and value in _STATUSES else ""
 
 
 def _comment_lines(value: object, dates: bool = True) -> list[str]:
@@ -166,13 +200,4 @@ def _comment_lines(value: object, dates: bool = True) -> list[str]:
     if not isinstance(value, str):
         return []
     text = value if dates else value.replace("date:", "date :").replace("date2:", "date2 :").replace("[", "(")
-    return [f"    ; {_CONTROL.sub(' ', line)}".rstrip() for line in text.splitlines()]
-
-
-def _day(value: object) -> str:
-    if not isinstance(value, str):
-        return ""
-    try:
-        return date.fromisoformat(value).isoformat()
-    except ValueError:
-        return ""
+    return [_CONTROL.sub(" ", line).rstrip() for line in text.splitlines()]

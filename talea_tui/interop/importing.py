@@ -4,17 +4,21 @@ A transaction's key is made from its date, code, description and amounts, and fr
 ones it is; its comments, tags and status are not in it. So editing those in the journal posts nothing (the
 book keeps what it has), and inserting a transaction anywhere moves no other's key. What else was edited looks
 new: where `edits` finds the version that the book has, it is held back and told, unless the user wants it
-posted. Everything is checked before anything is defined, and only what will be posted to is defined.
+posted. What an export of the book wrote is known by its id instead (`exported`). Everything is checked before
+anything is defined, and only what will be posted to is defined.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
-from datetime import UTC, date, datetime, time
-from typing import Any, TypeVar
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, time
+from itertools import count, islice
+from typing import TypeVar, cast
 from uuid import UUID
+
+from msgspec import structs
 
 from store import (
     AMOUNT_LIMIT,
@@ -22,7 +26,6 @@ from store import (
     AccountDef,
     AccountId,
     AccountKind,
-    AccountOpened,
     Amount,
     AssetDef,
     Committed,
@@ -33,17 +36,18 @@ from store import (
     Store,
     StoreError,
     Transaction,
-    TransactionPosted,
     account_fault,
     asset_fault,
 )
 
-from ..posting.correction import CORRECTS, corrected_id, reversed_id
+from ..posting.correction import CORRECTS
+from .earlier import Earlier, Progress, amounts_of, imported, read_earlier
 from .edits import Imported, Traits, find_edits
+from .exported import notes, recognise
+from .hledger_export import hledger_journal
 from .journal import Journal, JournalError, JournalTransaction
 from .mapping import (
     CONVERSION,
-    KEY_PREFIX,
     Holding,
     Mapped,
     Paths,
@@ -58,11 +62,7 @@ from .mapping import (
 _Item = TypeVar("_Item")
 
 _SLICE = 1_000
-_EVENTS_PAGE = 1_000
 _NAME_TOLD = 60
-
-Progress = Callable[[str, int, int], None]
-"""Told what is being done, how many are done and of how many."""
 
 
 @dataclass(slots=True)
@@ -94,21 +94,6 @@ class ImportReport:
     rounded: int = 0
 
 
-@dataclass(slots=True)
-class _Earlier:
-    """What the book has from before.
-
-    `origins`: the journal account of each path that was posted to. `imported` is by key; `undone` was reversed
-    or corrected since, `replaced` by a version that was imported.
-    """
-
-    accounts: dict[str, AccountDef] = field(default_factory=dict)
-    origins: dict[str, str] = field(default_factory=dict)
-    imported: dict[str, Imported] = field(default_factory=dict)
-    undone: set[UUID | None] = field(default_factory=set)
-    replaced: set[UUID] = field(default_factory=set)
-
-
 async def import_journal(
     store: Store,
     journal: Journal,
@@ -121,15 +106,17 @@ async def import_journal(
     """Raises JournalError or StoreError when nothing can be imported; the report tells of single refusals."""
     report = ImportReport(book)
     refuse_idle_rules(journal, rules)
-    earlier = await _read_earlier(store, book, progress)
+    wanted = {one.txid for one in journal.transactions if one.txid is not None}
+    earlier = await read_earlier(store, book, wanted, progress)
+    journal = await _without_exported(store, journal, book, earlier, report)
     registered = {asset.id: asset for asset in await store.assets()}
     assets = asset_definitions(journal, rules, registered)
-    keyed = _keys(_map(journal, rules, assets, earlier, report), earlier)
+    named = {one.idempotency_key for _, one in earlier.wanted.values()}
+    keyed = _keys(_map(journal, rules, assets, earlier, report), earlier, named)
     file = f"{journal.path.parent.name}/{journal.path.name}"
-    traits = {key: _traits(one) for key, one in keyed.items()}
-    edits = find_edits(traits, earlier.imported, file, earlier.replaced)
-    report.gone = [_told(one) for one in edits.gone if one.txid not in earlier.undone]
-    new = _to_post(keyed, earlier, {} if post_edited else edits.versions, report)
+    versions, gone = _find_edits(keyed, earlier, named, file)
+    report.gone = [_told(one) for one in gone if one.txid not in earlier.undone]
+    new = _to_post(keyed, earlier, versions, report, post_edited)
     used = {entry.asset for one in new.values() for entry in one.entries}
     report.new_assets = [asset for id_, asset in assets.items() if id_ in used and id_ not in registered]
     report.kept_kinds = _kept_kinds(rules, keyed.values(), earlier)
@@ -142,7 +129,7 @@ async def import_journal(
     done = 0
     for some in _slices(list(new.items())):
         progress("posting", done, len(new))
-        transactions = [_transaction(book, key, one, file, edits.versions.get(key)) for key, one in some]
+        transactions = [_transaction(book, key, one, file, versions.get(key)) for key, one in some]
         results = await store.commit_batch(transactions)
         for (key, one), transaction, result in zip(some, transactions, results, strict=True):
             await _tell(store, report, one.source, key, transaction, result)
@@ -151,75 +138,51 @@ async def import_journal(
     return report
 
 
-async def _read_earlier(store: Store, book: str, progress: Progress) -> _Earlier:
-    """Reads the whole book: accounts, where they came from, what was imported."""
-    earlier = _Earlier()
-    info = await store.book(book)
-    last = info.last_seq if info is not None else 0
-    seq = 1
-    while seq <= last:
-        progress("reading the book", seq - 1, last)
-        events = await store.read_events(book, seq, _EVENTS_PAGE)
-        if not events:
-            break
-        for sequenced in events:
-            event = sequenced.event
-            if isinstance(event, AccountOpened):
-                earlier.accounts[event.definition.id.path] = event.definition
-            elif isinstance(event, TransactionPosted):
-                _note_earlier(earlier, sequenced.seq, event.transaction)
-        seq = events[-1].seq + 1
-    return earlier
-
-
-def _note_earlier(earlier: _Earlier, seq: int, transaction: Transaction) -> None:
-    details: Sequence[Any] = ()
-    is_import = transaction.idempotency_key.startswith(KEY_PREFIX)
-    corrected = corrected_id(transaction)
-    if is_import and isinstance(transaction.metadata, dict):
-        imported = _imported(seq, transaction, transaction.metadata)
-        if imported is not None:
-            earlier.imported[transaction.idempotency_key] = imported
-        found = transaction.metadata.get("postings", ())
-        details = found if isinstance(found, list) else ()
-    if is_import and corrected is not None:
-        earlier.replaced.add(corrected)
-    earlier.undone |= {reversed_id(transaction), corrected}
-    for place, posting in enumerate(transaction.postings):
-        path = posting.account.path
-        if path not in earlier.origins:
-            detail = details[place] if place < len(details) and isinstance(details[place], dict) else {}
-            origin = CONVERSION if detail.get("residual") else detail.get("account")
-            earlier.origins[path] = origin if isinstance(origin, str) else path
-
-
-def _imported(seq: int, transaction: Transaction, metadata: dict[str, Any]) -> Imported | None:
-    """None for metadata that no import wrote."""
-    noted = dict(metadata)
-    file = noted.pop("file", None)
-    try:
-        day = date.fromisoformat(noted["date"])
-    except (KeyError, TypeError, ValueError):
-        return None
-    postings = hash(tuple(_amounts(transaction)))
-    traits = Traits(
-        day, str(noted.get("code", "")), bare_description(str(noted.get("description", ""))), postings
-    )
-    return Imported(seq, transaction.id, traits, noted, file if isinstance(file, str) else None)
-
-
 def _traits(one: Mapped) -> Traits:
     source = one.source
     postings = hash(tuple(sorted((entry.path, entry.asset, entry.minor) for entry in one.entries)))
     return Traits(source.date, source.code, bare_description(source.description), postings)
 
 
+async def _without_exported(
+    store: Store, journal: Journal, book: str, earlier: Earlier, report: ImportReport
+) -> Journal:
+    """The entries that are not there already by the ids that an export gave them."""
+    if not earlier.wanted:
+        return journal
+    names, _ = await hledger_journal(store, book)
+    same, rest = recognise(journal.transactions, earlier.wanted, names)
+    for entry in same:
+        seq, transaction = earlier.wanted[cast(UUID, entry.txid)]
+        if notes(entry) == notes(names.entry(transaction, seq)):
+            report.already += 1
+        else:
+            report.edited.append(entry.place)
+    return replace(journal, transactions=tuple(rest))
+
+
+def _find_edits(
+    keyed: Mapping[str, Mapped], earlier: Earlier, named: Collection[str], file: str
+) -> tuple[dict[str, Imported], list[Imported]]:
+    """What each edited one is a version of, by key, and what is gone from the file."""
+    versions = {}
+    for key, one in keyed.items():
+        seq_and_transaction = earlier.wanted.get(one.source.txid) if one.source.txid is not None else None
+        if seq_and_transaction is not None:
+            versions[key] = earlier.current(imported(*seq_and_transaction))
+    traits = {key: _traits(one) for key, one in keyed.items() if key not in versions}
+    traits |= {key: earlier.imported[key].traits for key in named if key in earlier.imported}
+    current = {key: earlier.current(one) for key, one in earlier.imported.items()}
+    edits = find_edits(traits, current, file, earlier.replaced)
+    return versions | edits.versions, edits.gone
+
+
 def _map(
-    journal: Journal, rules: Rules, assets: dict[str, AssetDef], earlier: _Earlier, report: ImportReport
+    journal: Journal, rules: Rules, assets: dict[str, AssetDef], earlier: Earlier, report: ImportReport
 ) -> list[Mapped]:
     names = {posting.account for transaction in journal.transactions for posting in transaction.postings}
     opened = {path: definition.asset for path, definition in earlier.accounts.items()}
-    paths = Paths(opened, earlier.origins, names)
+    paths = Paths(opened, earlier.origins, names, by_path=bool(earlier.wanted))
     mapped = []
     for transaction in journal.transactions:
         one = map_transaction(transaction, assets, rules, paths)
@@ -240,18 +203,28 @@ def _map(
 
 
 def _to_post(
-    keyed: dict[str, Mapped], earlier: _Earlier, held: Mapping[str, Imported], report: ImportReport
+    keyed: dict[str, Mapped],
+    earlier: Earlier,
+    versions: Mapping[str, Imported],
+    report: ImportReport,
+    post_edited: bool,
 ) -> dict[str, Mapped]:
-    """Without what the book has, just so, and without `held`; tells of both in the report."""
+    """Without what the book has, just so, and without other `versions` of it unless `post_edited`; tells of both
+    in the report.
+    """
     new = {}
     moved: dict[tuple[str, str, str], None] = {}
     for key, one in keyed.items():
-        imported = earlier.imported.get(key)
-        if key in held:
-            undone = ", reversed since" if held[key].txid in earlier.undone else ""
-            report.held.append(f"{one.source.place}, in the book {_told(held[key])}{undone}")
+        before, version = earlier.imported.get(key), versions.get(key)
+        undone = version is not None and version.txid in earlier.undone
+        if version is not None and version.traits == _traits(one) and not undone:
+            report.already += 1
             continue
-        if imported is not None and imported.metadata == one.metadata:
+        if version is not None and not post_edited:
+            since = ", reversed since" if undone else ""
+            report.held.append(f"{one.source.place}, in the book {_told(version)}{since}")
+            continue
+        if before is not None and before.metadata == one.metadata:
             report.already += 1
         elif any(abs(entry.minor) >= AMOUNT_LIMIT for entry in one.entries):
             report.refused.append(f"{one.source.place}: an amount reaches 2**127 minor units of its asset.")
@@ -269,7 +242,7 @@ def _new_accounts(
     journal: Journal,
     rules: Rules,
     posted: Iterable[Mapped],
-    earlier: _Earlier,
+    earlier: Earlier,
     book: str,
     report: ImportReport,
 ) -> list[AccountDef]:
@@ -287,7 +260,7 @@ def _new_accounts(
     return list(definitions.values())
 
 
-def _kept_kinds(rules: Rules, mapped: Iterable[Mapped], earlier: _Earlier) -> list[str]:
+def _kept_kinds(rules: Rules, mapped: Iterable[Mapped], earlier: Earlier) -> list[str]:
     """Accounts that are of another kind than the user says now."""
     kept = []
     for path, (account, _) in _holdings(mapped).items():
@@ -333,14 +306,18 @@ def _clipped(name: str) -> str:
     return repr(name if len(name) <= _NAME_TOLD else f"{name[:_NAME_TOLD]}…")
 
 
-def _keys(mapped: list[Mapped], earlier: _Earlier) -> dict[str, Mapped]:
-    """Each by its key. Of equal ones, those the book has with the very same metadata keep their numbers."""
+def _keys(mapped: list[Mapped], earlier: Earlier, named: Collection[str]) -> dict[str, Mapped]:
+    """Each by its key, none of those in `named`, which are of others.
+
+    Of equal ones, those the book has with the very same metadata keep their numbers.
+    """
     groups: dict[str, list[int]] = {}
     for place, one in enumerate(mapped):
         groups.setdefault(one.stem, []).append(place)
     keys = [""] * len(mapped)
     for stem, places in groups.items():
-        numbers = list(range(1, len(places) + 1))
+        free = (number for number in count(1) if f"{stem}:{number}" not in named)
+        numbers = list(islice(free, len(places)))
         if len(places) > 1:
             for number in tuple(numbers):
                 stored = earlier.imported.get(f"{stem}:{number}")
@@ -361,7 +338,7 @@ def _told(one: Imported) -> str:
 
 def _transaction(book: str, key: str, one: Mapped, file: str, earlier: Imported | None) -> Transaction:
     """`earlier` is the version of it that the book has."""
-    return Transaction(
+    transaction = Transaction(
         book=book,
         postings=tuple(
             Posting(
@@ -376,6 +353,8 @@ def _transaction(book: str, key: str, one: Mapped, file: str, earlier: Imported 
         metadata=one.metadata | {"file": file},
         occurred_at=datetime.combine(one.source.date, time(), UTC),
     )
+    txid = one.source.txid
+    return transaction if txid is None or earlier is not None else structs.replace(transaction, id=txid)
 
 
 async def _tell(
@@ -394,21 +373,10 @@ async def _tell(
         return
     if isinstance(result, IdempotencyConflict):
         stored = await store.by_key(transaction.book, key)
-        if stored is not None and _amounts(stored.transaction) == _amounts(transaction):
+        if stored is not None and amounts_of(stored.transaction) == amounts_of(transaction):
             report.edited.append(source.place)
             return
     report.refused.append(f"{source.place}: {result}")
-
-
-def _amounts(transaction: Transaction) -> list[tuple[str, str, int]]:
-    return sorted(
-        (
-            posting.account.path,
-            posting.amount.asset,
-            posting.amount.minor if posting.direction is Direction.DEBIT else -posting.amount.minor,
-        )
-        for posting in transaction.postings
-    )
 
 
 def _slices(items: Sequence[_Item]) -> Iterable[Sequence[_Item]]:

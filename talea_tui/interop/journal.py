@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+import re
+from dataclasses import dataclass, field, replace
 from datetime import date
 from pathlib import Path
+from uuid import UUID
+
+_TXID_LINE = re.compile(r"txid: ([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})")
 
 
 class JournalError(Exception):
@@ -80,7 +84,10 @@ class JournalPosting:
 
 @dataclass(frozen=True, slots=True)
 class JournalTransaction:
-    """`where` is file:line for messages; `status` is "", "pending" or "cleared"."""
+    """`where` is file:line for messages; `status` is "", "pending" or "cleared".
+
+    `txid` is what a book calls it, where an export of that wrote it.
+    """
 
     date: date
     description: str
@@ -91,6 +98,7 @@ class JournalTransaction:
     comment: str = ""
     tags: dict[str, str | list[str]] = field(default_factory=dict)
     where: str = ""
+    txid: UUID | None = None
 
     @property
     def place(self) -> str:
@@ -107,6 +115,30 @@ class Journal:
     program: str
     transactions: tuple[JournalTransaction, ...]
     types: dict[str, str]
+
+
+def txid_line(txid: UUID) -> str:
+    """The comment by which an export tells what its book calls a transaction: a tag to hledger and to ledger."""
+    return f"txid: {txid}"
+
+
+def with_txid(transaction: JournalTransaction) -> JournalTransaction:
+    """With the id of the last such comment, which is no comment and no tag then."""
+    lines = transaction.comment.split("\n")
+    for place in reversed(range(len(lines))):
+        found = _TXID_LINE.fullmatch(lines[place])
+        if found:
+            del lines[place]
+            tags = dict(transaction.tags)
+            value = tags.pop("txid", None)
+            for other in value[:-1] if isinstance(value, list) else ():
+                add_tag(tags, "txid", other)
+            return replace(transaction, comment="\n".join(lines), tags=tags, txid=UUID(found[1]))
+    return transaction
+
+
+def without_txid(transaction: JournalTransaction) -> JournalTransaction:
+    return replace(transaction, txid=None)
 
 
 def add_tag(tags: dict[str, str | list[str]], name: str, value: str) -> None:

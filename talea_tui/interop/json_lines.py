@@ -40,7 +40,8 @@ from ..events.feed import SYSTEM_BOOK, last_seq
 from ..events.jsonl import event_json
 from ..events.text import asset_class_text
 from ..json_text import parse_json
-from .importing import ImportReport, Progress
+from .earlier import Progress
+from .importing import ImportReport
 from .journal import JournalError
 
 _SLICE = 1_000

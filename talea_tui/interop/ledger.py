@@ -8,8 +8,20 @@ from pathlib import Path
 from xml.etree import ElementTree
 from xml.etree.ElementTree import Element
 
-from .journal import Cost, Journal, JournalError, JournalPosting, JournalTransaction, Quantity, add_tag
+from .journal import (
+    Cost,
+    Journal,
+    JournalError,
+    JournalPosting,
+    JournalTransaction,
+    Quantity,
+    add_tag,
+    with_txid,
+)
 from .programs import run
+
+NO_PAYEE = "<Unspecified payee>"
+"""What ledger says of an entry without a description."""
 
 
 def read(path: Path) -> Journal:
@@ -22,7 +34,7 @@ def read(path: Path) -> Journal:
             for account in root.iterfind("./accounts//account")
         }
         found = root.iterfind("./transactions/transaction")
-        transactions = tuple(_transaction(element, accounts) for element in found)
+        transactions = tuple(with_txid(_transaction(element, accounts)) for element in found)
     except (ElementTree.ParseError, ValueError) as error:
         raise JournalError(f"ledger's answer is not understood ({error}).") from error
     shown = _shown_places(path)

@@ -21,6 +21,7 @@ import hashlib
 import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from datetime import date
 from typing import Any, TypeAlias
 
 from store import PRECISION_MAX, AccountKind, AssetDef
@@ -185,11 +186,17 @@ class Paths:
     """
 
     def __init__(
-        self, opened: Mapping[str, str], origins: Mapping[str, str], reserved: Iterable[str]
+        self,
+        opened: Mapping[str, str],
+        origins: Mapping[str, str],
+        reserved: Iterable[str],
+        *,
+        by_path: bool = False,
     ) -> None:
         """`opened`: asset by path. `origins`: journal account by path, of those that were posted to.
 
-        `reserved`: names of the journal's accounts, which no further asset of another may take.
+        `reserved`: names of the journal's accounts, which no further asset of another may take. `by_path`: the
+        journal calls accounts by the book's paths.
         """
         self._owners: dict[str, Holding] = {
             path: (origins.get(path, path), asset) for path, asset in opened.items()
@@ -199,6 +206,8 @@ class Paths:
         self._paths: dict[Holding, str] = {}
         for path, owner in self._owners.items():
             self._paths.setdefault(owner, path)
+        if by_path:
+            self._paths |= {(path, asset): path for path, asset in opened.items()}
 
     def path(self, account: str, asset: str) -> str:
         """For a posting of the journal."""
@@ -285,6 +294,14 @@ def map_transaction(
         stem=f"{KEY_PREFIX}{likeness}:{_digest([likeness, amounts])}",
         residuals=len(residuals),
     )
+
+
+def noted_day(value: object) -> date | None:
+    """A date of the metadata; None for what no import wrote."""
+    try:
+        return date.fromisoformat(value) if isinstance(value, str) else None
+    except ValueError:
+        return None
 
 
 def bare_description(description: str) -> str:

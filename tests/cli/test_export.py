@@ -32,7 +32,15 @@ from talea_tui.interop.json_lines import export_json_lines, post_events, read_js
 from ..support import build
 from ..support.build import asset, definition, transfer
 from ..support.memory_store import MemoryStore
-from .support import DATA, HACKERSPACE, book_balances, hledger_balances, import_file, needs_hledger
+from .support import (
+    DATA,
+    HACKERSPACE,
+    book_balances,
+    hledger_balances,
+    import_file,
+    needs_hledger,
+    needs_ledger,
+)
 
 HOSTILE = (
     "(Assets): odd  name",
@@ -128,6 +136,87 @@ async def test_an_exported_book_can_be_imported_again(store: MemoryStore, tmp_pa
     assert await book_balances(store, "copy") == await book_balances(store, "b")
     kinds = {info.definition.id.path: info.definition.kind for info in await store.accounts("b")}
     assert {info.definition.id.path: info.definition.kind for info in await store.accounts("copy")} == kinds
+
+
+@needs_hledger
+@needs_ledger
+@pytest.mark.parametrize("program", ["hledger", "ledger"])
+async def test_an_export_that_goes_back_into_its_own_book_posts_nothing(
+    store: MemoryStore, tmp_path: Path, program: str
+) -> None:
+    await import_file(store, DATA / "everything.journal", "b")
+    for number, metadata in enumerate(
+        ({}, {"description": "by  hand; twice", "comment": "txid: mine", "n": 1})
+    ):
+        await store.commit(
+            Transaction(
+                book="b",
+                idempotency_key=f"by hand {number}",
+                metadata=metadata,
+                external_refs=(ExternalRef(kind="invoice", value="7"),),
+                postings=tuple(
+                    Posting(
+                        account=AccountId(book="b", path=path),
+                        amount=Amount(minor=5, asset="€"),
+                        direction=side,
+                    )
+                    for path, side in (
+                        ("assets:bank", Direction.DEBIT),
+                        ("equity:conversion:€", Direction.CREDIT),
+                    )
+                ),
+            )
+        )
+    before = await store.book("b")
+    out = await exported(store, "b", tmp_path / "out.journal")
+    report = await import_file(store, out, "b", program=program)
+    assert (report.posted, report.already, report.new_accounts) == (0, 13, [])
+    assert report.edited == report.held == report.gone == report.refused == []
+    assert await store.book("b") == before
+
+
+@needs_hledger
+async def test_names_that_an_export_had_to_alter_are_known_again(store: MemoryStore, tmp_path: Path) -> None:
+    await with_hostile_names(store)
+    report = await import_file(store, await exported(store, "b", tmp_path / "out.journal"), "b")
+    assert (report.posted, report.already, report.held, report.edited) == (0, 18, [], [])
+
+
+@needs_hledger
+async def test_an_export_may_be_edited_and_gone_on_with_before_it_goes_back(
+    store: MemoryStore, tmp_path: Path
+) -> None:
+    await import_file(store, DATA / "everything.journal", "b")
+    out = await exported(store, "b", tmp_path / "out.journal")
+    accounts = await store.accounts("b")
+    text = out.read_text("utf-8")
+    unicode = text[text.index("2024-01-05 unicode") : text.index("2024-01-06 euro")]
+    fee = unicode.replace(unicode.splitlines(keepends=True)[1], "")
+    copied = unicode.replace("2024-01-05", "2024-02-05")
+    more = "2024-03-01 more\n  assets:broker:BTC  1 BTC\n  equity:conversion:BTC  -1 BTC\n\n"
+    edited = text.replace("1.234567", "2.234567").replace("no commodity\n", "no commodity\n    ; a word\n")
+    out.write_text(edited + fee + copied + more, "utf-8")
+    report = await import_file(store, out, "b")
+    assert (report.posted, report.already, len(report.edited), report.gone) == (3, 9, 1, [])
+    assert [line.partition(" (out")[0] for line in report.held] == ["2024-01-06 euro"]
+    again = await import_file(store, out, "b")
+    assert (again.posted, again.already, again.held) == (0, 12, report.held)
+    assert [one.definition for one in await store.accounts("b")] == [one.definition for one in accounts]
+    balances = await book_balances(store, "b")
+    assert balances[("assets:broker:BTC", "BTC")] == Decimal(6)
+    assert balances[("liabilities:x", "Bäume 3")] == Decimal(-15)
+
+
+@needs_hledger
+async def test_in_another_book_an_export_keeps_its_ids_and_is_exported_just_so(
+    store: MemoryStore, tmp_path: Path
+) -> None:
+    await import_file(store, DATA / "everything.journal", "b")
+    out = await exported(store, "b", tmp_path / "out.journal")
+    await import_file(store, out, "copy")
+    copied = await exported(store, "copy", tmp_path / "copy.journal")
+    assert copied.read_text("utf-8") == out.read_text("utf-8")
+    assert (await import_file(store, copied, "b")).posted == 0
 
 
 @needs_hledger

@@ -13,6 +13,7 @@ from talea_tui.interop.hledger_export import export_hledger
 from talea_tui.interop.importing import ImportReport
 from talea_tui.interop.mapping import Rules
 from talea_tui.posting.correction import corrected_id, correction_of, reversal_of
+from talea_tui.posting.usage import description_of
 
 from ..support.memory_store import MemoryStore
 from .support import book_balances, hledger_balances, import_file, needs_hledger, needs_ledger, talea
@@ -193,6 +194,70 @@ async def test_what_is_gone_from_a_file_is_told_until_it_is_reversed(book: Book)
     assert (await book.take(ONE)).gone == []
     later = await book.take(ONE + TWO.replace("01-02", "01-03"))
     assert later.held == ["2024-01-03 two (a.journal:5), in the book 2024-01-02 two (seq 4), reversed since"]
+
+
+async def corrected(book: Book, mistaken: Transaction, text: str) -> Transaction:
+    """What the app posts when `mistaken` is corrected to $`text`: a reversal and another entry."""
+    stored = await book.store.by_key("b", mistaken.idempotency_key)
+    assert stored is not None
+    await book.store.commit(reversal_of(stored, None))
+    right = Transaction(
+        book="b",
+        idempotency_key=f"by hand: {text}",
+        external_refs=(ExternalRef(kind="corrects", value=str(mistaken.id)),),
+        metadata={"description": description_of(mistaken)},
+        occurred_at=mistaken.occurred_at,
+        postings=tuple(
+            Posting(
+                account=posting.account,
+                amount=Amount(minor=int(text) * 100, asset="$"),
+                direction=posting.direction,
+            )
+            for posting in mistaken.postings
+        ),
+    )
+    await book.store.commit(right)
+    return right
+
+
+@needs_hledger
+@pytest.mark.parametrize("post_edited", [False, True])
+async def test_a_mistake_that_was_corrected_in_the_app_and_in_the_file_is_there_already(
+    book: Book, post_edited: bool
+) -> None:
+    await book.take(ONE + TWO)
+    _, mistaken = [one.transaction for one in await book.posted()]
+    wrong = await corrected(book, mistaken, "70")
+    assert (await book.take(ONE + TWO)).already == 2
+    await corrected(book, wrong, "7")
+    report = await book.take(ONE + TWO.replace("$6", "$7"), post_edited=post_edited)
+    assert (report.posted, report.already, report.held, report.gone) == (0, 2, [], [])
+    assert (await book_balances(book.store, "b"))[("expenses:food", "$")] == Decimal(12)
+
+
+@needs_hledger
+async def test_a_mistake_that_was_corrected_to_something_else_is_held_back_beside_its_correction(
+    book: Book,
+) -> None:
+    await book.take(ONE + TWO)
+    _, mistaken = [one.transaction for one in await book.posted()]
+    await corrected(book, mistaken, "7")
+    report = await book.take(ONE + TWO.replace("$6", "$8"))
+    assert report.held == ["2024-01-02 two (a.journal:5), in the book 2024-01-02 two (seq 6)"]
+
+
+@needs_hledger
+async def test_what_was_reversed_by_a_reversal_that_was_reversed_is_in_force(book: Book) -> None:
+    await book.take(ONE + TWO)
+    undone = (await book.posted())[1].transaction
+    for _ in range(2):
+        stored = await book.store.by_key("b", undone.idempotency_key)
+        assert stored is not None
+        undone = reversal_of(stored, None)
+        await book.store.commit(undone)
+    assert (await book.take(ONE)).gone == ["2024-01-02 two (seq 4)"]
+    report = await book.take(ONE + TWO.replace("$6", "$8"))
+    assert report.held == ["2024-01-02 two (a.journal:5), in the book 2024-01-02 two (seq 4)"]
 
 
 @needs_hledger
