@@ -22,6 +22,7 @@ from ..widgets.merged_register import BRANCH_COLUMNS, MOST_ROWS, BranchSource, b
 from ..widgets.pane_title import PaneTitle
 from ..widgets.register import Register, span
 from ..widgets.virtual_table import VirtualTable
+from .ask import go_to_day
 from .base import TaleaScreen
 
 SLOW_CHART_SECONDS = 0.02
@@ -370,9 +371,7 @@ class RegisterScreen(TaleaScreen):
         self._show_title()
         if self._day is not None:
             day, self._day = self._day, None
-            row = await self.register.row_on(day)
-            if row is not None:
-                self.register.move_to(row, center=True)
+            self.run_worker(go_to_day(self.app, self.register, day), group="question", exclusive=True)
 
     def _show_title(self) -> None:
         info = self.register.info

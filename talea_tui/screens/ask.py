@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import date
 from pathlib import Path
 
 from textual import on
@@ -115,10 +116,18 @@ async def ask_row(app: Shell, table: VirtualTable) -> None:
         table.move_to(row - 1, center=True)
         return
     day = parse_date(answer, today)
+    await go_to_day(app, table, day)
+
+
+async def go_to_day(app: Shell, table: VirtualTable, day: date) -> None:
+    """Put the cursor on the first row of `day`, else of the next day; who moved it meanwhile is left there."""
+    cursor = table.cursor
     try:
         found = await table.row_on(day)
     except StoreError as error:
         app.refuse(error)
+        return
+    if table.cursor != cursor:
         return
     if found is None:
         app.tell(f"Nothing is on or after {day}.")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from datetime import date, datetime, tzinfo
 from typing import ClassVar, NamedTuple, cast
@@ -36,6 +37,9 @@ from .virtual_table import Cell, Column, RowSource, VirtualTable, value_of
 
 PROBED_ROWS, NEAR_ROWS = 9, 48
 """Rows of one look while searching for a day, and how far around its end is looked for that very day."""
+
+ROWS_AT_A_TIME, SEARCHED_SILENTLY = 64, 20_000
+"""Rows of one look at all of them, and how many are looked at without a word of it."""
 
 COLUMNS = (
     Column("date", "date", min_width=10, max_width=10),
@@ -214,25 +218,37 @@ class Register(VirtualTable):
     async def row_on(self, day: date) -> int | None:
         """The first row of `day`, else of the next day that has one; None when there is none that late.
 
-        Rows stand in the order in which they were recorded, and days follow that but for some: the search
-        goes by the middle day of a handful of rows.
+        Rows stand in the order in which they were recorded. Days mostly follow that, so it is looked first where
+        they would have `day`; where that is not there, every row is looked at.
         """
         wanted, low, high = day.isoformat(), 0, self.count
         while high - low > PROBED_ROWS:
             middle = (low + high) // 2
-            rows = await self.fetch_rows(middle, PROBED_ROWS)
-            days = sorted(value_of(row[0]) for row in rows)
+            days = sorted(await self._days(middle, PROBED_ROWS))
             if days and days[len(days) // 2] < wanted:
                 low = middle + 1
             else:
                 high = middle
         first = max(0, low - NEAR_ROWS)
-        near = await self.fetch_rows(first, 2 * NEAR_ROWS + PROBED_ROWS)
-        days = [value_of(row[0]) for row in near]
-        if wanted in days:
-            return first + days.index(wanted)
-        later = (at for at, found in enumerate(days, first) if found > wanted and at >= low)
-        return next(later, None)
+        near = await self._days(first, 2 * NEAR_ROWS + PROBED_ROWS)
+        return first + near.index(wanted) if wanted in near else await self._search(wanted)
+
+    async def _search(self, wanted: str) -> int | None:
+        """Like `row_on`, by every row; the loop has its turn after a few."""
+        if self.count > SEARCHED_SILENTLY:
+            cast(Shell, self.app).tell(f"Looking for {wanted} in {plural(self.count, 'row')}…")
+        found: tuple[str, int] | None = None
+        for start in range(0, self.count, ROWS_AT_A_TIME):
+            days = await self._days(start, ROWS_AT_A_TIME)
+            if wanted in days:
+                return start + days.index(wanted)
+            later = min(((day, row) for row, day in enumerate(days, start) if day > wanted), default=found)
+            found = later if found is None or (later is not None and later < found) else found
+            await asyncio.sleep(0)
+        return None if found is None else found[1]
+
+    async def _days(self, start: int, limit: int) -> list[str]:
+        return [value_of(row[0]) for row in await self.fetch_rows(start, limit)]
 
     async def _stored(self) -> StoredTransaction | None:
         """The transaction under the cursor, whole."""

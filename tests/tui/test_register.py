@@ -272,6 +272,24 @@ async def test_one_goes_to_a_date_as_to_a_row(store, open_app: OpenApp):
         assert "is not in the calendar" in screen_text(pilot.app)
 
 
+async def test_a_date_is_found_in_years_that_were_recorded_out_of_order(store, open_app: OpenApp):
+    for year in (2034, 2031, 2033, 2032):
+        for day in range(60):
+            moment = datetime(year, 1, 3, tzinfo=UTC) + timedelta(days=2 * day)
+            await store.commit(transfer("assets:bank", "income:salary", 5, occurred_at=moment))
+    async with open_app(store) as pilot:
+        register = await open_bank(pilot)
+        for wanted, found in (
+            ("2032-01-11", "2032-01-11"),
+            ("2033-02-06", "2033-02-06"),
+            ("2031-01-10", "2031-01-11"),
+            ("2032-12-31", "2033-01-03"),
+        ):
+            await pilot.press("end", "number_sign", *wanted, "enter")
+            await settle(pilot)
+            assert register.row_at(register.cursor)[0] == found
+
+
 async def test_a_date_is_found_although_some_rows_were_recorded_late(store, open_app: OpenApp):
     """Every fifth row is of long ago, and a dozen at the end are of one day in the middle."""
     late = datetime(2026, 1, 1, tzinfo=UTC)
