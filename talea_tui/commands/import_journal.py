@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import re
 import sys
 
 from store import AccountKind, Commodity, Fiat
 
 from ..formatting import plural, printable
+from ..interop.directives import not_printed
 from ..interop.importing import ImportReport, import_journal
 from ..interop.journal import Journal
 from ..interop.json_lines import Events, post_events, read_json_lines
@@ -18,12 +18,6 @@ from ..interop.programs import read_journal
 from .opening import opened, refuse_damaged
 from .refusals import Refused
 from .terminal import ProgressLine, some
-
-_NOT_PRINTED = (
-    ("market price", re.compile(rb"^P\s", re.MULTILINE)),
-    ("periodic rule", re.compile(rb"^~\s", re.MULTILINE)),
-    ("automated rule", re.compile(rb"^=\s", re.MULTILINE)),
-)
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -115,10 +109,8 @@ def _mapped(report: ImportReport) -> list[str]:
         dated = plural(report.dated_postings, "posting")
         lines.append(f"  {dated} with a date of its own: posted at the transaction's date")
     if report.rounded:
-        lines.append(
-            f"  {plural(report.rounded, 'amount')} rounded to the decimals of the asset, the difference stands on "
-            "equity:conversion:…"
-        )
+        difference = ", the difference stands on equity:conversion:…" if report.rounded_apart else ""
+        lines.append(f"  {plural(report.rounded, 'amount')} rounded to the decimals of the asset{difference}")
     return lines
 
 
@@ -132,11 +124,7 @@ def _dropped(report: ImportReport, journal: Journal) -> list[str]:
         )
         if count
     ]
-    text = journal.path.read_bytes()
-    for noun, pattern in _NOT_PRINTED:
-        count = len(pattern.findall(text))
-        if count:
-            dropped.append(plural(count, noun))
+    dropped += (plural(count, noun) for noun, count in not_printed(journal.files))
     return [f"  not carried over: {', '.join(dropped)}"] if dropped else []
 
 

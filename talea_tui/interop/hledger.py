@@ -17,6 +17,7 @@ from typing import Any, TypeAlias
 
 import msgspec
 
+from .directives import includes
 from .journal import (
     Cost,
     Journal,
@@ -132,7 +133,13 @@ def read(path: Path) -> Journal:
         transactions = tuple(with_txid(_transaction(parsed_one, exact)) for parsed_one in parsed)
     except ValueError as error:
         raise JournalError(f"hledger's answer is not understood ({error}).") from error
-    return Journal(path, "hledger", transactions, _account_types(hledger))
+    return Journal(path, "hledger", transactions, _account_types(hledger), _files(path, hledger))
+
+
+def _files(path: Path, hledger: _Hledger) -> tuple[Path, ...]:
+    if not includes(path):
+        return (path,)
+    return tuple(Path(name) for name in dict.fromkeys(hledger("files").decode("utf-8").splitlines()))
 
 
 def _program(path: Path, version: str) -> _Hledger:

@@ -14,6 +14,7 @@ import asyncio
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, time
+from fractions import Fraction
 from itertools import count, islice
 from typing import TypeVar, cast
 from uuid import UUID
@@ -58,6 +59,7 @@ from .mapping import (
     map_transaction,
     refuse_idle_rules,
 )
+from .refusals import refusal
 
 _Item = TypeVar("_Item")
 
@@ -70,7 +72,8 @@ class ImportReport:
     """What became of a journal.
 
     `edited` differ from what the book has in what the key leaves out, `held` look like new versions of what it
-    has, `gone` came from this file and are not in it any more.
+    has, `gone` came from this file and are not in it any more. `rounded` amounts leave a difference in
+    `rounded_apart` transactions.
     """
 
     book: str
@@ -92,6 +95,7 @@ class ImportReport:
     virtual: int = 0
     dated_postings: int = 0
     rounded: int = 0
+    rounded_apart: int = 0
 
 
 async def import_journal(
@@ -117,6 +121,7 @@ async def import_journal(
     versions, gone = _find_edits(keyed, earlier, named, file)
     report.gone = [_told(one) for one in gone if one.txid not in earlier.undone]
     new = _to_post(keyed, earlier, versions, report, post_edited)
+    _count(report, new.values(), rules, assets)
     used = {entry.asset for one in new.values() for entry in one.entries}
     report.new_assets = [asset for id_, asset in assets.items() if id_ in used and id_ not in registered]
     report.kept_kinds = _kept_kinds(rules, keyed.values(), earlier)
@@ -126,13 +131,14 @@ async def import_journal(
     await asyncio.gather(*(store.register_asset(asset) for asset in report.new_assets))
     for definitions in _slices(report.new_accounts):
         await asyncio.gather(*(store.open_account(definition, AccountCfg()) for definition in definitions))
+    precisions = {id_: asset.precision for id_, asset in assets.items()}
     done = 0
     for some in _slices(list(new.items())):
         progress("posting", done, len(new))
         transactions = [_transaction(book, key, one, file, versions.get(key)) for key, one in some]
         results = await store.commit_batch(transactions)
         for (key, one), transaction, result in zip(some, transactions, results, strict=True):
-            await _tell(store, report, one.source, key, transaction, result)
+            await _tell(store, report, one.source, key, transaction, result, precisions)
         done += len(some)
     progress("posting", done, len(new))
     return report
@@ -188,13 +194,7 @@ def _map(
         one = map_transaction(transaction, assets, rules, paths)
         posted = len(one.entries) - one.residuals
         report.zero_postings += len(transaction.postings) - posted
-        report.with_residual += bool(one.residuals)
-        for posting in transaction.postings:
-            asset = rules.asset(posting.commodity)
-            report.assertions += posting.assertion
-            report.virtual += posting.virtual
-            report.dated_postings += bool(posting.date) and posting.date != transaction.date.isoformat()
-            report.rounded += posting.quantity.shortest().places > assets[asset].precision
+        report.assertions += sum(posting.assertion for posting in transaction.postings)
         if one.entries:
             mapped.append(one)
         else:
@@ -236,6 +236,25 @@ def _to_post(
                 moved[(detail["account"], entry.asset, entry.path)] = None
     report.moved = list(moved)
     return new
+
+
+def _count(
+    report: ImportReport, posted: Iterable[Mapped], rules: Rules, assets: Mapping[str, AssetDef]
+) -> None:
+    """What is told of the transactions that are posted."""
+    for one in posted:
+        report.with_residual += bool(one.residuals)
+        differences: dict[str, Fraction] = {}
+        for posting in one.source.postings:
+            asset = rules.asset(posting.commodity)
+            precision, quantity = assets[asset].precision, posting.quantity.shortest()
+            report.virtual += posting.virtual
+            report.dated_postings += bool(posting.date) and posting.date != one.source.date.isoformat()
+            if quantity.places > precision:
+                report.rounded += 1
+                exact = Fraction(quantity.mantissa, 10 ** (quantity.places - precision))
+                differences[asset] = differences.get(asset, Fraction()) + quantity.minor(precision) - exact
+        report.rounded_apart += any(differences.values())
 
 
 def _new_accounts(
@@ -364,6 +383,7 @@ async def _tell(
     key: str,
     transaction: Transaction,
     result: Committed | StoreError,
+    precisions: Mapping[str, int],
 ) -> None:
     if isinstance(result, Committed):
         if result.deduplicated:
@@ -376,7 +396,7 @@ async def _tell(
         if stored is not None and amounts_of(stored.transaction) == amounts_of(transaction):
             report.edited.append(source.place)
             return
-    report.refused.append(f"{source.place}: {result}")
+    report.refused.append(f"{source.place}: {refusal(result, transaction, precisions)}")
 
 
 def _slices(items: Sequence[_Item]) -> Iterable[Sequence[_Item]]:

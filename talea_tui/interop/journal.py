@@ -109,12 +109,13 @@ class JournalTransaction:
 
 @dataclass(frozen=True, slots=True)
 class Journal:
-    """`types` holds the account types that the program told, by full account name."""
+    """`types` holds the account types that the program told, by full account name. `files`: it and what it includes."""
 
     path: Path
     program: str
     transactions: tuple[JournalTransaction, ...]
     types: dict[str, str]
+    files: tuple[Path, ...]
 
 
 def txid_line(txid: UUID) -> str:

@@ -43,6 +43,7 @@ from ..json_text import parse_json
 from .earlier import Progress
 from .importing import ImportReport
 from .journal import JournalError
+from .refusals import refusal
 
 _SLICE = 1_000
 
@@ -111,9 +112,11 @@ async def post_events(
 ) -> ImportReport:
     """Idempotent by the transactions' own keys. Raises StoreError when nothing can be posted."""
     report = ImportReport(events.book)
-    registered = {asset.id: asset for asset in await store.assets()}
+    there = await store.assets()
+    registered = {asset.id: asset for asset in there}
     for asset in events.assets:
         _refuse_another(asset, registered.get(asset.id, asset))
+    precisions = {asset.id: asset.precision for asset in (*events.assets, *there)}
     opened = {info.definition.id for info in await store.accounts(events.book)}
     report.new_assets = [asset for asset in events.assets if asset.id not in registered]
     report.new_accounts = [definition for definition, _ in events.accounts if definition.id not in opened]
@@ -130,7 +133,9 @@ async def post_events(
         batch = events.transactions[at : at + _SLICE]
         for transaction, result in zip(batch, await store.commit_batch(batch), strict=True):
             if not isinstance(result, Committed):
-                report.refused.append(f"{transaction.idempotency_key}: {result}")
+                report.refused.append(
+                    f"{transaction.idempotency_key}: {refusal(result, transaction, precisions)}"
+                )
             elif result.deduplicated:
                 report.already += 1
             else:

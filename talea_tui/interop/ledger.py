@@ -8,6 +8,7 @@ from pathlib import Path
 from xml.etree import ElementTree
 from xml.etree.ElementTree import Element
 
+from .directives import with_included
 from .journal import (
     Cost,
     Journal,
@@ -38,7 +39,9 @@ def read(path: Path) -> Journal:
     except (ElementTree.ParseError, ValueError) as error:
         raise JournalError(f"ledger's answer is not understood ({error}).") from error
     shown = _shown_places(path)
-    return Journal(path, "ledger", tuple(_showing(one, shown) for one in transactions), {})
+    return Journal(
+        path, "ledger", tuple(_showing(one, shown) for one in transactions), {}, tuple(with_included(path))
+    )
 
 
 def _shown_places(path: Path) -> dict[str, int]:

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from store import AccountKind, AlreadyExists, AssetDef, Fiat
+from store import AccountCfg, AccountDef, AccountId, AccountKind, AlreadyExists, AssetDef, Fiat
 from talea_tui.interop.journal import JournalError
-from talea_tui.interop.json_lines import post_events, read_json_lines
+from talea_tui.interop.json_lines import export_json_lines, post_events, read_json_lines
 from talea_tui.interop.mapping import Rules
 
 from ..support.memory_store import MemoryStore
@@ -89,8 +89,62 @@ async def test_an_amount_of_more_decimals_than_an_asset_can_have_is_refused_or_r
     assert await decimals(store) == {}
     rounding = Rules(assets={}, kinds={}, precisions={}, round=True)
     report = await import_file(store, tiny, "b", rounding)
-    assert (report.posted, report.rounded, report.empty) == (1, 2, 1)
+    assert (report.posted, report.rounded, report.empty) == (1, 0, 1)
     assert await decimals(store) == {"$": 2}
+
+
+@needs_hledger
+def test_a_difference_of_rounding_is_told_where_there_is_one_and_something_was_posted(tmp_path: Path) -> None:
+    words = ["import", "--round", "--book", "b", "--dir", tmp_path / "ledger"]
+    assert talea("import", *words[2:], journal(tmp_path, GOOD)).returncode == 0
+    even = journal(tmp_path, GOOD + "2024-01-02 even\n  assets:cash  $1.005\n  equity:start\n\n")
+    done = talea(*words, even)
+    assert done.stdout.endswith("  2 amounts rounded to the decimals of the asset\n")
+    assert "rounded" not in talea(*words, even).stdout
+    odd = journal(tmp_path, "2024-01-03 odd\n  a  $1.004\n  a  $1.004\n  equity:start  $-2.008\n")
+    done = talea(*words, odd)
+    assert "3 amounts rounded to the decimals of the asset, the difference stands on equity:co" in done.stdout
+
+
+@needs_hledger
+@pytest.mark.parametrize("program", ["hledger", "json"])
+async def test_a_balance_below_its_minimum_is_told_in_the_decimals_of_its_asset(
+    store: MemoryStore, tmp_path: Path, program: str
+) -> None:
+    await import_file(store, journal(tmp_path, GOOD), "b")
+    till = AccountId(book="b", path="assets:till")
+    await store.open_account(
+        AccountDef(id=till, asset="$", kind=AccountKind.ASSET), AccountCfg(min_balance=-100)
+    )
+    path = journal(tmp_path, "2024-01-02 out\n  assets:cash  $50\n  assets:till\n")
+    if program == "json":
+        async with MemoryStore() as other:
+            await import_file(other, path, "b")
+            path.write_text("".join([text async for text, _ in export_json_lines(other, "b")]))
+        events = read_json_lines(path, "b")
+        events.accounts.clear()
+        report = await post_events(store, events)
+    else:
+        report = await import_file(store, path, "b")
+    (told,) = report.refused
+    assert told.endswith(": Account 'assets:till' would stand at −50.00 $, below its minimum of −1.00 $.")
+
+
+@needs_hledger
+@needs_ledger
+@pytest.mark.parametrize("program", ["hledger", "ledger"])
+def test_what_is_not_carried_over_is_counted_in_included_files_and_not_in_comments(
+    tmp_path: Path, program: str
+) -> None:
+    (tmp_path / "sub").mkdir()
+    (tmp_path / "sub" / "prices.journal").write_text("P 2024-01-01 EUR $1.1\nP 2024-01-02 EUR $1.2\n")
+    (tmp_path / "sub" / "good.journal").write_text(
+        f"include prices.journal\n= food\n  (budget)  $1\n\n{GOOD}"
+    )
+    commented = "comment\nP 2024-01-01 EUR $1\n= food\nend comment\n\ncomment\n~ monthly\n"
+    path = journal(tmp_path, f"include sub/good.journal\n\n{commented}")
+    done = talea("import", path, "--book", "b", "--dir", tmp_path / "ledger", "--with", program)
+    assert "\n  not carried over: 2 market prices, 1 automated rule\n" in done.stdout
 
 
 @needs_hledger
