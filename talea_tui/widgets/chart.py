@@ -163,10 +163,14 @@ def _is_shown(node: Node, view: View, wanted: str) -> bool:
 
 
 def shown_totals(node: Node, main_asset: str | None, *, flat: bool = False) -> list[tuple[str, int]]:
-    """(asset, debit-positive minor units), the main asset first; zeros only when there is nothing else."""
-    totals = node.totals
-    if flat and node.info is not None:
-        totals = {node.info.definition.asset: debit_positive(node.info)}
-    ordered = sorted(totals.items(), key=lambda item: (item[0] != main_asset, item[0]))
+    """(asset, debit-positive minor units), an account's own asset first, then the main one; zeros only when there is
+    nothing else.
+    """
+    totals, own = node.totals, None
+    if node.info is not None:
+        own = node.info.definition.asset
+        if flat:
+            totals = {own: debit_positive(node.info)}
+    ordered = sorted(totals.items(), key=lambda item: (item[0] != own, item[0] != main_asset, item[0]))
     held = [item for item in ordered if item[1]]
     return held or ordered[:1]

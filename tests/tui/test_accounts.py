@@ -74,6 +74,21 @@ async def test_the_main_asset_comes_first_and_zeros_only_when_alone():
     assert shown_totals(chart.nodes["b:x"], chart.main_asset) == [("EUR", 0)]
 
 
+async def test_an_account_shows_its_own_asset_before_those_below_it():
+    chart = await build_chart(
+        [
+            info("a", 5, held="ETH"),
+            info("a:x", 1, held="BTC"),
+            info("b", 7, held="USD"),
+            info("b:y", 2),
+            info("b:z", 2),
+        ]
+    )
+    assert shown_totals(chart.nodes["a"], chart.main_asset) == [("ETH", 5), ("BTC", 1)]
+    assert shown_totals(chart.nodes["b"], chart.main_asset) == [("USD", 7), ("EUR", 4)]
+    assert shown_totals(chart.nodes["b"], chart.main_asset, flat=True) == [("USD", 7)]
+
+
 async def test_odd_paths_make_nodes_of_their_own():
     paths = ["a", "a:", ":", "::a", "a:b", "a b:c", "A:b", "[/]:x"]
     chart = await build_chart([info(path, 1) for path in paths])
