@@ -35,8 +35,11 @@ class OpeningScreen(TaleaScreen):
         """How far reading a book's log has come."""
         if not self.is_mounted:
             return
+        about = "about " if seq < last_seq else ""  # guessed from bytes until all are read
         self.query_one("#opening-what", Static).update(
-            Content(f"Reading {printable(book, 60)}: {format_count(seq)} of {format_count(last_seq)} events")
+            Content(
+                f"Reading {printable(book, 60)}: {format_count(seq)} of {about}{format_count(last_seq)} events"
+            )
         )
         bar = self.query_one("#opening-bar", ProgressBar)
         bar.display = True
