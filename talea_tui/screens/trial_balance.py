@@ -340,6 +340,13 @@ class TrialBalanceScreen(TaleaScreen):
         self.query_one("#trial-title", PaneTitle).show(self._title(), self._proof(totals))
 
     def _nothing(self) -> str:
+        info = self.app.books.get(self._book or "")
+        by_then = any(figures.info.postings for figures in self.figures)
+        if self.app.instant is not None and not by_then and info is not None and info.transactions:
+            return self.app.with_keys(
+                "Nothing had been recorded here by then: what this book holds was recorded later. "
+                "Press {app.escape} for now, where {trial_balance.period} goes by the days on which things happened."
+            )
         if self.period == ALL:
             return self.app.nothing_posted(self._book, "Nothing has been posted here yet.")
         return f"Nothing stands or happened here, {self.period.label}. " + self.app.with_keys(

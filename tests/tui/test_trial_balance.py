@@ -51,6 +51,18 @@ async def test_totals_prove_that_debits_equal_credits(store, open_app: OpenApp):
         assert any(row[0] == "Wallet:Hot" for row in shown_rows(pilot))
 
 
+async def test_before_anything_was_recorded_it_is_told_that_all_of_it_was_recorded_later(
+    store, open_app: OpenApp
+):
+    async with open_app(store, size=(120, 40)) as pilot:
+        await keys(pilot, "6")
+        pilot.app.show_instant(Instant("2001-01-01", datetime(2001, 1, 1, tzinfo=UTC)))
+        await calm(pilot)
+        text = " ".join(screen_text(pilot.app).split())
+        assert "what this book holds was recorded later. Press esc for now, where d goes by the days" in text
+        assert "Nothing has been posted" not in text
+
+
 async def test_one_key_leads_through_the_statements(store, open_app: OpenApp):
     async with open_app(store, size=(120, 40)) as pilot:
         await keys(pilot, "6")
