@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 from uuid import UUID
@@ -24,7 +24,7 @@ class Earlier:
     """`origins`: the journal account of each path that was posted to. `imported` is by key, `wanted` by id.
 
     `undone`: reversed, by a reversal that was not reversed itself. `replaced`: by a version that was imported.
-    `corrections`: what was entered here to correct a transaction, by that one's id.
+    `versions`: what corrects a transaction, by that one's id; `corrections`: what of it was not imported.
     """
 
     accounts: dict[str, AccountDef] = field(default_factory=dict)
@@ -33,13 +33,17 @@ class Earlier:
     wanted: dict[UUID, tuple[int, Transaction]] = field(default_factory=dict)
     undone: set[UUID] = field(default_factory=set)
     replaced: set[UUID] = field(default_factory=set)
+    versions: dict[UUID, list[Imported]] = field(default_factory=dict)
     corrections: dict[UUID, list[Imported]] = field(default_factory=dict)
 
-    def current(self, one: Imported) -> Imported:
-        """The last version of it in the book that is in force, or the last if none is; of the same file."""
+    def current(self, one: Imported, following: Mapping[UUID, list[Imported]]) -> Imported:
+        """The last version of it that is in force, or the last if none is; of the same file.
+
+        `following`: `versions` or `corrections`.
+        """
         versions = [one]
         for version in versions:
-            later = self.corrections.get(version.txid, ())
+            later = following.get(version.txid, ())
             # a reference is data: one that goes back to an earlier correction ends here
             versions += [correction for correction in later if correction.seq > version.seq]
         in_force = [version for version in versions if version.txid not in self.undone]
@@ -92,6 +96,8 @@ def _note(earlier: Earlier, seq: int, transaction: Transaction) -> None:
             earlier.replaced.add(corrected)
     elif corrected is not None:
         earlier.corrections.setdefault(corrected, []).append(imported(seq, transaction))
+    if corrected is not None:
+        earlier.versions.setdefault(corrected, []).append(imported(seq, transaction))
     for place, posting in enumerate(transaction.postings):
         path = posting.account.path
         if path not in earlier.origins:

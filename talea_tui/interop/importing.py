@@ -174,12 +174,13 @@ def _find_edits(
     versions = {}
     for key, one in keyed.items():
         seq_and_transaction = earlier.wanted.get(one.source.txid) if one.source.txid is not None else None
-        if seq_and_transaction is not None:
-            versions[key] = earlier.current(imported(*seq_and_transaction))
+        if seq_and_transaction is not None and key not in earlier.imported:
+            versions[key] = earlier.current(imported(*seq_and_transaction), earlier.versions)
     traits = {key: _traits(one) for key, one in keyed.items() if key not in versions}
     traits |= {key: earlier.imported[key].traits for key in named if key in earlier.imported}
-    current = {key: earlier.current(one) for key, one in earlier.imported.items()}
-    edits = find_edits(traits, current, file, earlier.replaced)
+    current = {key: earlier.current(one, earlier.corrections) for key, one in earlier.imported.items()}
+    replaced = earlier.replaced | {one.txid for one in versions.values()}
+    edits = find_edits(traits, current, file, replaced)
     return versions | edits.versions, edits.gone
 
 

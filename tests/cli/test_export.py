@@ -201,6 +201,17 @@ async def test_an_export_may_be_edited_and_gone_on_with_before_it_goes_back(
     assert [line.partition(" (out")[0] for line in report.held] == ["2024-01-06 euro"]
     again = await import_file(store, out, "b")
     assert (again.posted, again.already, again.held) == (0, 12, report.held)
+    assert (await import_file(store, out, "b", post_edited=True)).posted == 1
+    assert (await import_file(store, out, "b")).already == 13
+    out.write_text((edited + fee + copied + more).replace("2.234567", "3.234567"), "utf-8")
+    more_edited = await import_file(store, out, "b")
+    assert (more_edited.posted, more_edited.already, len(more_edited.held), more_edited.gone) == (
+        0,
+        12,
+        1,
+        [],
+    )
+    assert more_edited.held != report.held
     assert [one.definition for one in await store.accounts("b")] == [one.definition for one in accounts]
     balances = await book_balances(store, "b")
     assert balances[("assets:broker:BTC", "BTC")] == Decimal(6)
