@@ -130,7 +130,6 @@ class HledgerJournal:
         return name
 
 
-
 async def hledger_journal(store: Store, book: str) -> tuple[HledgerJournal, str]:
     """The journal of `book`, and its directives: what they name keeps these names."""
     accounts = await store.accounts(book)
