@@ -10,7 +10,7 @@ class Action:
     """`id` names the binding (a configuration file remaps by it); `run` is the Textual action it runs.
 
     `footer` shows it in the footer's line, `palette` offers it in the palette while its scope has the focus;
-    `writes` tells that it is refused where nothing can be written.
+    `writes` tells that it is refused where nothing can be written, `owns` where the ledger is only followed.
     """
 
     id: str
@@ -22,6 +22,7 @@ class Action:
     palette: bool = True
     priority: bool = False
     writes: bool = False
+    owns: bool = False
 
     @property
     def scope(self) -> str:

@@ -104,7 +104,11 @@ TABLE: tuple[Action, ...] = (
     Action("table.last", ("end", "G"), "Last row", "Go to the last row.", "last", palette=False),
     Action("table.open", ("enter", "right"), "Open", "Open the row under the cursor.", "open", footer=True),
     Action(
-        "table.go_to", ("number_sign",), "Go to row", "Go to a row by its number, or to a date.", "go_to_row"
+        "table.go_to",
+        ("number_sign",),
+        "Go to row",
+        "Go to a row by its number, in a register also to a date.",
+        "go_to_row",
     ),
     Action(
         "table.column_left",
@@ -501,6 +505,7 @@ STORAGE: tuple[Action, ...] = (
         "Read this book's whole log again and prove it.",
         "verify",
         footer=True,
+        owns=True,
     ),
     Action(
         "storage.verify_all", ("V",), "Verify all", "Prove every book, one after the other.", "verify_all"

@@ -12,7 +12,7 @@ from textual.screen import Screen
 from textual.widgets import Label
 
 from ..actions import SCOPE_NAMES, Action, every_action, key_name
-from ..widgets.keys import bindings_for
+from ..widgets.keys import bindings_for, live_bindings
 from ..widgets.pane_title import PaneTitle
 from ..widgets.virtual_table import Cell, Column, Row, VirtualTable, value_of
 from .base import Dialog
@@ -26,7 +26,7 @@ COLUMNS = (
 
 def live_actions(screen: Screen[Any]) -> list[Action]:
     """The actions whose keys work on `screen` as it is focused now, in the registry's order."""
-    ids = {active.binding.id for active in screen.active_bindings.values() if active.enabled}
+    ids = {binding.id for binding in live_bindings(screen)}
     return [action for action in every_action() if action.id in ids]
 
 
@@ -50,21 +50,18 @@ class HelpScreen(Dialog):
                 self.rows.append([Cell(keys, "accent"), action.label, Cell(action.help, "dim")])
 
     def compose(self) -> ComposeResult:
-        with Vertical(classes="dialog -large"):
+        with Vertical(classes="dialog -large -wide"):
             yield PaneTitle("Keys of this pane", "esc closes", id="help-title")
             yield VirtualTable(COLUMNS, id="help", show_head=False, follow=False, opens=False)
             yield Label(id="help-hint", classes="dialog--hint", markup=False)
 
     def on_mount(self) -> None:
         table = self.query_one(VirtualTable)
-        table.set_rows(self.rows)
+        table.set_rows(self.rows, cursor=1)
         table.focus()
 
     @on(VirtualTable.Highlighted)
     def show_hint(self, event: VirtualTable.Highlighted) -> None:
-        """The whole help of the action under the cursor, for terminals too narrow for that column."""
+        """The whole help of the action under the cursor, for terminals too narrow for it."""
         row = self.rows[event.row] if 0 <= event.row < len(self.rows) else [""]
         self.query_one("#help-hint", Label).update(Content(value_of(row[2]) if len(row) > 2 else " "))
-
-    def action_cancel(self) -> None:
-        self.dismiss(None)

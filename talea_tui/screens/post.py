@@ -121,6 +121,9 @@ class PostScreen(TaleaScreen):
         kept = ", not kept" if self.stack is not None and self.stack.trouble else ""
         return f"{waiting} draft{'s' * (waiting > 1)}{kept}" if waiting else ""
 
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        return self.stack is not None and super().check_action(action, parameters)
+
     def read(self) -> Assessment:
         return assess(self.draft, self.history.accounts, self.precisions, self.today)
 
@@ -188,8 +191,9 @@ class PostScreen(TaleaScreen):
         closed, form = self.query_one("#post-closed", Label), self.form
         closed.display = self.book is None
         form.display = self.book is not None
+        form.disabled = self.book is None  # what is not to be seen takes no keys
         if self.book is None:
-            closed.update(Content("There is no book to post to yet: press 1, then n to begin one."))
+            closed.update(Content(self.app.nothing_posted(None)))
             return
         assessment = self.read()
         assert self.stack is not None

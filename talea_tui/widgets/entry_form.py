@@ -133,14 +133,16 @@ class PostBar(Widget, can_focus=True):
     def render(self) -> Content:
         return self.text
 
-    def on_key(self, event: events.Key) -> None:
-        """Keep the letters and digits that one goes on typing from being keys of the application."""
+    def check_consume_key(self, key: str, character: str | None) -> bool:
+        """The letters and digits that one goes on typing are no keys of the application."""
         shell = cast(Shell, self.app)
-        letter = event.character or ""
-        if letter.isalnum() and all(event.key not in shell.keys_of(action) for action in POST):
+        return (character or "").isalnum() and all(key not in shell.keys_of(action) for action in POST)
+
+    def on_key(self, event: events.Key) -> None:
+        if event.character is not None and self.check_consume_key(event.key, event.character):
             event.stop()
             event.prevent_default()
-            self.post_message(self.Typed(letter))
+            self.post_message(self.Typed(event.character))
 
     def say(self, lines: list[tuple[str, str]]) -> None:
         """Lines of (plain text, style)."""

@@ -12,6 +12,7 @@ from textual.widget import Widget
 
 from ..actions import every_action, key_name
 from ..formatting import format_count, format_micros
+from .keys import live_bindings
 from .shell import Shell, is_unreadable
 
 
@@ -25,6 +26,7 @@ class Footer(Widget):
         super().__init__()
         self._first_keys: dict[str, tuple[str, ...]] = {}
         self._writing = {action.id for action in every_action() if action.writes}
+        self._owning = {action.id for action in every_action() if action.owns}
         self._spots: list[tuple[int, int, str]] = []
 
     @property
@@ -42,10 +44,11 @@ class Footer(Widget):
         if self.shell.instant is not None:
             key = self._first_keys["app.escape"][0]
             hints["app.escape"] = (key_name(key), "back to now", key)
-        refused = self._writing if self.shell.why_read_only("") is not None else ()
-        for active in self.screen.active_bindings.values():
-            binding = active.binding
-            if not binding.show or not active.enabled:
+        refused = self._writing if self.shell.why_read_only("") is not None else set()
+        if self.shell.is_followed:
+            refused = refused | self._owning
+        for binding in live_bindings(self.screen):
+            if not binding.show:
                 continue
             name = binding.id or binding.action
             if name in refused:

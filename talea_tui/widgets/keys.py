@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from typing import Any
+
 from textual.binding import Binding, BindingType
+from textual.screen import Screen
 
 from ..actions import actions_of, key_name
+from ..actions.key_names import CHARACTERS
 
 
 def bindings_for(scope: str) -> list[BindingType]:
@@ -23,3 +28,15 @@ def bindings_for(scope: str) -> list[BindingType]:
         for action in actions_of(scope)
         if action.keys
     ]
+
+
+def live_bindings(screen: Screen[Any]) -> Iterator[Binding]:
+    """The bindings that act on `screen` as it is focused now; a key that the focused field takes as text is none."""
+    focused = screen.focused
+    for active in screen.active_bindings.values():
+        key = active.binding.key
+        # Textual leaves letters out itself, but does not know which characters `at` and `slash` are
+        character = key if len(key) == 1 else CHARACTERS.get(key)
+        typed = focused is not None and focused.check_consume_key(key, character)
+        if active.enabled and not typed:
+            yield active.binding

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 NOTHING_FOLLOWED = (
     "Nothing has been written to this ledger yet. What is written where it is open appears here."
 )
+NO_BOOK = "There is no book to post to yet: press {app.books}, then {books.new} to begin one."
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +133,9 @@ class Shell(App[int]):
         )
 
     def nothing_posted(self, book: str | None, words: str = "No postings yet.") -> str:
-        """`words`, and which key posts while `book` takes postings."""
+        """`words`, and which key posts while `book` takes postings; without any book, how to begin one."""
+        if book is None:
+            return self.empty_text(NO_BOOK)
         return (
             words
             if self.why_read_only(book) is not None

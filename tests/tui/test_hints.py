@@ -1,0 +1,70 @@
+"""What the footer and the sentences of an empty screen offer can be done there."""
+
+from __future__ import annotations
+
+import pytest
+from textual.pilot import Pilot
+
+from store.protocol import Store
+from talea_tui.config import Config
+from tests.support.forms import open_shop
+from tests.support.memory_store import MemoryStore
+from tests.tui.conftest import OpenApp, screen_text, settle
+
+
+@pytest.fixture
+async def store() -> Store:
+    store = MemoryStore()
+    await open_shop(store)
+    return store
+
+
+async def keys(pilot: Pilot[int], *pressed: str) -> None:
+    for key in pressed:
+        await pilot.press(key)
+        await settle(pilot)
+
+
+def footer(pilot: Pilot[int]) -> str:
+    return screen_text(pilot.app).splitlines()[-1]
+
+
+@pytest.mark.parametrize("size", [(60, 20), (80, 24)])
+async def test_an_empty_posting_form_names_keys_that_lead_to_a_first_book(open_app: OpenApp, size):
+    async with open_app(MemoryStore(), size=size) as pilot:
+        await keys(pilot, "p")
+        said = " ".join(screen_text(pilot.app).split())
+        assert "There is no book to post to yet: press 1, then n to begin one." in said
+        assert not any(hint in footer(pilot) for hint in ("take", "s post", "another", "throw away"))
+        await keys(pilot, "1", "n")
+        assert "Open an account" in screen_text(pilot.app)
+
+
+async def test_an_empty_posting_form_names_the_keys_that_were_chosen(open_app: OpenApp):
+    chosen = Config(keys={"app.books": ("0",), "books.new": ("b",)})
+    async with open_app(MemoryStore(), config=chosen) as pilot:
+        await keys(pilot, "p")
+        assert "press 0, then b to begin one" in screen_text(pilot.app)
+
+
+@pytest.mark.parametrize(("way", "typed"), [("p", "at"), ("2", "slash"), ("5", "slash")])
+async def test_a_key_that_a_field_takes_as_text_is_not_offered_there(store, open_app: OpenApp, way, typed):
+    async with open_app(store, size=(160, 48)) as pilot:
+        await keys(pilot, *(way if way == "p" else (way, "slash")))
+        assert "@ as of" not in footer(pilot)
+        assert "/ filter" not in footer(pilot)
+        assert "f1 help" in footer(pilot)
+        await keys(pilot, typed, "f1")
+        assert "a date, a time or a seq" not in screen_text(pilot.app)
+        await keys(pilot, "escape", "escape")
+        if way != "p":
+            assert "/ filter" in footer(pilot)
+
+
+async def test_the_bar_of_the_form_offers_no_letter_that_begins_a_row_there(store, open_app: OpenApp):
+    async with open_app(store, size=(160, 48)) as pilot:
+        await keys(pilot, "p", "up", "up", "shift+tab", "shift+tab")
+        pilot.app.screen.set_focus(pilot.app.screen.query_one("#post-bar"))
+        await settle(pilot)
+        assert "p post" not in footer(pilot)
+        assert "enter post" in footer(pilot)
