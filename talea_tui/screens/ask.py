@@ -61,9 +61,6 @@ class Ask(Dialog):
         else:
             self.query_one(".dialog--hint", Label).update(Content("✗ " + printable(refusal, 500)))
 
-    def action_cancel(self) -> None:
-        self.dismiss(None)
-
 
 async def ask_path(
     app: Shell, question: str, *, hint: str, value: Path, check: Callable[[Path], str | None]

@@ -55,6 +55,7 @@ from textual.binding import Binding
 from textual.containers import Container
 from textual.content import Content
 from textual.css.query import NoMatches
+from textual.geometry import Size
 from textual.screen import ModalScreen, Screen
 from textual.widget import Widget
 from textual.widgets import Static
@@ -81,6 +82,11 @@ class TooSmall(Widget):
         size = self.app.size
         wanted = f"{LEAST_WIDTH} × {LEAST_HEIGHT}"
         return Content(f"talea needs {wanted} characters; this terminal has {size.width} × {size.height}.")
+
+
+def mark_too_small(screen: Screen[Any], size: Size) -> None:
+    """Have `TooSmall` cover a screen where the terminal is."""
+    screen.set_class(size.width < LEAST_WIDTH or size.height < LEAST_HEIGHT, "-too-small")
 
 
 class Unreadable(Static):
@@ -163,7 +169,7 @@ class TaleaScreen(Screen[None]):
         return False
 
     def on_resize(self, event: events.Resize) -> None:
-        self.set_class(event.size.width < LEAST_WIDTH or event.size.height < LEAST_HEIGHT, "-too-small")
+        mark_too_small(self, event.size)
 
     def minute_passed(self) -> None:
         """Called once a minute while the screen is to be seen, for what tells ages."""
@@ -281,10 +287,28 @@ class TaleaScreen(Screen[None]):
 
 
 class Dialog(ModalScreen[Any]):
-    """A question over the screen that asks it; `escape` answers None."""
+    """A question over the screen that asks it; `escape` or a click beside it answers None."""
 
     SCOPE: ClassVar[str] = ""
     # what is under a dialog gets no keys, the application included
     BINDINGS: ClassVar = [Binding("ctrl+q", "app.quit", show=False, id="app.quit")]
 
     app = getters.app(Shell)
+
+    @on(events.Mount)
+    def be_covered(self) -> None:
+        self.mount(TooSmall())
+
+    def on_resize(self, event: events.Resize) -> None:
+        mark_too_small(self, event.size)
+
+    def on_click(self, event: events.Click) -> None:
+        if self.get_widget_at(event.screen_x, event.screen_y)[0] is self:
+            self.clicked_beside()
+
+    def clicked_beside(self) -> None:
+        """The screen under the dialog was clicked."""
+        self.action_cancel()
+
+    def action_cancel(self) -> None:
+        self.dismiss(None)

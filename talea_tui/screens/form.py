@@ -18,9 +18,17 @@ from ..widgets.entry_field import EntryField
 from ..widgets.keys import bindings_for
 from .base import Dialog
 
+KEYS = "enter next field   [@click=screen.submit_form]$submit done[/]   [@click=screen.cancel]$cancel cancel[/]"
+
+
+def text_of(field: Widget) -> str:
+    """What a field holds, without the blanks around it."""
+    return field.value.strip() if isinstance(field, EntryField | Choice) else ""
+
 
 class FormDialog(Dialog):
-    """Enter goes from field to field and submits on the last; `escape` answers None.
+    """Enter goes from field to field and submits on the last; `escape` answers None, a click beside it only
+    while nothing was typed.
 
     A subclass says `QUESTION`, yields (name, label, widget) in `fields` and does the work in `submit`.
     """
@@ -30,7 +38,9 @@ class FormDialog(Dialog):
 
     def __init__(self) -> None:
         super().__init__()
-        self._names: list[str] = []
+        self._names: dict[str, str] = {}
+        """The fields in their order, and what stood in them at first."""
+        self._touched = False
 
     def fields(self) -> Iterator[tuple[str, str, Widget]]:
         yield from ()
@@ -46,7 +56,7 @@ class FormDialog(Dialog):
         with Vertical(classes="dialog"):
             yield Label(Content(printable(self.QUESTION, 300)), classes="dialog--question")
             for name, label, widget in self.fields():
-                self._names.append(name)
+                self._names[name] = text_of(widget)
                 widget.id = f"form-{name}"
                 with Horizontal(classes="form--line"):
                     yield Label(label, classes="form--name")
@@ -55,8 +65,10 @@ class FormDialog(Dialog):
                 problem.display = False
                 yield problem
             yield Label("", id="form-about", classes="form--aside", markup=False)
-            keys = self.app.with_keys("enter next field   {form.submit} done   {dialog.cancel} cancel")
-            yield Label(keys, id="form-keys", classes="dialog--hint", markup=False)
+            keys = Content.from_markup(
+                KEYS, submit=self.app.with_keys("{form.submit}"), cancel=self.app.with_keys("{dialog.cancel}")
+            )
+            yield Label(keys, id="form-keys", classes="dialog--hint")
 
     def on_mount(self) -> None:
         self.show_about()
@@ -66,8 +78,7 @@ class FormDialog(Dialog):
 
     def text(self, name: str) -> str:
         """What a field holds, without the blanks around it."""
-        widget = self.field(name)
-        return widget.value.strip() if isinstance(widget, EntryField | Choice) else ""
+        return text_of(self.field(name))
 
     def refuse(self, name: str, sentence: str) -> None:
         """Say a sentence at a field and go there."""
@@ -86,7 +97,10 @@ class FormDialog(Dialog):
 
     @on(Input.Changed)
     @on(Choice.Changed)
-    def follow_typing(self) -> None:
+    def follow_typing(self, event: Input.Changed | Choice.Changed) -> None:
+        field = event.control
+        if field.has_focus and text_of(field) != self._names[(field.id or "").removeprefix("form-")]:
+            self._touched = True  # else what is in it was guessed
         self.forgive()
         self.show_about()
 
@@ -100,14 +114,16 @@ class FormDialog(Dialog):
 
     async def _next(self, widget: Widget) -> None:
         name = (widget.id or "").removeprefix("form-")
-        place = self._names.index(name)
-        if place + 1 < len(self._names):
-            self.set_focus(self.field(self._names[place + 1]))
+        names = list(self._names)
+        place = names.index(name)
+        if place + 1 < len(names):
+            self.set_focus(self.field(names[place + 1]))
         else:
             await self.submit()
 
     async def action_submit_form(self) -> None:
         await self.submit()
 
-    def action_cancel(self) -> None:
-        self.dismiss(None)
+    def clicked_beside(self) -> None:
+        if not self._touched:
+            self.action_cancel()

@@ -90,7 +90,7 @@ class ReverseScreen(Dialog):
         self.standing = standing
         if not standing.in_force:
             self._refuse(self._told(standing))
-        self.query_one("#reverse-hint", Label).update(Content(self._hint(standing)))
+        self.query_one("#reverse-hint", Label).update(self._hint(standing))
 
     def _told(self, standing: Standing) -> str:
         """Why nothing is taken back."""
@@ -150,14 +150,16 @@ class ReverseScreen(Dialog):
     def _reads_negative(self, account: AccountInfo) -> bool:
         return not self.app.natural_signs and account.config.normal_side is Direction.CREDIT
 
-    def _hint(self, standing: Standing) -> str:
-        if not standing.in_force:
+    def _hint(self, standing: Standing) -> Content:
+        leave, accept = "esc nothing happens", "posts the reversal"
+        if standing.in_force:
+            accept += " and opens the form with its contents" if self.correct else ""
+        else:
+            leave, accept = "esc close", "opens the form with its contents" if self.correct else ""
             if standing.corrected_by is not None:
-                return f"enter goes to seq {standing.corrected_by.seq:,}   esc close"
-            return "enter opens the form with its contents   esc close" if self.correct else "esc close"
-        if self.correct:
-            return "enter posts the reversal and opens the form with its contents   esc nothing happens"
-        return "enter posts the reversal   esc nothing happens"
+                accept = f"goes to seq {standing.corrected_by.seq:,}"
+        hint = f"[@click=screen.accept]enter {accept}[/]   " if accept else ""
+        return Content.from_markup(f"{hint}[@click=screen.cancel]{leave}[/]")
 
     @property
     def _instead(self) -> str:

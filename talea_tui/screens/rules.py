@@ -52,6 +52,3 @@ class RulesDialog(Dialog):
         if 0 <= self.table.cursor < len(markers):
             self.rules.remove(markers[self.table.cursor])
             self._show()
-
-    def action_cancel(self) -> None:
-        self.dismiss(None)

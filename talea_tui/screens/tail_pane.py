@@ -119,6 +119,17 @@ class TailPane(EventStream):
         self._close_prompt()
         self._show_state()
 
+    @on(Prompt.Left)
+    def left(self) -> None:
+        """A filter holds already and stays; what else was being typed is let go."""
+        focused = self.screen.focused
+        if self.prompt.question == "filter" and not self._filter_error:
+            self.prompt.close()
+            self._show_state()
+        elif self.prompt.question is not None:
+            self.go_back()
+        self.screen.set_focus(focused)
+
     async def _take(self, question: Question, text: str) -> str:
         """Do what was answered; why the answer will not do, or nothing."""
         if question == "search":

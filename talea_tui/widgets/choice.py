@@ -1,4 +1,4 @@
-"""One of a few words, side by side: arrows or a word's first letter choose."""
+"""One of a few words, side by side, on as many lines as that takes: arrows or a word's first letter choose."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import ClassVar
 from rich.cells import cell_len
 from rich.segment import Segment
 from textual import events
+from textual.geometry import Size
 from textual.message import Message
 from textual.reactive import reactive
 from textual.strip import Strip
@@ -21,7 +22,7 @@ class Choice(Widget, can_focus=True):
 
     BINDINGS = bindings_for("choice")
     COMPONENT_CLASSES: ClassVar[set[str]] = {"choice--chosen", "choice--chosen-focused", "choice--other"}
-    DEFAULT_CSS = "Choice { height: 1; width: 1fr; }"
+    DEFAULT_CSS = "Choice { height: auto; width: 1fr; }"
 
     value: reactive[str] = reactive("")
 
@@ -66,22 +67,30 @@ class Choice(Widget, can_focus=True):
                     event.stop()
                     break
 
-    def _spots(self) -> list[tuple[int, str]]:
-        """Where each word begins; without gaps between them where there is too little room."""
-        gap = 2 if sum(cell_len(word) + 4 for word in self.words) <= self.size.width else 0
-        spots, at = [], 0
+    def _lines(self, width: int) -> list[list[tuple[int, str]]]:
+        """Where each word begins, line by line; without gaps between them where there is too little room."""
+        gap = 2 if sum(cell_len(word) + 4 for word in self.words) <= width else 0
+        lines: list[list[tuple[int, str]]] = [[]]
+        at = 0
         for word in self.words:
-            spots.append((at, word))
+            if at and at + cell_len(word) + 2 > width:
+                lines.append([])
+                at = 0
+            lines[-1].append((at, word))
             at += cell_len(word) + 2 + gap
-        return spots
+        return lines
+
+    def get_content_height(self, container: Size, viewport: Size, width: int) -> int:
+        return len(self._lines(width))
 
     def render_line(self, y: int) -> Strip:
         width, base = self.size.width, self.rich_style
-        if y:
+        lines = self._lines(width)
+        if y >= len(lines):
             return Strip.blank(width, base)
         segments: list[Segment] = []
         at = 0
-        for begin, word in self._spots():
+        for begin, word in lines[y]:
             chosen = word == self.value
             name = "choice--other"
             if chosen:
@@ -95,7 +104,7 @@ class Choice(Widget, can_focus=True):
         return Strip(segments).adjust_cell_length(width, base)
 
     def on_click(self, event: events.Click) -> None:
-        for begin, word in reversed(self._spots()):
+        for begin, word in reversed(self._lines(self.size.width)[event.y]):
             if event.x >= begin:
                 self.value = word
                 break

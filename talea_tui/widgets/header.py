@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, ClassVar, Protocol, cast
 
 from rich.cells import cell_len
 from rich.segment import Segment
+from textual import events
 from textual.strip import Strip
 from textual.widget import Widget
 
@@ -37,9 +38,18 @@ class Header(Widget):
     }
     DEFAULT_CLASSES = "chrome"
 
+    def __init__(self) -> None:
+        super().__init__()
+        self._way_ends = 0
+
     @property
     def shell(self) -> Shell:
         return cast(Shell, self.app)
+
+    def on_click(self, event: events.Click) -> None:
+        """A click on the way one came leads a step back on it."""
+        if event.x < self._way_ends:
+            self.shell.call_later(self.shell.run_action, "back")  # it may take this header away
 
     def _state(self) -> tuple[str, str]:
         """The state in words, and the component class it is drawn in."""
@@ -87,6 +97,7 @@ class Header(Widget):
         room = max(0, width - right_width)
         if left_strip.cell_length > room:
             left_strip = left_strip.crop(0, room)
+        self._way_ends = left_strip.cell_length
         left_strip = left_strip.extend_cell_length(room, base)
         strip = Strip([*left_strip, *(Segment(text, style) for text, style in right)])
         return strip.crop(0, width).apply_style(base) if strip.cell_length > width else strip

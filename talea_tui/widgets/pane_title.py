@@ -6,7 +6,9 @@ from typing import ClassVar
 
 from rich.cells import cell_len, set_cell_size
 from rich.segment import Segment
+from textual import events
 from textual.geometry import Size
+from textual.message import Message
 from textual.strip import Strip
 from textual.widget import Widget
 
@@ -17,6 +19,17 @@ class PaneTitle(Widget):
     """`left` and `right` are plain text; the left gives way. Lit while the pane named by `lit_by` has the focus."""
 
     COMPONENT_CLASSES: ClassVar[set[str]] = {"pane-title--left", "pane-title--lit", "pane-title--right"}
+
+    class Clicked(Message):
+        """The title was clicked, so many cells after the beginning of `left`."""
+
+        def __init__(self, title: PaneTitle, at: int) -> None:
+            super().__init__()
+            self.title, self.at = title, at
+
+        @property
+        def control(self) -> PaneTitle:
+            return self.title
 
     def __init__(self, left: str = "", right: str = "", *, id: str | None = None, lit_by: str = "") -> None:
         super().__init__(id=id)
@@ -33,6 +46,9 @@ class PaneTitle(Widget):
 
     def on_mount(self) -> None:
         self.watch(self.screen, "focused", self._relight, init=False)
+
+    def on_click(self, event: events.Click) -> None:
+        self.post_message(self.Clicked(self, event.x - 2))
 
     def _relight(self) -> None:
         self.refresh()

@@ -42,6 +42,9 @@ class Prompt(Horizontal):
             super().__init__()
             self.question, self.text = question, text
 
+    class Left(Message):
+        """Something else has the focus while the line is still being typed."""
+
     def __init__(self, *, id: str | None = None) -> None:
         super().__init__(id=id)
         self.question: Question | None = None
@@ -91,6 +94,11 @@ class Prompt(Horizontal):
             sign.update(Content(_SIGNS[self.question] + " "))
         self.set_class(typing, "-typing")
         self.query_one("#prompt-info", PaneTitle).show("" if typing else self._standing, self._info)
+
+    def on_descendant_blur(self) -> None:
+        # without any focus the terminal's window was left, or a dialog opened
+        if self.question is not None and self.screen.focused not in (None, self.line):
+            self.post_message(self.Left())
 
     @on(Input.Changed, "#prompt-line")
     def typed(self, event: Input.Changed) -> None:
