@@ -13,7 +13,7 @@ from .filter import PrecisionOf
 from .text import BookEvent, asset_class_text, description_of, kind_of
 
 _METADATA_LINES = 500
-_TEXT_CHARACTERS = 4_000
+_TEXT_CHARACTERS = 12_000
 
 
 class DetailLine(NamedTuple):

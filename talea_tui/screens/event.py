@@ -15,16 +15,14 @@ from ..events.jsonl import event_json
 from ..events.text import BookEvent
 from ..formatting import format_count
 from ..json_text import TooManyDigits
+from ..widgets.fact_table import FactTable
 from ..widgets.keys import bindings_for
 from ..widgets.pane_title import PaneTitle
 from ..widgets.virtual_table import Cell, Column, VirtualTable
 from .base import TaleaScreen
 from .export import copy_event
 
-COLUMNS = (
-    Column("name", "", min_width=11, max_width=14),
-    Column("value", "", min_width=20, max_width=12_000, flex=1),
-)
+NAMES = Column("name", "", min_width=11, max_width=14)
 _LABEL_CELLS = 11
 
 
@@ -51,7 +49,7 @@ class EventScreen(TaleaScreen):
 
     def compose_body(self) -> ComposeResult:
         yield PaneTitle(id="event-title", lit_by="event")
-        yield VirtualTable(COLUMNS, id="event", show_head=False, follow=False)
+        yield FactTable(NAMES, id="event")
 
     @property
     def book_shown(self) -> str | None:
@@ -73,9 +71,9 @@ class EventScreen(TaleaScreen):
         frame = await self.app.store.frame_of(self.book, self.seq)
         lines = detail_of(self.event, self.app.precision, self.app.zone, frame)
         self._links = self._accounts_on(lines, self.event)
-        table = self.query_one("#event", VirtualTable)
+        table = self.query_one("#event", FactTable)
         table.export_name = f"{self.book}-event-{self.seq}"
-        table.set_rows(
+        table.show_facts(
             [
                 [Cell(line.label, "dim"), Cell(line.text, "accent" if row in self._links else "")]
                 for row, line in enumerate(lines)
@@ -116,7 +114,7 @@ class EventScreen(TaleaScreen):
 
     @on(VirtualTable.Opened, "#event")
     async def open_link(self, event: VirtualTable.Opened) -> None:
-        account = self._links.get(event.row)
+        account = self._links.get(self.query_one("#event", FactTable).fact_at(event.row))
         if account is not None:
             await self.app.open_register(account)
         elif self.event is not None and isinstance(self.event.sequenced.event, AssetRegistered):

@@ -17,6 +17,7 @@ from ..json_text import shortened, shown_json
 from ..posting.correction import corrected_id, reversed_id
 from ..posting.standing import standing_of
 from ..widgets.chart import reads_negative
+from ..widgets.fact_table import FactTable
 from ..widgets.keys import bindings_for
 from ..widgets.pane_title import PaneTitle
 from ..widgets.register import day_of, moment_text
@@ -30,10 +31,7 @@ COLUMNS = (
     Column("asset", "", min_width=3, max_width=14),
     Column("after", "balance after", align="right", min_width=8, max_width=28, number=True, drop=2),
 )
-FACT_COLUMNS = (
-    Column("name", "", min_width=12, max_width=24),
-    Column("value", "", min_width=20, max_width=12_000, flex=1),
-)
+FACT_NAMES = Column("name", "", min_width=12, max_width=24)
 
 
 class TransactionScreen(TaleaScreen):
@@ -53,7 +51,7 @@ class TransactionScreen(TaleaScreen):
             yield PaneTitle(f"seq {self.seq:,}", id="transaction-title", lit_by="postings")
             yield VirtualTable(COLUMNS, id="postings", follow=False)
             yield PaneTitle("Details", id="facts-title", lit_by="facts")
-            yield VirtualTable(FACT_COLUMNS, id="facts", show_head=False, follow=False)
+            yield FactTable(FACT_NAMES, id="facts")
 
     @property
     def book_shown(self) -> str | None:
@@ -92,10 +90,10 @@ class TransactionScreen(TaleaScreen):
         postings.export_name = f"{self.book}-{self.seq}"
         postings.set_rows(rows)
         postings.styles.max_height = len(rows) + 2
-        facts = self.query_one("#facts", VirtualTable)
+        facts = self.query_one("#facts", FactTable)
         facts.export_name = f"{self.book}-{self.seq}-details"
         links = await self._links(self.stored)
-        facts.set_rows(
+        facts.show_facts(
             [[Cell(name, "dim"), Cell(value, "accent", value)] for name, value, _ in links]
             + [[Cell(name, "dim"), value] for name, value in self._facts(sequenced, transaction)]
         )
@@ -170,8 +168,9 @@ class TransactionScreen(TaleaScreen):
 
     @on(VirtualTable.Opened, "#facts")
     async def open_link(self, event: VirtualTable.Opened) -> None:
-        if event.row < len(self.links):
-            await self.app.open_transaction(self.book, self.links[event.row])
+        fact = self.query_one("#facts", FactTable).fact_at(event.row)
+        if 0 <= fact < len(self.links):
+            await self.app.open_transaction(self.book, self.links[fact])
 
     def as_text(self) -> str:
         """The transaction as plain text, as a journal would have it."""
