@@ -77,9 +77,10 @@ class TrafficBar(Widget):
             segments.append(Segment("  ", base))
             self._spots.append((at, at + cell_len(key) + cell_len(label), action.keys[0]))
             at += cell_len(key) + cell_len(label) + 2
-        if self._traffic is not None and self._traffic.last_refusal and width - at > 30:
-            why = printable(f"refused: {self._traffic.last_refusal}", width - at - 2)
-            segments.append(Segment(f" {why}", label_style))
+        if self._traffic is not None and self._traffic.last_refusal:
+            why = f" refused: {printable(self._traffic.last_refusal, 200)}"
+            if at + cell_len(why) <= width:
+                segments.append(Segment(why, label_style))
         return Strip(segments).adjust_cell_length(width, base)
 
     def on_click(self, event: events.Click) -> None:

@@ -9,6 +9,7 @@ from random import Random
 
 from store import ConstraintViolation, Store, StoreClosed, StoreError, StoreIOError, Transaction
 
+from ..posting.assessment import below_minimum
 from .bookkeeper import DemoBook
 
 RATES = (0.5, 1.0, 2.0, 5.0, 10.0, 20.0, 50.0, 100.0, 200.0, 500.0, 1_000.0, 2_000.0, 5_000.0, 10_000.0)
@@ -165,11 +166,19 @@ class Traffic:
                 self.posted += 1
             elif isinstance(answer, ConstraintViolation):
                 self.refused += 1
-                self.last_refusal = str(answer)
+                self.last_refusal = await self._told(answer)
             elif isinstance(answer, StoreClosed):
                 raise answer
             else:
                 self._give_up(transaction, answer)
+
+    async def _told(self, refusal: ConstraintViolation) -> str:
+        """A refusal in the words of the posting form."""
+        info = await self._store.account(refusal.account)
+        asset = await self._store.asset(info.definition.asset) if info is not None else None
+        if asset is None:
+            return str(refusal)
+        return below_minimum(refusal.would_be, refusal.min_balance, asset.precision, asset.id)
 
     def _give_up(self, transaction: Transaction, answer: StoreError) -> None:
         """A user's own entries may make one of ours impossible; where the storage fails, a book's traffic rests."""

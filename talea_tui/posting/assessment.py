@@ -246,10 +246,16 @@ def _differences(readings: list[RowReading]) -> tuple[Difference, ...]:
 def _minimum_sentence(reading: RowReading) -> str:
     assert reading.account is not None
     assert reading.balance_after is not None
-    after = format_amount(reading.balance_after, reading.precision)
-    minimum = format_amount(reading.account.config.min_balance or 0, reading.precision)
-    asset = printable(reading.asset or "")
-    return f"This would leave {after} {asset}, below the account's minimum of {minimum}."
+    least = reading.account.config.min_balance or 0
+    return below_minimum(reading.balance_after, least, reading.precision, reading.asset or "")
+
+
+def below_minimum(after: int, minimum: int, precision: int, asset: str) -> str:
+    """What is said where a posting would leave too little; both figures are in minor units."""
+    return (
+        f"This would leave {format_amount(after, precision)} {printable(asset)}, "
+        f"below the account's minimum of {format_amount(minimum, precision)}."
+    )
 
 
 def missing_amount(assessment: Assessment, number: int) -> tuple[Direction, int] | None:
