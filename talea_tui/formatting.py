@@ -51,6 +51,13 @@ def format_amount_plain(minor: int, precision: int) -> str:
     return format_amount(minor, precision, grouping=False, minus="-")
 
 
+def group_plain(text: str) -> str:
+    """What `format_amount_plain` wrote, for people to read."""
+    whole, point, fraction = text.partition(".")
+    sign = MINUS if whole.startswith("-") else ""
+    return f"{sign}{int(whole.lstrip('-')):,}{point}{fraction}"
+
+
 def align_point(text: str, fraction_cells: int) -> str:
     """`text` padded on the right so that its decimal point stands `fraction_cells` before the end.
 

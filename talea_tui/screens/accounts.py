@@ -21,6 +21,7 @@ from ..widgets.keys import bindings_for
 from ..widgets.merged_register import BRANCH_COLUMNS, MOST_ROWS, BranchSource, branch_rows
 from ..widgets.pane_title import PaneTitle
 from ..widgets.register import Register, span
+from ..widgets.row_detail import RowDetail
 from ..widgets.virtual_table import VirtualTable
 from .ask import go_to_day
 from .base import TaleaScreen
@@ -61,7 +62,7 @@ class AccountsScreen(TaleaScreen):
                 yield PaneTitle("Accounts", id="chart-title", lit_by="tree")
                 yield FilterLine(id="filter")
                 yield AccountTree(id="tree")
-                yield PaneTitle(id="chart-detail")
+                yield RowDetail(id="chart-detail")
             with Vertical(id="register-pane"):
                 yield PaneTitle("Register", id="register-title", lit_by="register")
                 yield Register(id="register")
@@ -72,7 +73,6 @@ class AccountsScreen(TaleaScreen):
             self.tree_view.view, flat=bool(layout.get("flat")), hide_zero=bool(layout.get("hide_zero"))
         )
         self.query_one("#filter").display = False
-        self.query_one("#chart-detail").display = False
 
     @property
     def tree_view(self) -> AccountTree:
@@ -96,7 +96,7 @@ class AccountsScreen(TaleaScreen):
     async def refresh_data(self, changed: frozenset[str] | None) -> None:
         book = self.app.book
         if book is None:
-            self.tree_view.empty = self.app.empty_text(EMPTY)
+            self._show_titles()
             self.tree_view.refresh()
             return
         if changed is not None and book not in changed:
@@ -197,6 +197,7 @@ class AccountsScreen(TaleaScreen):
 
     def _show_titles(self, info: AccountInfo | None = None) -> None:
         tree = self.tree_view
+        tree.empty = self._nothing()
         parts = [plural(tree.chart.accounts, "account"), "flat" if tree.view.flat else "tree"]
         if tree.view.hide_zero:
             parts.append("zeros hidden")
@@ -222,19 +223,34 @@ class AccountsScreen(TaleaScreen):
             span(self.register),
         )
 
+    def _nothing(self) -> str:
+        """What is said where no account is to be seen."""
+        view = self.tree_view.view
+        if self.app.book is None:
+            return self.app.empty_text(EMPTY)
+        told = f"No account's path holds “{printable(view.wanted, 60)}”." if view.wanted else "No accounts."
+        if view.hide_zero and self.tree_view.chart.accounts:
+            told += self.app.with_keys(
+                " Those that stand at zero are hidden: {accounts.hide_zero} shows them."
+            )
+        return told
+
     def _show_detail(self) -> None:
-        """Every asset of the account under the cursor, where one line of the tree cannot hold them."""
-        tree, detail = self.tree_view, self.query_one("#chart-detail", PaneTitle)
+        """What one line of the tree cannot hold of the account under the cursor: every asset, whole figures."""
+        tree = self.tree_view
         node = tree.node_under_cursor()
         totals = shown_totals(node, tree.chart.main_asset, flat=tree.view.flat) if node is not None else []
-        detail.display = len(totals) > 1
-        if node is not None and len(totals) > 1:
-            figures = (
+        cut = tree.cut_columns(tree.cursor)
+        told: list[str] = []
+        if node is not None and "account" in cut:
+            told.append(printable(node.path, 600))
+        if node is not None and (len(totals) > 1 or "balance" in cut):
+            told += [
                 format_amount(tree.as_shown(node, minor), self.app.precision(asset))
                 + f" {printable(asset, 40)}"
                 for asset, minor in totals
-            )
-            detail.show(" · ".join(figures))
+            ]
+        self.query_one("#chart-detail", RowDetail).show(" · ".join(told))
 
     # What the user does
 
@@ -244,6 +260,10 @@ class AccountsScreen(TaleaScreen):
             self._show_titles()
             self._account_soon()
         self.refresh_chrome()
+
+    @on(VirtualTable.Scrolled, "#tree")
+    def room_changed(self) -> None:
+        self._show_detail()
 
     @on(VirtualTable.Highlighted, "#register")
     @on(VirtualTable.Scrolled, "#register")
@@ -265,12 +285,12 @@ class AccountsScreen(TaleaScreen):
 
     @on(Input.Changed, "#filter")
     def filter_tree(self, event: Input.Changed) -> None:
-        wanted = event.value.strip()
-        self.tree_view.empty = (
-            f"No account's path holds “{printable(wanted, 60)}”." if wanted else "No accounts."
-        )
-        self.tree_view.look(replace(self.tree_view.view, wanted=wanted))
+        self.tree_view.look(replace(self.tree_view.view, wanted=event.value.strip()))
         self._show_titles()
+
+    def on_descendant_blur(self) -> None:
+        if not self.filter_line.value and self.focused not in (None, self.filter_line):
+            self.filter_line.display = False
 
     @on(Input.Submitted, "#filter")
     def leave_filter(self) -> None:

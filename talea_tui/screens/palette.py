@@ -25,7 +25,7 @@ from .help import live_actions
 Run: TypeAlias = Callable[[], Awaitable[object]]
 
 COLUMNS = (
-    Column("name", "", min_width=16, max_width=300, flex=2),
+    Column("name", "", min_width=16, max_width=300, flex=2, want=40),
     Column("what", "", min_width=6, max_width=60, flex=3, drop=1),
     Column("keys", "", align="right", min_width=6, max_width=14),
 )
@@ -169,6 +169,3 @@ class Palette(Dialog):
     def action_page(self, step: int) -> None:
         table = self.query_one(VirtualTable)
         table.move_to(table.cursor + step * table.visible_rows)
-
-    def action_cancel(self) -> None:
-        self.dismiss(None)

@@ -25,6 +25,7 @@ from ..formatting import (
     format_count,
     format_duration,
     fraction_cells,
+    group_plain,
     local,
     occurred_day,
     printable,
@@ -45,7 +46,8 @@ from ..statements.turnover import DatedTurnover
 from ..widgets.chart import reads_negative
 from ..widgets.keys import bindings_for
 from ..widgets.pane_title import PaneTitle
-from ..widgets.virtual_table import Cell, Column, Row, VirtualTable
+from ..widgets.row_detail import RowDetail
+from ..widgets.virtual_table import Cell, Column, Row, VirtualTable, value_of
 from .ask import Ask
 from .base import TaleaScreen
 
@@ -70,7 +72,7 @@ NARROW_PERIOD_AMOUNTS = (
     Column("closing", "closing", align="right", max_width=60),
 )
 READING_WIDTH, WIDE_WIDTH = 92, 140
-"""An amount should not stand too far from its account on a wide screen."""
+"""An amount should not stand too far from its account on a wide screen, unless names or amounts need the room."""
 
 TITLE_WIDTH, PERIOD_TITLE_WIDTH = 76, 112
 KIND_WIDTH = 100
@@ -119,6 +121,7 @@ class TrialBalanceScreen(TaleaScreen):
     def compose_body(self) -> ComposeResult:
         yield PaneTitle("Trial balance", id="trial-title", lit_by="trial")
         yield VirtualTable((ACCOUNT, *TRIAL_AMOUNTS, ASSET, KIND), id="trial", follow=False)
+        yield RowDetail(id="trial-detail")
 
     @property
     def table(self) -> VirtualTable:
@@ -332,12 +335,28 @@ class TrialBalanceScreen(TaleaScreen):
         wanted = trial if self.view == VIEWS[0] else STATEMENT_COLUMNS
         if table.columns != list(wanted):
             table.set_columns(wanted)
-        table.styles.max_width = READING_WIDTH if wanted is STATEMENT_COLUMNS else WIDE_WIDTH
         period = f"-{self.period.label}" if self.period != ALL else ""
         table.export_name = f"{self._book or 'ledger'}-{self.view.replace(' ', '-')}{period}"
         table.empty = self._nothing()
         table.set_rows(rows, cursor=0 if reset else None)
+        readable = READING_WIDTH if wanted is STATEMENT_COLUMNS else WIDE_WIDTH
+        table.styles.max_width = max(readable, table.natural_width)
         self.query_one("#trial-title", PaneTitle).show(self._title(), self._proof(totals))
+        self.call_after_refresh(self._show_detail)
+
+    @on(VirtualTable.Highlighted)
+    def _show_detail(self) -> None:
+        """All of the row under the cursor, where the table has no room for it."""
+        table, told = self.table, []
+        cut = bool(table.cut_columns(table.cursor))
+        for column, cell in zip(table.columns, table.row_at(table.cursor) or (), strict=False):
+            text = value_of(cell)
+            if column.align == "right" and isinstance(cell, Cell):
+                text = f"{column.title} {group_plain(text)}"
+                cut = cut or cell.text.rstrip().endswith(ELLIPSIS)
+            if text:
+                told.append(printable(text.strip()))
+        self.query_one(RowDetail).show(" · ".join(told) if cut else "")
 
     def _nothing(self) -> str:
         info = self.app.books.get(self._book or "")
@@ -368,11 +387,19 @@ class TrialBalanceScreen(TaleaScreen):
 
     def _title(self) -> str:
         period = f" · {self.period.label}" if self.period != ALL else ""
-        if self.size.width < (PERIOD_TITLE_WIDTH if period else TITLE_WIDTH):
+        if not self._names_views:
             return self.view.capitalize() + period
         told = self.app.instant is not None and self.size.width >= KIND_WIDTH
         instant = f" as of {self.app.instant.label}" if told and self.app.instant is not None else ""
-        return "  ".join(f"[{view}]" if view == self.view else view for view in VIEWS) + period + instant
+        return "  ".join(map(self._named, VIEWS)) + period + instant
+
+    @property
+    def _names_views(self) -> bool:
+        """Whether the title has room for the names of all statements."""
+        return self.size.width >= (TITLE_WIDTH if self.period == ALL else PERIOD_TITLE_WIDTH)
+
+    def _named(self, view: str) -> str:
+        return f"[{view}]" if view == self.view else view
 
     def _proof(self, totals: list[AssetTotal]) -> str:
         """Whether debits equal credits, by the accounts and by the log."""
@@ -416,7 +443,7 @@ class TrialBalanceScreen(TaleaScreen):
         shown = [one for one in self.figures if one.moved or self.empty]
         amounts = [(minor, one.asset) for one in shown for minor in self._figures_of(one).values()]
         for total in totals:
-            amounts += [(minor, total.asset) for minor in _totals_of(total).values()]
+            amounts += [(minor, total.asset) for minor in total.by_column.values()]
         money = self._money(amounts)
         columns = [column.id for column in self._amounts]
         kind = self.size.width >= KIND_WIDTH
@@ -441,7 +468,7 @@ class TrialBalanceScreen(TaleaScreen):
         for total in totals:
             mark = "✓" if total.proved else "✗ does not balance"
             tone = "strong" if total.proved else "warning"
-            figures = _totals_of(total)
+            figures = total.by_column
             rows.append(
                 [
                     Cell(f"Total {mark}", tone),
@@ -534,11 +561,28 @@ class TrialBalanceScreen(TaleaScreen):
                 await self.app.open_register(target, self.period.begin)
 
     async def action_next_view(self) -> None:
-        self.view = VIEWS[(VIEWS.index(self.view) + 1) % len(VIEWS)]
-        self.app.settings.layout["statement"] = self.view
+        await self._choose_view(VIEWS[(VIEWS.index(self.view) + 1) % len(VIEWS)])
+
+    async def _choose_view(self, view: str) -> None:
+        self.view = view
+        self.app.settings.layout["statement"] = view
         if self._figures_for == self.period:
             await self._show(reset=True)
         self.refresh_chrome()
+
+    @on(PaneTitle.Clicked)
+    async def choose_view(self, event: PaneTitle.Clicked) -> None:
+        """The statement that was clicked; where only one is named, the next."""
+        if not self._names_views:
+            await self.action_next_view()
+            return
+        begin = 0
+        for view in VIEWS:
+            end = begin + len(self._named(view))
+            if begin <= event.at < end:
+                await self._choose_view(view)
+                return
+            begin = end + 2
 
     async def action_toggle_empty(self) -> None:
         self.empty = not self.empty
@@ -548,17 +592,3 @@ class TrialBalanceScreen(TaleaScreen):
     def on_resize(self, event: events.Resize) -> None:
         if self.figures and self._figures_for == self.period:
             self.call_later(self._show, reset=False)
-
-
-def _totals_of(total: AssetTotal) -> dict[str, int]:
-    """An asset's figures by column."""
-    change = total.debits - total.credits
-    closing = total.opening + change
-    return {
-        "opening": total.opening,
-        "debits": total.debits,
-        "credits": total.credits,
-        "change": change,
-        "closing": closing,
-        "balance": closing,
-    }

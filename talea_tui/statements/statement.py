@@ -61,6 +61,20 @@ class AssetTotal:
             return False
         return self.log_debits is None or (self.debits, self.credits) == (self.log_debits, self.log_credits)
 
+    @property
+    def by_column(self) -> dict[str, int]:
+        """Its figures by the column of a trial balance in which they stand."""
+        change = self.debits - self.credits
+        closing = self.opening + change
+        return {
+            "opening": self.opening,
+            "debits": self.debits,
+            "credits": self.credits,
+            "change": change,
+            "closing": closing,
+            "balance": closing,
+        }
+
 
 def trial_totals(
     accounts: Iterable[AccountFigures], log: Sequence[TrialBalanceRow] | None = None

@@ -18,8 +18,8 @@ from .virtual_table import Cell, Column, Row, VirtualTable
 COLUMNS = (
     Column("account", "account", min_width=14, max_width=400, flex=1, want=30),
     Column("kind", "kind", min_width=6, max_width=9, drop=3),
-    Column("headroom", "headroom", align="right", min_width=8, max_width=17, drop=5, number=True),
-    Column("balance", "balance", align="right", min_width=8, max_width=17, number=True),
+    Column("headroom", "headroom", align="right", min_width=8, max_width=46, drop=5, number=True, want=17),
+    Column("balance", "balance", align="right", min_width=8, max_width=46, number=True, want=17),
     Column("asset", "", min_width=3, max_width=14),
 )
 

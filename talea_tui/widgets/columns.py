@@ -37,8 +37,9 @@ class Column:
 
     `flex` is the share of the room that is left over; `drop` says which column gives way first where there is
     too little room (the highest first, 0 never). Of a `number` decimals are cut, never a whole digit.
-    A flexible column gets up to `want` cells, as far as its rows need them, before others are kept. Of a `path`
-    the segments before the last give way first.
+    A flexible column gets up to `want` cells, as far as its rows need them, before others are kept, and before
+    numbers are shown with all their decimals, down to `want` cells of theirs. Of a `path` the segments before the
+    last give way first.
     """
 
     id: str
@@ -96,7 +97,9 @@ def lay_out(columns: Sequence[Column], seen: Sequence[int], room: int) -> list[t
 
     def least(at: int) -> int:
         column = columns[at]
-        return max(column.min_width, min(column.want, seen[at])) if column.flex else natural[at]
+        if column.flex:
+            return max(column.min_width, min(column.want, seen[at]))
+        return min(natural[at], column.want) if column.number and column.want else natural[at]
 
     for at in sorted(kept, key=lambda at: -columns[at].drop):
         if sum(least(one) + GAP for one in kept) - GAP <= room or not columns[at].drop:
@@ -104,13 +107,23 @@ def lay_out(columns: Sequence[Column], seen: Sequence[int], room: int) -> list[t
         kept.remove(at)
     widths = {at: columns[at].min_width if columns[at].flex else natural[at] for at in kept}
     spare = room - (sum(widths.values()) + GAP * (len(kept) - 1))
+    flexible = [at for at in kept if columns[at].flex]
+    wanted = {at: least(at) - widths[at] for at in flexible}
+    for at in kept:
+        if columns[at].number and columns[at].want:
+            give = max(0, min(sum(wanted.values()) - spare, widths[at] - least(at)))
+            widths[at] -= give
+            spare += give
     if spare < 0:
         for at in sorted(kept, key=lambda at: columns[at].min_width - widths[at]):
             give = min(-spare, widths[at] - columns[at].min_width)
             widths[at] -= give
             spare += give
         return sorted(widths.items())
-    flexible = [at for at in kept if columns[at].flex]
+    for at, cells in wanted.items():
+        extra = max(0, min(cells, spare))
+        widths[at] += extra
+        spare -= extra
     hungry = [at for at in flexible if widths[at] < natural[at]]
     while spare > 0 and hungry:
         shares = sum(columns[at].flex for at in hungry)

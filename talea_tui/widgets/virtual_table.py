@@ -35,7 +35,7 @@ from .columns import GAP, Cell, Column, Row, fit, fit_path, lay_out, value_of
 from .keys import bindings_for
 from .shell import Shell
 
-__all__ = ["Cell", "Column", "Row", "RowSource", "RowsAtHand", "VirtualTable", "value_of"]
+__all__ = ["GAP", "Cell", "Column", "Row", "RowSource", "RowsAtHand", "VirtualTable", "value_of"]
 
 PAGE_ROWS = 64
 PAGES_KEPT = 64
@@ -393,6 +393,24 @@ class VirtualTable(ScrollView, can_focus=True):
         self._layout = lay_out(self.columns, self._seen_widths, room)
         self._layout_for = key
         return self._layout
+
+    @property
+    def natural_width(self) -> int:
+        """Cells in which the rows, as far as they were measured, are to be seen whole."""
+        widths = (
+            max(column.min_width, min(column.max_width, seen))
+            for column, seen in zip(self.columns, self._seen_widths, strict=True)
+        )
+        return sum(width + GAP for width in widths) - GAP + 3
+
+    def cut_columns(self, row: int) -> set[str]:
+        """The ids of the columns that have no room for all that a row holds in them."""
+        sizes = dict(self.column_layout())
+        return {
+            self.columns[at].id
+            for at, cell in enumerate(self.row_at(row) or ())
+            if cell_len(cell if isinstance(cell, str) else cell.text) > sizes.get(at, 0)
+        }
 
     def watch_show_vertical_scrollbar(self) -> None:
         if self.show_vertical_scrollbar:
