@@ -14,24 +14,28 @@ import urllib.error
 import urllib.request
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, cast
 from uuid import UUID
 
 import pytest
 
 from store import (
+    AccountCfg,
     Direction,
     LogStoreOptions,
     LogTaleaStore,
     Sequenced,
     StoreError,
+    Transaction,
     TransactionPosted,
 )
 from store.files import Files
 from talea_tui.demo.app import DemoApp
+from talea_tui.demo.bookkeeper import DemoBook
 from talea_tui.demo.history import ASSETS, BOOKS, DAYS, DemoClock, Marker, NotADemo, open_demo, write_history
 from talea_tui.demo.tour import character_of, steps
 from talea_tui.demo.traffic import RATES, Traffic
+from tests.support.build import BOOK, definition, household, transfer
 from tests.support.disk import flip
 from tests.support.memory_store import MemoryStore
 from tests.tui.conftest import screen_text, settle, until
@@ -133,6 +137,22 @@ async def test_a_demo_that_was_kept_goes_on_where_it_ended(made: Path) -> None:
         assert traffic.stopped is None
         after = {info.name: info.last_seq for info in await store.books()}
         assert sum(after.values()) - sum(before[name] for name in after) == traffic.posted
+
+
+async def test_what_the_traffic_is_refused_is_told_in_the_words_of_the_form() -> None:
+    class Overdrawing:
+        NAME = BOOK
+        doomed: ClassVar[set[UUID]] = set()
+
+        def live(self, now: datetime) -> Transaction:
+            return transfer("expenses:food", "assets:till", 500)
+
+    store = MemoryStore()
+    await household(store)
+    await store.open_account(definition("assets:till"), AccountCfg(min_balance=0))
+    traffic = Traffic(store, [cast(DemoBook, Overdrawing())], 0)
+    await traffic.post(1)
+    assert traffic.last_refusal == "This would leave −5.00 EUR, below the account's minimum of 0.00."
 
 
 async def test_half_of_a_demo_is_made_whole(made: Path, tmp_path: Path) -> None:

@@ -117,6 +117,9 @@ async def test_a_ledger_that_is_followed_can_be_copied_but_not_snapshotted(tmp_p
             assert said not in text(pilot).partition("accounts ·")[2]
         assert "1 segment, 0 snapshots, 0 key runs" in text(pilot)
         assert f"process {os.getpid()}" in text(pilot)
+        offered = text(pilot).splitlines()[-1]
+        assert "B backup" in offered
+        assert not any(hint in offered for hint in ("s snapshot", "v verify", "r reopen"))
         await pilot.press("s")
         await shows(pilot, "only followed here; snapshots and proofs")
         await pilot.press("B")
