@@ -25,8 +25,8 @@ from .help import live_actions
 Run: TypeAlias = Callable[[], Awaitable[object]]
 
 COLUMNS = (
-    Column("name", "", min_width=16, max_width=300, flex=2, want=40),
-    Column("what", "", min_width=6, max_width=60, flex=3, drop=1),
+    Column("name", "", min_width=16, max_width=300, flex=9, want=40),
+    Column("what", "", min_width=6, max_width=60, flex=1, drop=1),
     Column("keys", "", align="right", min_width=6, max_width=14),
 )
 MATCHES_SHOWN = 500

@@ -108,10 +108,10 @@ def lay_out(columns: Sequence[Column], seen: Sequence[int], room: int) -> list[t
     widths = {at: columns[at].min_width if columns[at].flex else natural[at] for at in kept}
     spare = room - (sum(widths.values()) + GAP * (len(kept) - 1))
     flexible = [at for at in kept if columns[at].flex]
-    wanted = {at: least(at) - widths[at] for at in flexible}
+    wanted = sum(least(at) - widths[at] for at in flexible)
     for at in kept:
         if columns[at].number and columns[at].want:
-            give = max(0, min(sum(wanted.values()) - spare, widths[at] - least(at)))
+            give = max(0, min(wanted - spare, widths[at] - least(at)))
             widths[at] -= give
             spare += give
     if spare < 0:
@@ -120,10 +120,6 @@ def lay_out(columns: Sequence[Column], seen: Sequence[int], room: int) -> list[t
             widths[at] -= give
             spare += give
         return sorted(widths.items())
-    for at, cells in wanted.items():
-        extra = max(0, min(cells, spare))
-        widths[at] += extra
-        spare -= extra
     hungry = [at for at in flexible if widths[at] < natural[at]]
     while spare > 0 and hungry:
         shares = sum(columns[at].flex for at in hungry)
