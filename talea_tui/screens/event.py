@@ -89,9 +89,9 @@ class EventScreen(TaleaScreen):
         """Say that at the instant shown there was no such event."""
         self.event, self._links = None, {}
         self.query_one("#event-title", PaneTitle).show("Not recorded yet")
-        table = self.query_one("#event", VirtualTable)
+        table = self.query_one("#event", FactTable)
         table.empty = self.app.later_text(self.seq)
-        table.set_rows([])
+        table.show_facts([])
 
     def _size_of(self, event: BookEvent) -> str:
         try:

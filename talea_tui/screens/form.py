@@ -18,7 +18,9 @@ from ..widgets.entry_field import EntryField
 from ..widgets.keys import bindings_for
 from .base import Dialog
 
-KEYS = "enter next field   [@click=screen.submit_form]$submit done[/]   [@click=screen.cancel]$cancel cancel[/]"
+KEYS = (
+    "enter next field   [@click=screen.submit_form]$submit done[/]   [@click=screen.cancel]$cancel cancel[/]"
+)
 
 
 def text_of(field: Widget) -> str:

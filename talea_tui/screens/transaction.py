@@ -77,8 +77,8 @@ class TransactionScreen(TaleaScreen):
         self.query_one("#transaction-title", PaneTitle).show("Not posted yet", f"seq {self.seq:,}")
         postings = self.query_one("#postings", VirtualTable)
         postings.empty = self.app.later_text(self.seq)
-        for table in (postings, self.query_one("#facts", VirtualTable)):
-            table.set_rows([])
+        postings.set_rows([])
+        self.query_one("#facts", FactTable).show_facts([])
 
     async def _show(self, sequenced: Sequenced, transaction: Transaction) -> None:
         self.stored = StoredTransaction(transaction=transaction, seq=sequenced.seq, at=sequenced.at)
