@@ -9,7 +9,7 @@ from uuid import UUID
 
 from store import AccountDef, AccountOpened, Direction, Store, Transaction, TransactionPosted
 
-from ..posting.correction import corrected_id, reversed_id
+from ..posting.correction import corrected_id, is_in_force, reversed_id
 from .edits import Imported, Traits
 from .mapping import CONVERSION, KEY_PREFIX, bare_description, noted_day
 
@@ -55,7 +55,7 @@ async def read_earlier(
 ) -> Earlier:
     """Reads the whole book; of what was not imported it keeps those whose id is in `wanted`."""
     earlier = Earlier()
-    reversals: list[tuple[UUID, UUID]] = []
+    reversed_by: dict[UUID, UUID] = {}
     info = await store.book(book)
     last = info.last_seq if info is not None else 0
     seq = 1
@@ -75,11 +75,9 @@ async def read_earlier(
                     earlier.wanted[transaction.id] = (sequenced.seq, transaction)
                 undoes = reversed_id(transaction)
                 if undoes is not None:
-                    reversals.append((transaction.id, undoes))
+                    reversed_by[undoes] = transaction.id
         seq = events[-1].seq + 1
-    for reversal, undoes in reversed(reversals):
-        if reversal not in earlier.undone:
-            earlier.undone.add(undoes)
+    earlier.undone = {txid for txid in reversed_by if not is_in_force(txid, reversed_by)}
     return earlier
 
 

@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 
 from store import Amount, ExternalRef, Posting, Transaction, TransactionPosted
+from talea_tui.events.text import description_of
 from talea_tui.interop.hledger_export import export_hledger
 from talea_tui.interop.importing import ImportReport
 from talea_tui.interop.mapping import Rules
 from talea_tui.posting.correction import corrected_id, correction_of, reversal_of
-from talea_tui.posting.usage import description_of
 
 from ..support.memory_store import MemoryStore
 from .support import book_balances, hledger_balances, import_file, needs_hledger, needs_ledger, talea
