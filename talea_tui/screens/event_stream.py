@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from contextlib import suppress
 from datetime import datetime, timedelta
-from functools import partial
 
 from textual import events, getters, on
 from textual.containers import Vertical
@@ -181,7 +180,7 @@ class EventStream(Vertical):
             matched = self._matched = MatchedFeed(feed, self.filter)
             self._pending = anchor
             await self.view.show(matched, since=since)
-            self.run_worker(partial(self._scan, matched), group="scan", exclusive=True)
+            self.run_worker(self._scan(matched), group="scan", exclusive=True)
         self._show_state()
 
     async def _scan(self, matched: MatchedFeed) -> None:
