@@ -287,8 +287,10 @@ class BookInfo(msgspec.Struct, frozen=True):
     snapshot_files: tuple[SnapshotFile, ...] = ()
 
 
-class AccountInfo(msgspec.Struct, frozen=True, gc=False):
-    """`postings` counts rows; `debits` and `credits` are turnover in minor units; it was opened at `opened_seq`."""
+class AccountInfo(msgspec.Struct, frozen=True, eq=False, gc=False):
+    """`postings` counts rows; `debits` and `credits` are turnover in minor units. `opened_seq`, where it was opened,
+    takes no part in comparison.
+    """
 
     definition: AccountDef
     config: AccountCfg
@@ -297,3 +299,17 @@ class AccountInfo(msgspec.Struct, frozen=True, gc=False):
     debits: int
     credits: int
     opened_seq: int = 0
+
+    def _compared(self) -> tuple[object, ...]:
+        return self.definition, self.config, self.balance, self.postings, self.debits, self.credits
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, AccountInfo):
+            return NotImplemented
+        return self._compared() == other._compared()
+
+    def __ne__(self, other: object) -> bool:
+        return not self == other  # as above
+
+    def __hash__(self) -> int:
+        return hash(self._compared())

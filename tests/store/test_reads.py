@@ -395,6 +395,13 @@ async def test_accounts_are_listed_by_path_with_their_figures(year: Year) -> Non
     assert all(info.postings == 0 for info in await store.accounts(BOOK, 0))
 
 
+async def test_an_account_tells_where_it_was_opened(year: Year) -> None:
+    store, _ = year
+    for info in await store.accounts(BOOK):
+        (opening,) = await store.read_events(BOOK, info.opened_seq, 1)
+        assert (opening.event.definition, opening.event.config) == (info.definition, info.config)
+
+
 async def test_accounts_agree_with_balances_at_every_instant(year: Year) -> None:
     store, times = year
     for as_of in (0, 8, 10, 11, times[1], times[3], None):

@@ -12,6 +12,7 @@ from store import (
     AccountCfg,
     AccountDef,
     AccountId,
+    AccountInfo,
     AccountKind,
     Amount,
     AssetDef,
@@ -178,6 +179,16 @@ def test_a_receipt_compares_without_its_deduplication_mark() -> None:
     assert first != Committed(txid=txid(2), seq=4, at=WHEN)
     assert first != Committed(txid=txid(1), seq=4, at=WHEN + timedelta(microseconds=1))
     assert not first.deduplicated
+
+
+def test_what_is_known_of_an_account_compares_without_where_it_was_opened() -> None:
+    definition = AccountDef(id=CASH, asset="EUR", kind=AccountKind.ASSET)
+    config, balance = AccountCfg(normal_side=Direction.DEBIT), BalanceSnapshot(amount=EUR_5, updated_seq=3)
+    first, again = (AccountInfo(definition, config, balance, 1, 500, 0, opened_seq=seq) for seq in (0, 2))
+    assert first == again
+    assert not first != again  # noqa: SIM202 - `!=` is a method of its own
+    assert hash(first) == hash(again)
+    assert first != AccountInfo(definition, config, balance, 1, 501, 0)
 
 
 def test_a_transaction_takes_keywords_only() -> None:
