@@ -53,6 +53,13 @@ async def settle(pilot: Pilot[int]) -> None:
     await pilot.pause()
 
 
+async def keys(pilot: Pilot[int], *pressed: str) -> None:
+    """Press keys, each once what the one before it began has come to rest."""
+    for key in pressed:
+        await pilot.press(key)
+        await settle(pilot)
+
+
 async def until(pilot: Pilot[int], holds: Callable[[], bool]) -> None:
     """Wait until something holds on the screen; what never does fails."""
     for _ in range(500):

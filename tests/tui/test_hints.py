@@ -9,7 +9,7 @@ from store.protocol import Store
 from talea_tui.config import Config
 from tests.support.forms import open_shop
 from tests.support.memory_store import MemoryStore
-from tests.tui.conftest import OpenApp, screen_text, settle
+from tests.tui.conftest import OpenApp, keys, screen_text, settle
 
 
 @pytest.fixture
@@ -17,12 +17,6 @@ async def store() -> Store:
     store = MemoryStore()
     await open_shop(store)
     return store
-
-
-async def keys(pilot: Pilot[int], *pressed: str) -> None:
-    for key in pressed:
-        await pilot.press(key)
-        await settle(pilot)
 
 
 def footer(pilot: Pilot[int]) -> str:

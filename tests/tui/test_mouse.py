@@ -17,7 +17,7 @@ from talea_tui.widgets.header import Header
 from talea_tui.widgets.prompt import Prompt
 from tests.support.build import BOOK, household, transfer
 from tests.support.memory_store import MemoryStore
-from tests.tui.conftest import OpenApp, screen_text, settle
+from tests.tui.conftest import OpenApp, keys, screen_text, settle
 
 
 @pytest.fixture
@@ -27,12 +27,6 @@ async def store() -> Store:
     await store.commit(transfer("assets:bank", "equity:opening", 100_000, metadata={"description": "Begin"}))
     await store.commit(transfer("expenses:food", "assets:bank", 1_234, metadata={"description": "Groceries"}))
     return store
-
-
-async def keys(pilot: Pilot[int], *pressed: str) -> None:
-    for key in pressed:
-        await pilot.press(key)
-        await settle(pilot)
 
 
 async def click_on(pilot: Pilot[int], words: str) -> None:

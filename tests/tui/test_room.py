@@ -13,7 +13,7 @@ from talea_tui.widgets.columns import Column, lay_out
 from talea_tui.widgets.virtual_table import VirtualTable
 from tests.support.build import BOOK, asset, definition, household, transfer
 from tests.support.memory_store import MemoryStore
-from tests.tui.conftest import OpenApp, screen_text, settle
+from tests.tui.conftest import OpenApp, keys, screen_text, settle
 
 WORDS = " ".join(f"WIRE{n} TYPE:BOOK OUT DATE:240{n}" for n in range(300, 308)) + " END"
 MEMO = "memo" + "x" * 9_990 + "done"
@@ -27,12 +27,6 @@ async def store() -> Store:
     metadata = {"description": WORDS, "memo": MEMO}
     await store.commit(transfer("expenses:food", "assets:bank", 1_234, metadata=metadata))
     return store
-
-
-async def keys(pilot: Pilot[int], *pressed: str) -> None:
-    for key in pressed:
-        await pilot.press(key)
-        await settle(pilot)
 
 
 def joined(pilot: Pilot[int]) -> str:

@@ -68,23 +68,19 @@ def test_a_paste_may_come_in_pieces(size: int) -> None:
     assert said(messages(*pieces)) == ["up", "paste a\x1b[Bb\n", "paste c", "down"]
 
 
-async def test_a_paste_of_several_lines_comes_into_a_field_as_one(open_app: OpenApp) -> None:
+@pytest.mark.parametrize(
+    ("pasted", "value"),
+    [("one\r\n\ntwo\tthree\n\x1b[31mfour\n", "one two three ␛[31mfour"), ("a\ud800b\udfff", "a�b�")],
+    ids=["several lines", "no characters"],
+)
+async def test_a_paste_comes_into_a_field_as_one_line_of_what_can_be_shown(
+    open_app: OpenApp, pasted: str, value: str
+) -> None:
     async with open_app(MemoryStore()) as pilot:
         await pilot.press("8", "n")
         await settle(pilot)
         field = pilot.app.focused
         assert isinstance(field, EntryField)
-        pilot.app.post_message(events.Paste("one\r\n\ntwo\tthree\n\x1b[31mfour\n"))
+        pilot.app.post_message(events.Paste(pasted))
         await settle(pilot)
-        assert field.value == "one two three ␛[31mfour"
-
-
-async def test_what_is_no_character_comes_into_a_field_as_the_mark_for_it(open_app: OpenApp) -> None:
-    async with open_app(MemoryStore()) as pilot:
-        await pilot.press("8", "n")
-        await settle(pilot)
-        field = pilot.app.focused
-        assert isinstance(field, EntryField)
-        pilot.app.post_message(events.Paste("a\ud800b\udfff"))
-        await settle(pilot)
-        assert field.value == "a�b�"
+        assert field.value == value
