@@ -186,9 +186,11 @@ def _classify(entries: list[Entry], book: str) -> _Found:
                 found.temporary.append(entry.name)
             else:
                 logger.warning("Book %r: %r is no file of the ledger and is left alone", book, entry.name)
-        elif match is not None and match.re is SEGMENT_NAME:
+        elif match is None:
+            continue  # the watermark
+        elif match.re is SEGMENT_NAME:
             found.segments.append(int(match[1]))
-        elif match is not None and match.re is SNAPSHOT_NAME:
+        elif match.re is SNAPSHOT_NAME:
             found.snapshots.append(int(match[1]))
     found.segments.sort()
     found.snapshots.sort()

@@ -94,12 +94,10 @@ class ReverseScreen(Dialog):
 
     def _told(self, standing: Standing) -> str:
         """Why nothing is taken back."""
-        reversed_by, instead = (
-            f"It was reversed already, by seq {standing.newest.seq:,}",
-            standing.corrected_by,
-        )
-        verb = "correct" if self.correct else "reverse"
+        reversed_by = f"It was reversed already, by seq {standing.newest.seq:,}"
+        instead = standing.corrected_by
         if instead is not None:
+            verb = "correct" if self.correct else "reverse"
             return f"{reversed_by}, and seq {instead.seq:,} was posted in its place: {verb} that one."
         if self.correct:
             return f"{reversed_by}. If it was entered anew since, correct that entry: else both count."
