@@ -10,6 +10,7 @@ import logging
 import re
 from bisect import bisect_right
 from collections.abc import Sequence
+from itertools import count
 from pathlib import Path
 from typing import NamedTuple
 from zlib import crc32
@@ -26,7 +27,7 @@ from .codec import (
 )
 from .columns import CHUNK_EVENTS
 from .errors import CorruptLog, StoreIOError, UnsupportedFormat
-from .files import TEMPORARY_SUFFIX, Entry, Files, read_all, write_all
+from .files import TEMPORARY_SUFFIX, DurableFile, Entry, Files, read_all, write_all
 from .frames import FRAME_HEAD_BYTES, bytes_of, frame, read_frame
 from .idempotency import READ_BACK_TOGETHER, KeyIndex
 from .offload import Offload, Pace
@@ -52,6 +53,8 @@ logger = logging.getLogger("store")
 
 _FORMER_NAME = re.compile(r"index-txid-[0-9]{6,}\.run")
 """Of files that once said where transaction ids are, and that nothing reads any more."""
+_KEPT_NAME = re.compile(r"segment-[0-9]{20}\.log\.cut-[0-9]+")
+"""Of files with bytes that were cut off though they had been durable; nothing reads them but people."""
 _EVENT_STARTS = re.compile(rb"[\x80-\x97]\x48")
 
 
@@ -86,6 +89,8 @@ class Examined:
         self.cut: tuple[Segment, int] | None = None
         """A final segment, and the size to cut it to."""
         self.header_wanted: Segment | None = None
+        self.keep_as: str | None = None
+        """The file for what is taken off the final segment, where some of it had been durable."""
         self.unproven_from: int | None = None
         """Offset in the final segment from which no frame is known to have been synced."""
 
@@ -108,6 +113,9 @@ class Examined:
             return
         fd = files.open(self.directory / segment_name(final.base_seq), write=True)
         try:
+            if self.keep_as is not None:
+                start = self.cut[1] if self.cut is not None else 0
+                _keep(files, fd, start, self.directory / self.keep_as)
             if self.header_wanted is not None:
                 header = frame(encode_segment_header(self.name, final.base_seq, final.salt))
                 files.truncate(fd, 0)
@@ -127,6 +135,19 @@ class Examined:
             # the life that made the book may have ended before it synced where it lies
             files.sync_directory(self.directory.parent)
             files.sync_directory(self.directory.parent.parent)
+
+
+def _keep(files: Files, fd: int, start: int, path: Path) -> None:
+    """Copy what a file holds from byte `start` on to a new one. Raises OSError; then there is none."""
+    kept = DurableFile(files, path)
+    try:
+        while data := read_all(files, fd, WINDOW_BYTES, start):
+            kept.write(data)
+            start += len(data)
+        kept.commit()
+    except BaseException:
+        kept.abandon()
+        raise
 
 
 async def examine(
@@ -184,7 +205,7 @@ def _classify(entries: list[Entry], book: str) -> _Found:
             useless = entry.name.endswith(TEMPORARY_SUFFIX) or _FORMER_NAME.fullmatch(entry.name)
             if useless and not entry.is_directory:
                 found.temporary.append(entry.name)
-            else:
+            elif not _KEPT_NAME.fullmatch(entry.name):
                 logger.warning("Book %r: %r is no file of the ledger and is left alone", book, entry.name)
         elif match is None:
             continue  # the watermark
@@ -233,6 +254,8 @@ class _Opening:
         """The last seq that a snapshot or run says was durable."""
         self._proven = 0
         """The last seq known to have been synced."""
+        self._drops_bytes = False
+        """Whether what is to be taken off the final segment is more than zeros."""
         self._read_bytes = 0
         self._all_bytes = sum(e.bytes for e in found.entries if SEGMENT_NAME.fullmatch(e.name))
 
@@ -348,6 +371,7 @@ class _Opening:
         segment = Segment(base, 0, new_salt())
         book.segments.append(segment)
         book.header_wanted = segment
+        self._drops_bytes = size > 0
         book.repairs.append(f"{name}: a torn header of {size} bytes was written anew, after seq {base - 1}")
         return None
 
@@ -420,6 +444,7 @@ class _Opening:
                     raise CorruptLog(book.name, name, offset, "a frame is damaged")
                 zeros = await self._refuse_if_synced(segment, offset, size, next_seq)
                 book.cut = (segment, offset)
+                self._drops_bytes = not zeros
                 what = "zero bytes that had been written ahead" if zeros else "torn bytes"
                 book.repairs.append(f"{name}: {size - offset} {what} were cut after seq {next_seq - 1}")
                 book.is_as_a_kill_leaves_it = zeros and gets_room(offset)
@@ -546,9 +571,17 @@ class _Opening:
         lost = f"but seq {noted} had been durable: later events are lost, unless a backup has them"
         if book.repairs:
             book.repairs[-1] += f", {lost}"
+            if self._drops_bytes:
+                book.keep_as = self._free_name()
+                book.repairs[-1] += f"; what was cut is kept in {book.keep_as}"
             book.is_as_a_kill_leaves_it = False
         else:
             logger.warning("Book %r: the log ends at seq %d, %s", book.name, found, lost)
+
+    def _free_name(self) -> str:
+        """Of a file for what is taken off the final segment."""
+        final, taken = segment_name(self._book.segments[-1].base_seq), {e.name for e in self._found.entries}
+        return next(name for n in count(1) if (name := f"{final}.cut-{n}") not in taken)
 
     def _tell(self, seq: int, read_bytes: int) -> None:
         if self._progress is not None:

@@ -66,6 +66,61 @@ async def test_a_log_cut_below_what_readers_were_told_says_how_much_is_lost(
         assert (await store.book(BOOK)).repairs == ()
 
 
+async def test_what_is_cut_off_though_it_had_been_durable_is_kept_in_a_file(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    directory = await written(tmp_path / "ledger")
+    [segment] = segments(directory, BOOK)
+    for n in (1, 2):
+        whole = segment.read_bytes()
+        damaged = frames(whole)[-1]
+        flip(segment, damaged.end - 1)
+        dropped = segment.read_bytes()[damaged.offset :]
+        async with opened(directory) as store:
+            (repair,) = (await store.book(BOOK)).repairs
+            kept = book_directory(directory, BOOK) / f"{segment.name}.cut-{n}"
+            assert repair.endswith(f"; what was cut is kept in {kept.name}")
+            assert kept.read_bytes() == dropped
+            assert segment.read_bytes() == whole[: damaged.offset]
+            await pay(store, 1, start=100 + n)
+    caplog.clear()
+    async with opened(directory) as store:
+        assert (await store.book(BOOK)).repairs == ()
+    assert not caplog.records
+    assert kept.exists()
+
+
+async def test_a_tear_of_what_was_never_durable_leaves_no_file(tmp_path: Path) -> None:
+    directory = await written(tmp_path / "ledger")
+    [segment] = segments(directory, BOOK)
+    append(segment, b"garbage")
+    async with opened(directory):
+        pass
+    cut(segment, frames(segment.read_bytes())[-1].offset)
+    append(segment, bytes(100))
+    async with opened(directory) as store:
+        assert "had been durable" in (await store.book(BOOK)).repairs[0]
+    assert not list(book_directory(directory, BOOK).glob("*.cut-*"))
+
+
+async def test_the_book_stays_closed_and_unchanged_while_there_is_no_room_for_what_would_be_cut(
+    tmp_path: Path,
+) -> None:
+    directory = await written(tmp_path / "ledger")
+    [segment] = segments(directory, BOOK)
+    flip(segment, frames(segment.read_bytes())[-1].end - 1)
+    before = tree(directory)
+
+    class FullDisk(Files):
+        def create(self, path: Path) -> int:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
+
+    with pytest.raises(StoreIOError, match="No space left"):
+        await open_log_store(directory, files=FullDisk())
+    assert tree(directory) == before
+    assert await last_seq(directory) == 12
+
+
 @pytest.mark.parametrize(
     "tail",
     [
