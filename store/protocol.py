@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Coroutine, Sequence
 from datetime import datetime
-from typing import NamedTuple, Protocol, TypeAlias
+from typing import Any, NamedTuple, Protocol, TypeAlias
 from uuid import UUID
 
 from .errors import StoreError
@@ -92,7 +92,7 @@ class Store(Protocol):
         """
         ...
 
-    async def commit(self, transaction: Transaction) -> Committed:
+    def commit(self, transaction: Transaction) -> Coroutine[Any, Any, Committed]:
         """Post a transaction; returns once it is durable.
 
         A key committed before answers with the first commit's receipt, `deduplicated`, and posts nothing.
@@ -102,7 +102,9 @@ class Store(Protocol):
         """
         ...
 
-    async def commit_batch(self, transactions: Sequence[Transaction]) -> list[Committed | StoreError]:
+    def commit_batch(
+        self, transactions: Sequence[Transaction]
+    ) -> Coroutine[Any, Any, list[Committed | StoreError]]:
         """Post many; results stand where their transactions stood. One that is refused harms no other."""
         ...
 

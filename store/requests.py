@@ -238,7 +238,8 @@ def check_transaction(
     """
     id = t.id
     if type(id) is not UUID:
-        raise InvalidTransaction(f"its id is of type {type(id).__name__}, not a UUID")
+        kind = type(id)
+        raise InvalidTransaction(f"its id is of type {kind.__module__}.{kind.__name__}, not uuid.UUID")
     postings = t.postings
     if type(postings) is not tuple:
         raise InvalidTransaction(f"its postings are of type {type(postings).__name__}, not a tuple")
