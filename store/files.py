@@ -155,6 +155,16 @@ def read_all(files: Files, fd: int, count: int, offset: int) -> bytes:
     return data
 
 
+def sync_directory(files: Files, path: Path) -> None:
+    """As `Files.sync_directory`, a failure told apart from one to open it for want of descriptors. Raises OSError."""
+    try:
+        files.sync_directory(path)
+    except OSError as e:
+        if e.errno in OUT_OF_DESCRIPTORS:
+            raise
+        raise SyncError(e.errno, e.strerror) from e
+
+
 def make_directories(files: Files, path: Path) -> None:
     """`path` and what is missing above it, each entry durable on return."""
     missing = []
@@ -172,12 +182,12 @@ def make_directories(files: Files, path: Path) -> None:
                 raise
             is_new = False  # somebody else was quicker
         try:
-            files.sync_directory(directory.parent)
-        except OSError as e:
+            sync_directory(files, directory.parent)
+        except OSError:
             if is_new:
                 # whoever finds the directory may take its entry for durable
                 files.remove_directory(directory)
-            raise SyncError(e.errno, e.strerror) from e
+            raise
 
 
 class DurableFile:

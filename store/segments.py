@@ -15,7 +15,17 @@ from zlib import crc32
 
 from .codec import SALT_BYTES, encode_segment_header, is_event
 from .errors import CorruptLog
-from .files import FULL, OUT_OF_DESCRIPTORS, Entry, Files, SyncError, make_directories, read_all, write_all
+from .files import (
+    FULL,
+    OUT_OF_DESCRIPTORS,
+    Entry,
+    Files,
+    SyncError,
+    make_directories,
+    read_all,
+    sync_directory,
+    write_all,
+)
 from .frames import FRAME_HEAD_BYTES, bytes_of, frame, frame_bytes_wanted, frames_in
 from .offload import Offload
 
@@ -206,6 +216,12 @@ class SegmentLog:
             if first_of_book:
                 make_directories(self._files, self.directory)
             fd = self._files.create(path)
+            # first of all: where a directory cannot even be opened, nothing has been written
+            sync_directory(self._files, self.directory)
+            if first_of_book:
+                # they may stem from an earlier life that ended before it synced them
+                for directory in (self.directory.parent, self.directory.parent.parent):
+                    sync_directory(self._files, directory)
             write_all(self._files, fd, header + data, 0)
         except OSError as e:
             self._remove_new(path, fd, first_of_book)
@@ -214,14 +230,7 @@ class SegmentLog:
             raise
         try:
             self._sync(fd, 0)
-            self._files.sync_directory(self.directory)
-            if first_of_book:
-                # they may stem from an earlier life that ended before it synced them
-                for directory in (self.directory.parent, self.directory.parent.parent):
-                    self._files.sync_directory(directory)
         except OSError:
-            with contextlib.suppress(OSError):
-                self._files.truncate(fd, 0)
             self._files.close(fd)
             raise
         segment = Segment(first_seq, 0, salt)

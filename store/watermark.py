@@ -13,7 +13,7 @@ from pathlib import Path
 from struct import Struct
 from zlib import crc32
 
-from .files import Files, read_all, write_all
+from .files import OUT_OF_DESCRIPTORS, Files, read_all, write_all
 
 logger = logging.getLogger("store")
 
@@ -41,6 +41,8 @@ class Watermark:
                     self._fd = self._files.open(self._path, write=True)
             write_all(self._files, self._fd, _NOTE.pack(seq, crc32(_SEQ.pack(seq))), 0)
         except OSError as e:
+            if e.errno in OUT_OF_DESCRIPTORS:
+                return  # the next batch tries again
             logger.warning("%s cannot be written, readers in other processes lag: %s", self._path, e)
             self._failed = True
 

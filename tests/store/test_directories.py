@@ -127,16 +127,31 @@ async def test_a_registry_that_lost_an_asset_in_use_is_told(tmp_path: Path) -> N
         assert (await store.book(BOOK)).writer == "running"
 
 
-async def test_without_descriptors_nothing_is_posted_and_the_writer_goes_on(tmp_path: Path) -> None:
-    class Scarce(Files):
-        code: int | None = None
+class ScarceDescriptors(Files):
+    """A process that for a while can open no more files, or no more directories."""
 
-        def create(self, path: Path) -> int:
-            if self.code is not None:
-                raise OSError(self.code, os.strerror(self.code))
-            return super().create(path)
+    def __init__(self, what: str) -> None:
+        self.what = what
+        self.code: int | None = None
 
-    files = Scarce()
+    def _refuse(self, what: str) -> None:
+        if self.code is not None and what == self.what:
+            raise OSError(self.code, os.strerror(self.code))
+
+    def create(self, path: Path) -> int:
+        self._refuse("files")
+        return super().create(path)
+
+    def sync_directory(self, path: Path) -> None:
+        self._refuse("directories")
+        super().sync_directory(path)
+
+
+@pytest.mark.parametrize("what", ["files", "directories"])
+async def test_without_descriptors_nothing_is_posted_and_the_writer_goes_on(
+    tmp_path: Path, what: str
+) -> None:
+    files = ScarceDescriptors(what)
     options = LogStoreOptions(segment_max=1)
     async with await LogTaleaStore.open_with(tmp_path / "ledger", options, files=files) as store:
         await household(store)
@@ -145,3 +160,34 @@ async def test_without_descriptors_nothing_is_posted_and_the_writer_goes_on(tmp_
             await pay(store, 1)
         files.code = None
         assert [receipt.seq for receipt in await pay(store, 2)] == [8, 9]
+
+
+@pytest.mark.parametrize("what", ["files", "directories"])
+async def test_without_descriptors_no_book_begins_and_the_next_try_begins_it(
+    tmp_path: Path, what: str
+) -> None:
+    files = ScarceDescriptors(what)
+    async with await LogTaleaStore.open_with(tmp_path / "ledger", LogStoreOptions(), files=files) as store:
+        await household(store)
+        files.code = errno.EMFILE
+        with pytest.raises(StoreIOError, match="Too many open files; nothing was posted"):
+            await household(store, "other")
+        assert [info.name for info in await store.books()] == [BOOK]
+        files.code = None
+        await household(store, "other")
+        await pay(store, 1, book="other")
+
+
+async def test_readers_elsewhere_learn_of_what_was_posted_while_there_were_no_descriptors(
+    tmp_path: Path,
+) -> None:
+    files = ScarceDescriptors("files")
+    directory = await written(tmp_path / "ledger")
+    (book_directory(directory, BOOK) / "index-watermark").unlink()
+    files.code = errno.EMFILE
+    async with await LogTaleaStore.open_with(directory, LogStoreOptions(), files=files) as store:
+        await pay(store, 1, start=50)
+        files.code = None
+        await pay(store, 1, start=51)
+        async with await FollowedLedger.open(directory) as followed:
+            assert (await followed.book(BOOK)).last_seq == 15
