@@ -5,7 +5,8 @@
         ...
 
 Nothing is acknowledged before its bytes are synced; idempotency keys never forget; every balance can be asked
-for at any past instant. README.md beside this file tells the guarantees and the bytes on disk.
+for at any past instant. A store belongs to the event loop on which it was opened. README.md beside this file tells
+the guarantees and the bytes on disk.
 
 Reading order: `model` (the nouns), `errors`, `protocol` (the operations); `codec` and `frames` (bytes), `requests`
 (what callers pass), `columns`, `account` and `state` (one book in memory), `replay`; `segments`, `recovery`,

@@ -212,7 +212,7 @@ class FollowedBook:
             if segment is None:
                 return False
         path = self._directory / segment_name(segment.base_seq)
-        fd = await self._offload.run(self._files.open, path)
+        fd = await self._offload.run_to_end(self._files.open, path, undo=self._files.close)
         try:
             size = self._files.size(fd)
             if self._last is not None:
@@ -234,7 +234,9 @@ class FollowedBook:
         """The segment that begins at this seq, None while it has no header."""
         name = segment_name(base_seq)
         try:
-            fd = await self._offload.run(self._files.open, self._directory / name)
+            fd = await self._offload.run_to_end(
+                self._files.open, self._directory / name, undo=self._files.close
+            )
         except FileNotFoundError:
             return None
         try:

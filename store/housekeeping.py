@@ -78,6 +78,12 @@ class Housekeeping:
         if self._tasks:
             await asyncio.wait(self._tasks)
 
+    async def give_up(self) -> None:
+        """Leave unfinished what has begun; opening removes what stays of it."""
+        for task in self._tasks:
+            task.cancel()
+        await self.finish()
+
     async def _spill(self) -> None:
         async with self._working:
             await self._keys.spill()

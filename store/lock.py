@@ -46,6 +46,12 @@ def locked(files: Files, directory: Path) -> IO[str]:
     return lock
 
 
+def release(lock: IO[str]) -> None:
+    """Let go of the lock, also where a child of this process was forked meanwhile and holds its file open."""
+    with contextlib.closing(lock):
+        portalocker.unlock(lock)
+
+
 def _told(lock: IO[str]) -> int | None:
     try:
         lock.seek(0)

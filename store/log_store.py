@@ -30,7 +30,7 @@ from .errors import (
     UnknownAsset,
 )
 from .files import Files, reason
-from .lock import BOOKS_NAME, locked
+from .lock import BOOKS_NAME, locked, release
 from .model import (
     AccountCfg,
     AccountDef,
@@ -65,7 +65,11 @@ _LARGE_BYTES = 1024
 
 
 class LogTaleaStore(LedgerReads):
-    """The ledger in one directory. Made by `open` or `open_with`; ends with `shutdown`, or `async with`."""
+    """The ledger in one directory. Made by `open` or `open_with`; ends with `shutdown`, or `async with`.
+
+    It belongs to the event loop on which it was opened: another thread calls through
+    `asyncio.run_coroutine_threadsafe`, and it ends before that loop does.
+    """
 
     def __init__(self, directory: Path, shop: Workshop, watchers: Watchers, lock: IO[str]) -> None:
         self._directory, self._shop, self._watchers, self._lock = directory, shop, watchers, lock
@@ -108,13 +112,13 @@ class LogTaleaStore(LedgerReads):
         lock: IO[str] | None = None
         try:
             path = await shop.reads.run(path.absolute)  # the process may change its directory
-            lock = await shop.reads.run(locked, shop.files, path)
+            lock = await shop.reads.run_to_end(locked, shop.files, path, undo=release)
             store = cls(path, shop, watchers, lock)
             await store._open_books(progress)
         except BaseException as e:
             shop.close()
             if lock is not None:
-                lock.close()
+                release(lock)
             if isinstance(e, OSError):
                 why = reason(e, "see that you may read and write there, or only follow the ledger")
                 raise StoreIOError(f"The ledger at {path} cannot be opened: {why}.") from e
@@ -230,12 +234,16 @@ class LogTaleaStore(LedgerReads):
         readers = [task for task in (self._scrub, *self._long_work) if task is not None]
         for task in readers:
             task.cancel()
-        await asyncio.gather(*readers, return_exceptions=True)
-        await asyncio.gather(*[writer.close() for writer in self._books.values()])
-        self._shop.close()
-        self._lock.close()
-        self._born.fire()
-        self._watchers.close()
+        try:
+            await asyncio.gather(*readers, return_exceptions=True)
+            await asyncio.gather(*[writer.close() for writer in self._books.values()])
+        finally:
+            # also when the loop ends and cancels this, as `asyncio.run` does
+            await asyncio.gather(*[writer.end() for writer in self._books.values()])
+            self._shop.close()
+            release(self._lock)
+            self._born.fire()
+            self._watchers.close()
 
     # ------------------------------------------------------------ names
 
@@ -415,8 +423,7 @@ class LogTaleaStore(LedgerReads):
 
     async def reopen(self, book: str, progress: Progress | None = None) -> None:
         self._refuse_if_closed()
-        if book not in self._books and book not in self._damaged:
-            check_book_name(book)
+        if book not in self._damaged and self._find(book) is None:
             raise StoreIOError(f"Book {book!r} does not exist, so there is nothing to reopen.")
         async with self._reopening[book]:
             self._refuse_if_closed()
@@ -475,7 +482,8 @@ class LogTaleaStore(LedgerReads):
         """Copy what is durable now to a new directory, while writing goes on; the manifest of the copy.
 
         The copy opens as a ledger. `progress(bytes copied, bytes in all)`. Raises StoreIOError, also where a book
-        is known to be damaged, and CorruptLog where copying shows it. Cancelled or failed, it leaves nothing behind.
+        is known to be damaged, and CorruptLog where copying shows it. Cancelled or failed before it is whole, it leaves
+        nothing behind.
         """
         self._refuse_if_closed()
         self._refuse_to_copy_damage(target)

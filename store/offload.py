@@ -51,9 +51,16 @@ class Offload:
             return call(*args)
         return await self.start(call, *args)
 
-    async def run_to_end(self, call: Callable[..., T], *args: Any) -> T:
-        """As `run`, but a cancellation of the waiting is passed on only once the call has ended."""
-        return await to_end(asyncio.ensure_future(self.run(call, *args)))
+    async def run_to_end(
+        self, call: Callable[..., T], *args: Any, undo: Callable[[T], object] | None = None
+    ) -> T:
+        """As `run`, but a cancellation of the waiting is passed on only once the call has ended.
+
+        `undo` is then told what it gave, as a file that nobody will close any more.
+        """
+        if self._closed:
+            return call(*args)
+        return await to_end(self.start(call, *args), undo)
 
     def start(self, call: Callable[..., T], *args: Any) -> asyncio.Future[T]:
         """As `run`, before `close`, without waiting."""
@@ -86,15 +93,17 @@ class Offload:
         """Hold the loop until a call that was started has ended, but no longer than this."""
         until = perf_counter() + seconds
         self._waited_for = True
-        while not call.done() and (left := until - perf_counter()) > 0:
-            try:
-                self._arrivals.get(timeout=left)
-            except Empty:
-                break
+        try:
+            while not call.done() and (left := until - perf_counter()) > 0:
+                try:
+                    self._arrivals.get(timeout=left)
+                except Empty:
+                    break
+                self._deliver()
+        finally:  # a signal's handler may raise within
+            # cleared first: a thread that still saw it set has handed over before the last look
+            self._waited_for = False
             self._deliver()
-        # cleared first: a thread that still saw it set has handed over before the last look
-        self._waited_for = False
-        self._deliver()
 
     def _deliver(self) -> None:
         # cleared first: a thread that still sees it set has appended before the loop below looks
@@ -120,12 +129,14 @@ class Offload:
         self._threads.clear()
 
 
-async def to_end(work: asyncio.Future[T]) -> T:
-    """What `work` gives; a cancellation of the waiting is passed on only once it has ended."""
+async def to_end(work: asyncio.Future[T], undo: Callable[[T], object] | None = None) -> T:
+    """What `work` gives; a cancellation of the waiting is passed on only once it has ended, and `undo` was told."""
     try:
         return await asyncio.shield(work)
     except asyncio.CancelledError:
         await asyncio.wait([work])
+        if undo is not None and not work.cancelled() and work.exception() is None:
+            undo(work.result())
         raise
 
 

@@ -351,7 +351,7 @@ class _Opening:
         book, files = self._book, self._files
         self.close()
         name = segment_name(base)
-        self._fd = await self._offload.run(files.open, book.directory / name)
+        self._fd = await self._offload.run_to_end(files.open, book.directory / name, undo=files.close)
         size = files.size(self._fd)
         data: bytes = await self._offload.run(read_all, files, self._fd, 4096, 0)
         payload = read_frame(data, 0)

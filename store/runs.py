@@ -193,7 +193,9 @@ class RunWriter:
         data = b"".join(self._frames)
         self._frames.clear()
         if self._file is None:
-            self._file = await self._offload.run(DurableFile, self._files, self._path)
+            self._file = await self._offload.run_to_end(
+                DurableFile, self._files, self._path, undo=DurableFile.abandon
+            )
         await self._offload.run(self._file.write, data)
 
     async def finish(self) -> Run:
@@ -314,7 +316,7 @@ class _FrameReader:
 
     async def next(self) -> bytes:
         if self._fd is None:
-            self._fd = await self._offload.run(self._files.open, self._path)
+            self._fd = await self._offload.run_to_end(self._files.open, self._path, undo=self._files.close)
             self._size = self._files.size(self._fd)
         payload = read_frame(self._buffer, self._at)
         if payload is None:
@@ -386,7 +388,8 @@ async def merged_pages(
     fds: list[int] = []
     try:
         for run in runs:
-            fds.append(await offload.run(run.open, files))  # noqa: PERF401 - closed, should the next be gone
+            fd = await offload.run_to_end(run.open, files, undo=files.close)
+            fds.append(fd)
         next_page = [0 for _ in runs]
         rest: list[list[bytes]] = [[] for _ in runs]
         while True:

@@ -264,7 +264,7 @@ def _with_end(frames: Iterator[bytes]) -> Iterator[bytes]:
 async def _write(
     files: Files, offload: Offload, path: Path, pieces: Iterator[bytes], told: Callable[[], None]
 ) -> int:
-    file: DurableFile = await offload.run(DurableFile, files, path)
+    file = await offload.run_to_end(DurableFile, files, path, undo=DurableFile.abandon)
     try:
         pace = Pace()
         pending: list[bytes] = []
@@ -293,7 +293,7 @@ async def _write(
 
 async def _frames_of(files: Files, offload: Offload, path: Path) -> AsyncGenerator[list[Any], None]:
     """The arrays in a file's frames, the end frame checked and left out. Raises OSError, Unusable."""
-    fd = await offload.run(files.open, path)
+    fd = await offload.run_to_end(files.open, path, undo=files.close)
     try:
         size, offset, count = files.size(fd), 0, 0
         buffer, at = b"", 0

@@ -40,7 +40,7 @@ async def check_segment(
     `each(payload, offset, seq)` is told of every event. Raises CorruptLog, OSError.
     """
     name = segment_name(segment.base_seq)
-    fd = await offload.run(files.open, log.directory / name)
+    fd = await offload.run_to_end(files.open, log.directory / name, undo=files.close)
     pace = Pace()
     try:
         header = frame(encode_segment_header(book, segment.base_seq, segment.salt))

@@ -464,6 +464,18 @@ class BookWriter:
         """Let go of what opening took, the writer never having been started."""
         self._watermark.close()
 
+    async def end(self) -> None:
+        """Where `close` did not come to its end: write nothing from here on, whoever may still wait for it."""
+        if self.closed:
+            return
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.wait([self._task])
+        await self.housekeeping.give_up()
+        self._watermark.close()
+        self.log.close()
+        self.closed = True
+
     async def close(self) -> None:
         """Answer what was accepted, let housekeeping that has begun finish, and end the task."""
         self._closing = True
@@ -484,7 +496,8 @@ class BookWriter:
     async def settle_in(self) -> None:
         """After opening: tell readers what is durable, learn what the files beside the log take."""
         if self.state.last_seq:
-            await self._shop.writes.run(self._watermark.publish, self.state.last_seq)
+            await self._shop.writes.run_to_end(self._watermark.publish, self.state.last_seq)
+            self._watermark.close()  # until something is posted: who has many books has not as many descriptors
         await self.housekeeping.measure()
 
     async def payloads(self, from_seq: int, count: int) -> Sequence[bytes]:

@@ -11,9 +11,11 @@ import shutil
 import subprocess
 import sys
 import threading
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import pytest
 
@@ -192,6 +194,106 @@ async def test_shutdown_answers_what_was_accepted(tmp_path: Path) -> None:
     assert told
     assert {type(result) for result in results} <= {Committed, StoreClosed}
     assert await last_seq(tmp_path / "ledger") == 7 + len(told)
+
+
+class CountedDescriptors(Files):
+    """Real files that know how many are open."""
+
+    def __init__(self) -> None:
+        self.open_ones: set[int] = set()
+
+    def create(self, path: Path) -> int:
+        fd = super().create(path)
+        self.open_ones.add(fd)
+        return fd
+
+    def open(self, path: Path, write: bool = False) -> int:
+        fd = super().open(path, write)
+        self.open_ones.add(fd)
+        return fd
+
+    def close(self, fd: int) -> None:
+        self.open_ones.discard(fd)
+        super().close(fd)
+
+
+async def test_no_file_stays_open_whenever_the_waiting_ends(tmp_path: Path) -> None:
+    options: dict[str, Any] = {"snapshot_every": 20, "segment_max": 600, "idem_hot_cap": 10}
+    directory = await written(tmp_path / "ledger", count=60, **options)
+    files = CountedDescriptors()
+    works: list[Callable[[Any], Awaitable[object]]] = [
+        lambda store: store.verify(BOOK),
+        lambda store: store.by_key(BOOK, "key 1"),
+        lambda store: store.snapshot_now(BOOK),
+    ]
+    for patience in range(0, 60, 3):
+        opening = asyncio.ensure_future(open_log_store(directory, files=files, **options))
+        for _ in range(patience):
+            await asyncio.sleep(0)
+        opening.cancel()
+        with suppress(asyncio.CancelledError):
+            await (await opening).shutdown()
+        assert not files.open_ones
+        async with ledgers.opened(directory, files=files, **options) as store:
+            for work in works:
+                task = asyncio.ensure_future(work(store))
+                for _ in range(patience // 2):
+                    await asyncio.sleep(0)
+                task.cancel()
+                await asyncio.wait([task])
+        assert not files.open_ones
+
+
+def test_a_shutdown_that_the_end_of_the_loop_cuts_short_leaves_neither_lock_nor_thread(
+    tmp_path: Path,
+) -> None:
+    directory = tmp_path / "ledger"
+    threads = threading.active_count()
+
+    async def left_halfway() -> list[asyncio.Future[Committed]]:
+        store = await open_log_store(directory, files=Files())
+        await household(store)
+        waiting = [
+            asyncio.ensure_future(store.commit(transfer("assets:cash", "income:salary", 1, key=f"k{n}")))
+            for n in range(3000)
+        ]
+        await asyncio.sleep(0)
+        leaving = asyncio.ensure_future(store.shutdown())
+        await asyncio.sleep(0)
+        leaving.cancel()
+        return waiting
+
+    waiting = asyncio.run(left_halfway())
+    answered = [call for call in waiting if not call.cancelled() and call.exception() is None]
+    assert threading.active_count() == threads
+    assert asyncio.run(last_seq(directory)) >= 7 + len(answered)
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork here")
+@pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
+def test_the_lock_is_free_after_shutdown_though_a_forked_child_lives(tmp_path: Path) -> None:
+    ours, theirs = os.pipe()
+
+    async def left_and_opened_again() -> None:
+        store = await open_log_store(tmp_path / "ledger")
+        child = os.fork()
+        if not child:
+            os.close(theirs)
+            os.read(ours, 1)  # until its parent closes the other end
+            os._exit(0)
+        children.append(child)
+        await store.shutdown()
+        async with opened(tmp_path / "ledger"):
+            pass
+
+    children: list[int] = []
+    try:
+        asyncio.run(left_and_opened_again())
+    finally:
+        os.close(theirs)
+        for child in children:
+            os.waitpid(child, 0)
+        os.close(ours)
 
 
 class NotedRenames(Files):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import AsyncIterator
+from types import SimpleNamespace
 
 import pytest
 
@@ -119,3 +120,41 @@ async def test_what_fails_while_the_loop_waits_fails_where_it_is_awaited(threads
     threads.wait(call, 60)
     with pytest.raises(OSError, match="gone"):
         await call
+
+
+async def test_what_a_call_opened_is_closed_when_nobody_waits_for_it_any_more(threads: Offload) -> None:
+    go_on = threading.Event()
+    closed: list[str] = []
+
+    def opening() -> str:
+        go_on.wait()
+        return "a file"
+
+    waiting = asyncio.ensure_future(threads.run_to_end(opening, undo=closed.append))
+    await asyncio.sleep(0)
+    waiting.cancel()
+    await asyncio.sleep(0)
+    assert not closed
+    go_on.set()
+    with pytest.raises(asyncio.CancelledError):
+        await waiting
+    assert closed == ["a file"]
+    assert await threads.run_to_end(lambda: "kept", undo=closed.append) == "kept"
+    assert closed == ["a file"]
+
+
+async def test_a_wait_that_a_signal_interrupts_leaves_the_threads_as_they_were(
+    threads: Offload, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    go_on = threading.Event()
+
+    def interrupted(timeout: float) -> None:
+        raise KeyboardInterrupt
+
+    call = threads.start(go_on.wait)
+    with monkeypatch.context() as patched:
+        patched.setattr(threads, "_arrivals", SimpleNamespace(get=interrupted))
+        with pytest.raises(KeyboardInterrupt):
+            threads.wait(call, 1)
+    go_on.set()
+    assert await asyncio.wait_for(call, 10)
