@@ -74,7 +74,7 @@ from .model import (
     TrialBalanceRow,
 )
 from .options import LogStoreOptions
-from .protocol import AsOf, Sieve, Sifted, Store
+from .protocol import AsOf, Progress, Sieve, Sifted, Store
 
 __all__ = [
     "AMOUNT_LIMIT",
@@ -116,6 +116,7 @@ __all__ = [
     "LogTaleaStore",
     "Posting",
     "PostingRecord",
+    "Progress",
     "Sequenced",
     "Sieve",
     "Sifted",

@@ -26,7 +26,7 @@ from .model import (
     TrialBalanceRow,
 )
 from .offload import Pace
-from .protocol import AsOf, Sieve, Sifted
+from .protocol import AsOf, Sieve, Sifted, Store
 from .segments import SegmentLog, segment_name
 from .sieve import Strainer
 from .state import BookState
@@ -59,7 +59,7 @@ class OpenBook(Protocol):
     def stopped_error(self) -> StoreIOError: ...
 
 
-class LedgerReads:
+class LedgerReads(Store):
     """Reads see exactly what is durable and applied."""
 
     _closed: bool
