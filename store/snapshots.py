@@ -12,7 +12,7 @@ import sys
 from array import array
 from bisect import bisect_left
 from collections.abc import AsyncGenerator, Callable, Iterable, Iterator
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -20,12 +20,14 @@ import cbor2
 
 from .codec import (
     MICROS_END,
+    MICROS_START,
     Malformed,
     decode_account,
     decode_asset,
     decode_items,
     encode_account,
     encode_asset,
+    from_micros,
 )
 from .columns import CHUNK_EVENTS, Chunk, Column
 from .files import DurableFile, Entry, Files, read_all
@@ -57,10 +59,15 @@ def snapshot_name(last_seq: int) -> str:
 def snapshots_among(entries: Iterable[Entry]) -> tuple[SnapshotFile, ...]:
     """The snapshots in a book's directory, oldest first."""
     return tuple(
-        SnapshotFile(int(match[1]), datetime.fromtimestamp(entry.modified, UTC), entry.bytes)
+        SnapshotFile(int(match[1]), _within_calendar(entry.modified), entry.bytes)
         for entry in entries
         if (match := SNAPSHOT_NAME.fullmatch(entry.name))
     )
+
+
+def _within_calendar(seconds: float) -> datetime:
+    """A file's time, which a file system or a broken clock may have put outside the years that a datetime has."""
+    return from_micros(min(max(int(seconds * 1e6), MICROS_START), MICROS_END - 1))
 
 
 def chunk_name(base_seq: int) -> str:

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from store import FollowedLedger, InvalidBook, StoreClosed, StoredFrame
+from store.files import Entry, Files
 from store.protocol import Store
 from tests.support.build import BOOK
 from tests.support.disk import book_directory, frames
@@ -80,3 +81,30 @@ async def test_snapshots_are_listed_with_seq_size_and_age(tmp_path: Path) -> Non
         for path in paths
     ]
     assert [f.last_seq for f in told] == [14, 15]
+
+
+class OddClock(Files):
+    """Real files, all of which were last written at this time."""
+
+    def __init__(self, modified: float) -> None:
+        self.modified = modified
+
+    def entries(self, directory: Path) -> list[Entry]:
+        return [entry._replace(modified=self.modified) for entry in super().entries(directory)]
+
+
+@pytest.mark.parametrize(("modified", "year"), [(253_402_300_800.0, 9999), (-1e12, 1)])
+async def test_a_snapshot_from_outside_the_calendar_is_used_and_told_as_from_its_edge(
+    tmp_path: Path, modified: float, year: int
+) -> None:
+    async with opened(await written(tmp_path)) as store:
+        await store.snapshot_now(BOOK)
+    files = OddClock(modified)
+    async with (
+        opened(tmp_path, files=files) as store,
+        await FollowedLedger.open(tmp_path, files=files) as other,
+    ):
+        for ledger in (store, other):
+            info = await ledger.book(BOOK)
+            assert info.last_seq == 13
+            assert [file.written_at.year for file in info.snapshot_files] == [year]
