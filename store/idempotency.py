@@ -37,6 +37,8 @@ logger = logging.getLogger("store")
 RUNS_MAX = 8
 _MERGED = 3
 """So many runs become one: with two each key would be written again 2.7 times in a million, with three 1.8 times."""
+_GENERATIONS = 2
+"""So many share what may be held in memory."""
 _SHARDS = 48
 """Many small dicts: the growth of one large dict would hold the loop for tens of milliseconds.
 
@@ -66,14 +68,16 @@ class _Generation:
 
 
 class KeyIndex:
-    """Keys of one book's events. `hot_cap` bounds how many are held in memory; two generations share it."""
+    """Keys of one book's events. `hot_cap` bounds how many are held in memory; `_GENERATIONS` share it."""
 
     def __init__(self, files: Files, offload: Offload, directory: Path, book: str, hot_cap: int) -> None:
         self._files, self.offload = files, offload
         self._directory, self._book = directory, book
-        self._generation_max = max(1, hot_cap // 2)
+        self._generation_max = max(1, hot_cap // _GENERATIONS)
         self._hot: list[_Generation] = [_Generation()]
         """Newest first."""
+        self._spill_above = _GENERATIONS
+        """More generations than this are spilled; after an attempt that failed, not before there is one more."""
         self.runs: list[Run] = []
         """Oldest first."""
         self._forgotten = 0
@@ -174,7 +178,7 @@ class KeyIndex:
     @property
     def spill_due(self) -> bool:
         """More is in memory than should be, or a run is lost."""
-        return len(self._hot) > 2 or self._damaged
+        return len(self._hot) > self._spill_above or self._damaged
 
     async def spill(self) -> None:
         """Write all but the newest generations to a run, and let go of them; make lost runs anew before.
@@ -183,10 +187,12 @@ class KeyIndex:
         """
         if self._damaged:
             await self._rebuild()
-        old = self._hot[2:]
+        old = self._hot[_GENERATIONS:]
         if old:
+            self._spill_above = len(self._hot)
             await self.persist(old[0].last_seq)
             await self._drop(old)
+            self._spill_above = _GENERATIONS
 
     async def _drop(self, generations: list[_Generation]) -> None:
         self._forgotten = generations[0].last_seq

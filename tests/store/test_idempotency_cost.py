@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import math
+import os
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +14,7 @@ from store.files import Files
 from tests.support.build import BOOK, household, transfer
 from tests.support.disk import runs
 from tests.support.faulty_files import UnsyncedFiles
-from tests.support.ledgers import CASH
+from tests.support.ledgers import CASH, opened, pay
 
 PAGE_BYTES_MAX = 64 * 2**10
 
@@ -125,3 +127,37 @@ async def test_old_keys_are_found_while_runs_are_being_merged(tmp_path: Path) ->
         done = True
         await asyncio.gather(*tasks)
         assert (await store.balance(CASH)).amount.minor == 600 + 2500
+
+
+class NoRunsMade(UnsyncedFiles):
+    """Refuses to make runs while it is told to, and counts how often it was asked."""
+
+    def __init__(self) -> None:
+        self.refusing, self.asked = True, 0
+
+    def create(self, path: Path) -> int:
+        if ".run" in path.name:
+            self.asked += 1
+            if self.refusing:
+                raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+        return super().create(path)
+
+
+async def test_a_spill_that_failed_is_tried_again_with_the_next_generation_not_with_each_batch(
+    tmp_path: Path,
+) -> None:
+    files = NoRunsMade()
+    store = await filled(tmp_path, files, 0, hot=10)
+    try:
+        await pay(store, 100)
+        assert 1 < files.asked <= 100 / 5
+        files.refusing = False
+        await pay(store, 10, start=100)
+    finally:
+        await store.shutdown()
+    assert runs(tmp_path, BOOK)
+    async with opened(tmp_path, idem_hot_cap=10) as store:
+        receipts = await pay(store, 110)
+    assert [(receipt.seq, receipt.deduplicated) for receipt in receipts] == [
+        (n + 8, True) for n in range(110)
+    ]
