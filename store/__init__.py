@@ -10,8 +10,9 @@ the guarantees and the bytes on disk.
 
 Reading order: `model` (the nouns), `errors`, `protocol` (the operations); `codec` and `frames` (bytes), `requests`
 (what callers pass), `columns`, `account` and `state` (one book in memory), `replay`; `segments`, `recovery`,
-`snapshots`, `runs` and `idempotency` (its files); `writer`, `housekeeping`, `subscriptions`, `sieve`, `reading`,
-`log_store`; `verification`, `backup`, `follower` and `followed_keys` (a ledger that another process writes).
+`snapshots`, `runs` and `idempotency` (its files); `writer`, `housekeeping`, `subscriptions`, `sieve`, `lifetime`,
+`reading`, `log_store`; `verification`, `backup`, `follower` and `followed_keys` (a ledger that another process
+writes).
 """
 
 from .definitions import account_fault, asset_fault

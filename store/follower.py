@@ -13,7 +13,6 @@ import os
 import time
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from pathlib import Path
-from types import TracebackType
 from typing import Any
 
 from .backup import BackupProgress, copy_ledger
@@ -367,14 +366,13 @@ class FollowedLedger(LedgerReads):
     """
 
     def __init__(self, directory: Path, files: Files) -> None:
-        loop = asyncio.get_running_loop()
+        super().__init__()
         self.directory = directory
         self._files = files
-        self._offload = Offload(loop, 2, "talea-follow")
+        self._offload = Offload(asyncio.get_running_loop(), 2, "talea-follow")
         self._watchers = Watchers()
         self._books: dict[str, FollowedBook] = {}
         self._born = Signal()
-        self._closed = False
         self._closing = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
         self._looks = 0
@@ -405,26 +403,16 @@ class FollowedLedger(LedgerReads):
                 why = reason(e, "see that you may read there")
                 raise StoreIOError(f"The ledger at {directory} cannot be read: {why}.") from e
             raise
-        ledger._task = asyncio.get_running_loop().create_task(ledger._follow(), name="talea-follow")
+        ledger._task = asyncio.create_task(ledger._follow(), name="talea-follow")
         return ledger
-
-    async def __aenter__(self) -> FollowedLedger:
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        await self.shutdown()
 
     async def writer_pid(self) -> int | None:
         """The process that has the ledger open, or had it last and may live; None when it is gone."""
         return await self._offload.run(holder_of, self.directory)
 
-    async def shutdown(self) -> None:
-        if self._closed:
-            return
-        self._closed = True
+    async def _close(self) -> None:
         self._closing.set()
+        await self._end_long_work()
         if self._task is not None:
             await asyncio.wait([self._task])
         self._offload.close()
@@ -547,8 +535,9 @@ class FollowedLedger(LedgerReads):
             error = self._books[name].info().error
             if error is not None:
                 raise StoreIOError(f"The backup to {target} would not be whole: {error}")
+        copying = copy_ledger(self._files, self._offload, Path(target), extents, progress)
         try:
-            return await copy_ledger(self._files, self._offload, Path(target), extents, progress)
+            return await self._until_closed(copying, "backup")
         except OSError as e:
             raise StoreIOError(f"The backup to {target} failed: {e.strerror or e}.") from e
 

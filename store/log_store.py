@@ -9,8 +9,7 @@ import os
 from collections import defaultdict
 from collections.abc import AsyncGenerator, Container, Coroutine, Sequence
 from pathlib import Path
-from types import TracebackType
-from typing import IO, Any, TypeVar
+from typing import IO, Any
 
 from .account import Account
 from .backup import BackupProgress, copy_ledger
@@ -55,8 +54,6 @@ from .verification import Extent, check_continues, scrub, verify_book
 from .workshop import Workshop
 from .writer import Batch, BookWriter
 
-T = TypeVar("T")
-
 logger = logging.getLogger("store")
 
 _NO_ACCOUNTS: dict[str, Account] = {}
@@ -72,16 +69,13 @@ class LogTaleaStore(LedgerReads):
     """
 
     def __init__(self, directory: Path, shop: Workshop, watchers: Watchers, lock: IO[str]) -> None:
+        super().__init__()
         self._directory, self._shop, self._watchers, self._lock = directory, shop, watchers, lock
         self._options = shop.options
         self._books: dict[str, BookWriter] = {}
         self._damaged: dict[str, CorruptLog] = {}
         self._folded: dict[str, str] = {}
         self._born = Signal()
-        self._closed = False
-        self._shutdown: asyncio.Task[None] | None = None
-        self._scrub: asyncio.Task[None] | None = None
-        self._long_work: set[asyncio.Task[Any]] = set()
         self._reopening: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
 
     # ------------------------------------------------------------ opening and closing
@@ -178,7 +172,7 @@ class LogTaleaStore(LedgerReads):
             self._add(writer)
         if SYSTEM_BOOK not in self._books and SYSTEM_BOOK not in self._damaged:
             self._add(BookWriter(self._shop, self._blank(SYSTEM_BOOK)))
-        self._scrub = shop.loop.create_task(self._scrub_all(), name="talea-scrub")
+        self._begin(self._scrub_all(), "scrub")
 
     async def _examine(self, name: str, is_link: bool, progress: Progress | None) -> Examined | None:
         """What a book's directory holds. Raises CorruptLog, UnsupportedFormat, OSError."""
@@ -215,27 +209,10 @@ class LogTaleaStore(LedgerReads):
         except OSError as e:
             logger.warning("Book %r: its older segments could not be checked: %s", writer.name, e)
 
-    async def __aenter__(self) -> LogTaleaStore:
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        await self.shutdown()
-
-    async def shutdown(self) -> None:
-        """Answer what was accepted, let a snapshot or spill that has begun finish, stop, release the lock."""
-        if self._shutdown is None:
-            self._closed = True
-            self._shutdown = self._shop.loop.create_task(self._close(), name="talea-shutdown")
-        await asyncio.shield(self._shutdown)
-
     async def _close(self) -> None:
-        readers = [task for task in (self._scrub, *self._long_work) if task is not None]
-        for task in readers:
-            task.cancel()
+        """Answer what was accepted, let a snapshot or spill that has begun finish, stop, release the lock."""
         try:
-            await asyncio.gather(*readers, return_exceptions=True)
+            await self._end_long_work()
             await asyncio.gather(*[writer.close() for writer in self._books.values()])
         finally:
             # also when the loop ends and cancels this, as `asyncio.run` does
@@ -472,9 +449,7 @@ class LogTaleaStore(LedgerReads):
             raise
         self._damaged.pop(name, None)
         self._add(writer)
-        scrubbing = shop.loop.create_task(self._scrub_book(writer), name=f"talea-scrub:{name}")
-        self._long_work.add(scrubbing)
-        scrubbing.add_done_callback(self._long_work.discard)
+        self._begin(self._scrub_book(writer), f"scrub:{name}")
 
     async def backup(
         self, target: str | os.PathLike[str], progress: BackupProgress | None = None
@@ -507,20 +482,6 @@ class LogTaleaStore(LedgerReads):
         found = [writer.error for writer in self._books.values() if type(writer.error) is CorruptLog]
         for error in (*self._damaged.values(), *found):
             raise StoreIOError(f"The backup to {target} would not be whole: {error}")
-
-    async def _until_closed(self, work: Coroutine[Any, Any, T], what: str) -> T:
-        """The outcome of long work that ends with its caller's patience. Raises StoreClosed at shutdown."""
-        task = self._shop.loop.create_task(work, name=f"talea-{what}")
-        self._long_work.add(task)
-        task.add_done_callback(self._long_work.discard)
-        try:
-            return await asyncio.shield(task)
-        except asyncio.CancelledError:
-            if self._closed and task.cancelled():
-                raise StoreClosed from None
-            task.cancel()
-            await asyncio.wait([task])
-            raise
 
     async def verify(
         self, book: str, against: tuple[int, str] | None = None, progress: Progress | None = None

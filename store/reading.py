@@ -13,6 +13,7 @@ from .account import Account
 from .codec import EPOCH, decode_event, from_micros, read_prefix, to_micros
 from .definitions import text_fault
 from .errors import CorruptLog, StoreClosed, StoreIOError, UnknownAccount
+from .lifetime import OpenLedger
 from .model import (
     AccountId,
     AccountInfo,
@@ -59,10 +60,9 @@ class OpenBook(Protocol):
     def stopped_error(self) -> StoreIOError: ...
 
 
-class LedgerReads(Store):
+class LedgerReads(OpenLedger, Store):
     """Reads see exactly what is durable and applied."""
 
-    _closed: bool
     _books: Mapping[str, OpenBook]
     _born: Signal
     """Fires when there is a new book, and at the end."""
@@ -78,10 +78,6 @@ class LedgerReads(Store):
     def _assets(self) -> dict[str, AssetDef]:
         """The registry."""
         raise AssertionError("a subclass knows its books")
-
-    def _refuse_if_closed(self) -> None:
-        if self._closed:
-            raise StoreClosed
 
     # ------------------------------------------------------------ reading balances
 

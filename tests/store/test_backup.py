@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from store import AccountCfg, FollowedLedger, StoreIOError
+from store import AccountCfg, FollowedLedger, StoreClosed, StoreIOError
 from store.files import Files
 from tests.support.build import BOOK, asset, definition, household, transfer
 from tests.support.disk import flip, segments
@@ -158,6 +158,21 @@ async def test_a_cancelled_backup_leaves_nothing_and_the_ledger_goes_on(tmp_path
         assert told[-1][0] < told[-1][1]
         await pay(store, 1, start=100)
         await store.backup(tmp_path / "copy")
+
+
+async def test_a_backup_of_a_followed_ledger_ends_with_its_shutdown_and_leaves_nothing(
+    tmp_path: Path,
+) -> None:
+    async with opened(await written(tmp_path / "ledger")) as store:
+        await big(store)
+    async with await FollowedLedger.open(tmp_path / "ledger") as followed:
+        begun = asyncio.Event()
+        backup = asyncio.create_task(followed.backup(tmp_path / "copy", lambda done, total: begun.set()))
+        await begun.wait()
+        await followed.shutdown()
+        with pytest.raises(StoreClosed):
+            await backup
+    assert not (tmp_path / "copy").exists()
 
 
 async def test_a_backup_that_fails_at_any_call_leaves_nothing_and_its_place_can_be_used_again(

@@ -10,6 +10,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -311,6 +312,23 @@ async def test_after_shutdown_every_call_is_refused_and_subscriptions_end(tmp_pa
         await followed.books()
     with pytest.raises(StoreClosed):
         await followed.balance(account("assets:cash"))
+
+
+async def test_a_cancelled_shutdown_can_be_finished(tmp_path: Path) -> None:
+    tasks, threads = asyncio.all_tasks(), threading.active_count()
+    followed = await FollowedLedger.open(await written(tmp_path / "ledger"))
+    watched = Watched(followed)
+    await watched.reached(13)
+    for patience in range(4):
+        closing = asyncio.ensure_future(followed.shutdown())
+        for _ in range(patience):
+            await asyncio.sleep(0)
+        closing.cancel()
+        await asyncio.gather(closing, return_exceptions=True)
+    await followed.shutdown()
+    await watched.ended()
+    assert asyncio.all_tasks() == tasks
+    assert threading.active_count() == threads
 
 
 async def test_a_directory_that_is_not_there_is_refused_and_not_made(tmp_path: Path) -> None:
