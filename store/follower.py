@@ -335,8 +335,13 @@ class FollowedBook:
     def stopped_error(self) -> StoreIOError:
         return self.error or StoreIOError(f"Book {self.name!r} is no longer followed.")
 
+    @property
+    def trouble(self) -> StoreIOError | None:
+        """Why not all that is known to be durable is shown; `error` is the kind that stays."""
+        return self.error or self._lacking
+
     def info(self) -> BookInfo:
-        error = self.error or self._lacking
+        error = self.trouble
         return self.state.info(
             bytes_on_disk=sum(segment.bytes for segment in self.log.segments) + self._side_bytes,
             segments=len(self.log.segments),
@@ -378,7 +383,8 @@ class FollowedLedger(LedgerReads):
         self._looks = 0
         self._glances: dict[str, tuple[int, int, int] | None] = {}
         self.trouble: str | None = None
-        """Why the last look at the directory failed, if it did; it is tried again."""
+        """Why what is shown may be old, in all books: the last look at the directory failed, the registry of assets
+        cannot be read, or following has ended."""
 
     @classmethod
     async def open(
@@ -404,6 +410,7 @@ class FollowedLedger(LedgerReads):
                 raise StoreIOError(f"The ledger at {directory} cannot be read: {why}.") from e
             raise
         ledger._task = asyncio.create_task(ledger._follow(), name="talea-follow")
+        ledger._task.add_done_callback(ledger._ended)
         return ledger
 
     async def writer_pid(self) -> int | None:
@@ -428,9 +435,27 @@ class FollowedLedger(LedgerReads):
                 await asyncio.wait_for(self._closing.wait(), POLL_SECONDS)
             try:
                 await self._look(None)
-                self.trouble = None
             except OSError as e:
                 self.trouble = e.strerror or str(e)
+            else:
+                registry = self._books.get(SYSTEM_BOOK)  # which `books` leaves out
+                error = registry.trouble if registry is not None else None
+                self.trouble = str(error).removesuffix(".") if error is not None else None
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        """Following that ends by a fault of the program says so, and leaves no reader waiting for what comes next."""
+        if task.cancelled():
+            why = "following was cancelled"
+        elif (fault := task.exception()) is not None:
+            logger.error("Following the ledger at %s ended", self.directory, exc_info=fault)
+            why = f"following ended by a fault of the program ({fault!r})"
+        else:
+            return
+        self.trouble = why
+        for book in self._books.values():
+            if book.error is None:
+                error = f"Book {book.name!r} is as it was: {why}; leave, and follow the ledger again."
+                self._give_up(book, StoreIOError(error))
 
     async def _look(self, progress: Progress | None) -> None:
         """Find new books, and take in what has become durable in each. Raises OSError."""
@@ -473,9 +498,12 @@ class FollowedLedger(LedgerReads):
             if await book.advance(progress):
                 self._watchers.changed(book.name)
         except StoreIOError as e:
-            book.error = e
-            book.news.fire()
-            self._watchers.changed(book.name)
+            self._give_up(book, e)
+
+    def _give_up(self, book: FollowedBook, error: StoreIOError) -> None:
+        book.error = error
+        book.news.fire()
+        self._watchers.changed(book.name)
 
     async def _learn_assets(self) -> None:
         system = self._books.get(SYSTEM_BOOK)

@@ -405,6 +405,49 @@ class UnreadableBook(Files):
         return super().open(path, write)
 
 
+class FaultyProgram(Files):
+    """Holds a fault of the program, once it is armed."""
+
+    armed = False
+
+    def open(self, path: Path, write: bool = False) -> int:
+        if self.armed:
+            raise RuntimeError("a fault of the program")
+        return super().open(path, write)
+
+
+async def test_a_fault_of_the_program_ends_following_aloud_and_leaves_no_reader_waiting(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    files = FaultyProgram()
+    async with opened(await written(tmp_path)) as store:
+        async with await FollowedLedger.open(tmp_path, files=files) as ledger:
+            watched, changes = Watched(ledger), ledger.watch()
+            await watched.reached(13)
+            news = asyncio.ensure_future(anext(changes))
+            files.armed = True
+            await pay(store, 1, start=6)
+            with pytest.raises(StoreIOError, match="ended by a fault of the program"):
+                await watched.ended()
+            assert BOOK in await asyncio.wait_for(news, 10)
+            assert "fault of the program" in str(ledger.trouble)
+            (info,) = await ledger.books()
+            assert (info.last_seq, info.writer) == (13, "damaged")
+            files.armed = False
+            assert len(await events_of(ledger, BOOK)) == 13
+        assert "a fault of the program" in caplog.text
+
+
+async def test_a_registry_that_can_be_followed_no_further_is_told_beside_the_books(tmp_path: Path) -> None:
+    directory, other = await written(tmp_path / "ledger"), await written(tmp_path / "other")
+    async with await FollowedLedger.open(directory) as ledger:
+        assert ledger.trouble is None
+        shutil.rmtree(book_directory(directory, "_system"))
+        shutil.copytree(book_directory(other, "_system"), book_directory(directory, "_system"))
+        await until(lambda: "'_system' is not the one that was followed" in str(ledger.trouble))
+        assert [(info.name, info.error) for info in await ledger.books()] == [(BOOK, None)]
+
+
 @pytest.mark.parametrize("posted_since", [1, 3, 9])
 async def test_another_history_in_the_place_of_the_followed_one_is_told_and_never_mixed_with_it(
     tmp_path: Path, posted_since: int
