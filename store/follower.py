@@ -414,7 +414,7 @@ class FollowedLedger(LedgerReads):
         return ledger
 
     async def writer_pid(self) -> int | None:
-        """The process that has the ledger open, or had it last and may live; None when it is gone."""
+        """The process that has the ledger open, or had it last and may live; None when it is gone or not known."""
         return await self._offload.run(holder_of, self.directory)
 
     async def _close(self) -> None:

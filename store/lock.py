@@ -61,12 +61,15 @@ def _told(lock: IO[str]) -> int | None:
 
 
 def holder_of(directory: Path) -> int | None:
-    """The process that has the ledger open, or had it last and may live; None when it is gone. Blocks."""
+    """The process that has the ledger open, or had it last and may live; None when it is gone or not known. Blocks."""
     try:
         pid = int((directory / LOCK_NAME).read_text("ascii"))
+    except (OSError, ValueError):
+        return None
+    try:
         os.kill(pid, 0)
     except PermissionError:
         return pid  # somebody else's process
-    except (OSError, ValueError, OverflowError):
+    except (OSError, OverflowError):
         return None
     return pid

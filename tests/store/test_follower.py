@@ -286,6 +286,17 @@ async def test_a_directory_without_a_lock_or_a_writer_is_followed(tmp_path: Path
     assert not (directory / "LOCK").exists()
 
 
+async def test_a_ledger_is_followed_though_its_lock_may_not_be_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuses(*_: object) -> str:
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+
+    async with opened(await written(tmp_path)), await FollowedLedger.open(tmp_path) as followed:
+        monkeypatch.setattr(Path, "read_text", refuses)  # rights would not keep root from it
+        assert await followed.writer_pid() is None
+
+
 async def test_whatever_writes_is_refused_with_a_sentence(tmp_path: Path) -> None:
     directory = await written(tmp_path / "ledger")
     async with await FollowedLedger.open(directory) as followed:
