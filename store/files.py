@@ -27,8 +27,6 @@ OUT_OF_DESCRIPTORS = frozenset({errno.EMFILE, errno.ENFILE})
 
 TEMPORARY_SUFFIX = ".tmp"
 
-_BINARY = getattr(os, "O_BINARY", 0)
-
 
 class SyncError(OSError):
     """A sync failed: whatever it reports, what reached the disk is unknown from here on."""
@@ -75,10 +73,10 @@ class Files:
 
     def create(self, path: Path) -> int:
         """A new file for writing and reading; FileExistsError when there is one."""
-        return os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | _BINARY, PRIVATE_FILE)
+        return os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, PRIVATE_FILE)
 
     def open(self, path: Path, write: bool = False) -> int:
-        return os.open(path, (os.O_RDWR if write else os.O_RDONLY) | _BINARY | getattr(os, "O_NOFOLLOW", 0))
+        return os.open(path, (os.O_RDWR if write else os.O_RDONLY) | os.O_NOFOLLOW)
 
     def size(self, fd: int) -> int:
         return os.fstat(fd).st_size
@@ -124,8 +122,6 @@ class Files:
 
     def sync_directory(self, path: Path) -> None:
         """Return once the names in a directory are on stable storage."""
-        if os.name == "nt":  # directories cannot be opened there
-            return
         fd = os.open(path, os.O_RDONLY)
         try:
             os.fsync(fd)

@@ -22,7 +22,7 @@ def locked(files: Files, directory: Path) -> IO[str]:
     make_directories(files, directory)
     path = directory / LOCK_NAME
     new = not path.exists()
-    fd = os.open(path, os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0), 0o600)
+    fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
     lock = os.fdopen(fd, "r+", encoding="ascii", errors="replace")
     try:
         try:

@@ -536,7 +536,6 @@ async def test_a_snapshot_tells_how_far_it_is_and_can_be_given_up(tmp_path: Path
         assert (await store.book(BOOK)).last_seq == 14
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="open files cannot be deleted there")
 async def test_a_book_whose_log_was_deleted_takes_nothing_more_and_says_so(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

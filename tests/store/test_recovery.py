@@ -559,7 +559,6 @@ async def test_opening_and_reading_changes_no_segment(tmp_path: Path) -> None:
     assert logs == {name: data for name, data in before.items() if name.endswith(".log")}
 
 
-@pytest.mark.skipif(os.name == "nt", reason="permissions are another thing there")
 async def test_files_and_directories_are_private(tmp_path: Path) -> None:
     old = os.umask(0)
     try:
