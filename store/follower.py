@@ -24,7 +24,15 @@ from .codec import (
     kind_in,
     read_identity,
 )
-from .errors import CorruptLog, InvalidBook, StoreError, StoreIOError, StoreReadOnly, UnsupportedFormat
+from .errors import (
+    CorruptLog,
+    InvalidBook,
+    StoreClosed,
+    StoreError,
+    StoreIOError,
+    StoreReadOnly,
+    UnsupportedFormat,
+)
 from .files import Entry, Files, read_all, reason
 from .followed_keys import FollowedKeys, key_runs_among
 from .frames import FRAME_HEAD_BYTES, read_frame
@@ -419,15 +427,18 @@ class FollowedLedger(LedgerReads):
 
     async def _close(self) -> None:
         self._closing.set()
-        await self._end_long_work()
-        if self._task is not None:
-            await asyncio.wait([self._task])
-        self._offload.close()
-        for book in self._books.values():
-            book.closed = True
-            book.news.fire()
-        self._born.fire()
-        self._watchers.close()
+        try:
+            await self._end_long_work()
+            if self._task is not None:
+                await asyncio.wait([self._task])
+        finally:
+            # also when the loop ends and cancels this, as `asyncio.run` does
+            self._offload.close()
+            for book in self._books.values():
+                book.closed = True
+                book.news.fire()
+            self._born.fire()
+            self._watchers.close()
 
     async def _follow(self) -> None:
         while not self._closed:
@@ -571,8 +582,8 @@ class FollowedLedger(LedgerReads):
 
     # ------------------------------------------------------------ what only a writer does
 
-    def _read_only(self) -> StoreReadOnly:
-        return StoreReadOnly(self.directory)
+    def _read_only(self) -> StoreError:
+        return StoreClosed() if self._closed else StoreReadOnly(self.directory)
 
     async def reopen(self, book: str, progress: Progress | None = None) -> None:
         raise self._read_only()

@@ -317,6 +317,8 @@ async def test_after_shutdown_every_call_is_refused_and_subscriptions_end(tmp_pa
     await watched.reached(13)
     await followed.shutdown()
     await followed.shutdown()
+    with pytest.raises(StoreClosed):
+        await followed.commit(transfer("assets:cash", "income:salary", 1))
     await watched.ended()
     await waiting.ended()
     with pytest.raises(StoreClosed):
