@@ -34,7 +34,7 @@ PAUSE_BETWEEN_REFRESHES_SECONDS = 0.1
 CLOSING_SECONDS = 0.6
 LOOK_FOR_WRITER_SECONDS = 1.0
 GARBAGE_THRESHOLDS = (5_000, 20, 50)
-DAMAGED_SECONDS = 10
+FAILED_SECONDS = 10
 DAMAGED_NAMED = 5
 
 
@@ -100,7 +100,8 @@ class LedgerApp(Shell):
             return f"This is the ledger as of {self.instant.label}, which is read only; {back}."
         if isinstance(self._store, FollowedLedger):
             writer = f"process {self.writer} writes it" if self.writer is not None else "nobody writes it now"
-            return f"This ledger is only followed here, {writer}; post where it is open."
+            behind = f" {self.why_behind}" if self.why_behind is not None else ""
+            return f"This ledger is only followed here, {writer}; post where it is open.{behind}"
         info = self.books.get((self.book if book is None else book) or "")
         if info is not None and info.writer != "running":
             why = printable(info.error or info.writer, 300)
@@ -198,10 +199,18 @@ class LedgerApp(Shell):
         store = self._store
         if not isinstance(store, FollowedLedger):
             return
-        writer = await store.writer_pid()
-        if writer != self.writer:
-            self.writer = writer
-            self._tell_screens(frozenset(self.books))
+        writer, behind = await store.writer_pid(), None
+        if store.trouble is not None:
+            behind = (
+                f"{printable(self.place, 300)} cannot be read now: {printable(store.trouble, 300)}. What is shown "
+                "may be old; see that the ledger is there and that you may read it, which is tried again all the time."
+            )
+        if (writer, behind) == (self.writer, self.why_behind):
+            return
+        if behind not in (None, self.why_behind):
+            self.notify(behind, title="Behind", severity="error", timeout=FAILED_SECONDS, markup=False)
+        self.writer, self.why_behind = writer, behind
+        self._tell_screens(frozenset(self.books))
 
     async def _open(self) -> None:
         from .screens.opening import OpeningScreen
@@ -251,7 +260,7 @@ class LedgerApp(Shell):
             f"{what} The other books are open; {self.with_keys('{app.storage}')} tells more.",
             title="Damaged",
             severity="warning",
-            timeout=DAMAGED_SECONDS,
+            timeout=FAILED_SECONDS,
             markup=False,
         )
 

@@ -264,7 +264,8 @@ class StorageScreen(TaleaScreen):
             return [("writer", f"■ {writer}{again}"), ("why", printable(info.error, 1_000))]
         if self.app.is_followed:
             writer = f"process {self.app.writer}" if self.app.writer is not None else "nobody now"
-        return [("writer", writer)]
+        behind = [("why", self.app.why_behind)] if self.app.why_behind is not None else []
+        return [("writer", writer), *behind]
 
     def _facts(self, info: BookInfo) -> list[tuple[str, str]]:
         files = [

@@ -64,6 +64,8 @@ class Header(Widget):
             info = app.books.get(app.book or "")
             if info is not None and info.error is not None:
                 return f"■ following · {info.writer} · read only", "header--past"
+            if app.why_behind is not None:
+                return "■ following · cannot read · read only", "header--past"
             writer = f"pid {app.writer}" if app.writer is not None else "no writer"
             return f"◉ following · {writer} · read only", "header--past"
         if app.book is not None and app.why_read_only() is not None:

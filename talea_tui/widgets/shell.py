@@ -64,6 +64,8 @@ class Shell(App[int]):
     """What is known of each book, kept current."""
     writer: int | None = None
     """The process that writes a ledger which is only followed here; None when there is none, or it is ours."""
+    why_behind: str | None = None
+    """One sentence while a ledger that is followed cannot be read, so that what is shown may be old."""
     assets: dict[str, AssetDef]
     """Registered assets by id, kept current."""
     settings: Settings

@@ -192,3 +192,20 @@ async def test_a_store_without_files_says_that_there_is_nothing_to_copy(open_app
     async with open_app(MemoryStore(), settings=Settings(screen="storage")) as pilot:
         await pilot.press("7", "B")
         await shows(pilot, "nothing to copy")
+
+
+async def test_a_ledger_that_can_no_longer_be_read_is_not_shown_as_if_it_were_followed(
+    tmp_path: Path,
+) -> None:
+    directory = await written(tmp_path / "ledger")
+    books, aside = directory / "books", directory / "aside"
+    async with opened(directory), app_at(directory) as pilot:
+        await shows(pilot, "◉ following")
+        books.rename(aside)
+        books.write_text("no directory")
+        await shows(pilot, "■ following · cannot read · read only", "cannot be read now: Not a directory")
+        await pilot.press("p")
+        await shows(pilot, "post where it is open. ")
+        books.unlink()
+        aside.rename(books)
+        await shows(pilot, f"◉ following · pid {os.getpid()}")
