@@ -344,7 +344,7 @@ class VirtualTable(ScrollView, can_focus=True):
             self._fetching = False
 
     async def _fetch_page(self, page: int) -> None:
-        source, generation = self._source, self._generation
+        source, known = self._source, (self._generation, self.count)
         start = page * PAGE_ROWS
         self._stale.discard(page)
         try:
@@ -359,7 +359,7 @@ class VirtualTable(ScrollView, can_focus=True):
             return
         if source is not self._source:
             return
-        if generation != self._generation:
+        if known != (self._generation, self.count):
             self._stale.add(page)
         self._pages[page] = rows
         self._pages.move_to_end(page)

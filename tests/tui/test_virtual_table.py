@@ -136,6 +136,19 @@ async def test_rows_that_arrive_while_reading_move_nothing():
         assert app.table.cursor == 500
 
 
+async def test_rows_that_arrive_while_the_last_page_is_on_its_way_are_fetched_after_it():
+    app, numbers = OneTable(), Numbers()
+    numbers.gate = asyncio.Event()
+    async with app.run_test(size=(60, 20)) as pilot:
+        app.table.set_source(numbers, 10)
+        await pilot.pause()
+        app.table.grow(13)
+        numbers.gate.set()
+        await rest(pilot)
+        assert "row 9" in app.lines()[10]
+        assert "row 12" in app.lines()[13]
+
+
 async def test_at_the_last_row_the_cursor_follows_what_arrives():
     app, numbers = OneTable(), Numbers()
     async with app.run_test(size=(60, 20)) as pilot:
