@@ -216,7 +216,7 @@ class EventStream(Vertical):
                     row = await matched.row_at(pending)
                 else:
                     row = await matched.row_of(*pending.id)
-                await self.view.go_to(row)
+                await self.view.go_to(matched, row)
 
     # What is told
 
@@ -288,15 +288,17 @@ class EventStream(Vertical):
         if matched is not None and not matched.has_reached(event.sequenced.at):
             self._pending = event
             return
-        if self.view.source is not None:
+        source = self.view.source
+        if source is not None:
             self.view.pause()
-            await self.view.go_to(await self.view.source.row_of(*event.id))
+            await self.view.go_to(source, await source.row_of(*event.id))
 
     async def _go_to_time(self, at: datetime) -> None:
         matched = self._matched
         if matched is not None and not matched.has_reached(at):
             self._pending = at
             return
-        if self.view.source is not None:
+        source = self.view.source
+        if source is not None:
             self.view.pause()
-            await self.view.go_to(await self.view.source.row_at(at))
+            await self.view.go_to(source, await source.row_at(at))

@@ -254,8 +254,8 @@ class TailPane(EventStream):
             if row is None:
                 older = "older" if step < 0 else "newer"
                 self._note = f"No {older} event matches {search.pattern}"
-            elif source is self.view.source:
-                await self.view.go_to(row)
+            else:
+                await self.view.go_to(source, row)
         finally:
             self._searching = ""
             self._show_prompt()
@@ -271,7 +271,7 @@ class TailPane(EventStream):
         if target == "end":
             await self.view.resume()
         elif target == "start":
-            await self.view.go_to(source.first)
+            await self.view.go_to(source, source.first)
         elif isinstance(target, SeqTarget):
             return await self._go_to_seq(target)
         elif isinstance(target, datetime):
@@ -308,7 +308,7 @@ class TailPane(EventStream):
         with self._refusals_told():
             here = await source.row_of(*event.id)
             row = await source.row_at(at)
-            await view.go_to(min(row, here - 1) if seconds < 0 else row)
+            await view.go_to(source, min(row, here - 1) if seconds < 0 else row)
 
     def go_back(self) -> bool:
         if self.prompt.question is not None:

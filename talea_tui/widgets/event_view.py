@@ -241,12 +241,15 @@ class EventView(Widget, can_focus=True):
         if self._source is not None:
             await self.show(self._source)
 
-    async def go_to(self, row: int) -> None:
-        """Put the cursor on a row, as near as there is one, with its surroundings, in one step."""
-        source = self._source
-        if source is None:
+    async def go_to(self, source: Rows, row: int) -> None:
+        """Put the cursor on a row of `source`, as near as there is one, with its surroundings, in one step.
+
+        Nothing happens where other rows are shown by now.
+        """
+        if source is not self._source:
             return
         self.pause()
+        generation = self._generation
         if source.end == source.first:
             return
         row = max(source.first, min(row, source.end - 1))
@@ -254,6 +257,8 @@ class EventView(Widget, can_focus=True):
         if not self.top <= row < self.top + self.visible_rows:
             top = self._within(row - self.visible_rows // 2)
         await self._fetch(top)
+        if generation != self._generation:
+            return
         self.top, self.cursor = top, row
         self.refresh()
         self.post_message(self.Moved(self))
@@ -339,6 +344,9 @@ class EventView(Widget, can_focus=True):
         self._failed = ""
         for row, event in enumerate(found, missing[0]):
             self._cache[row] = event
+        for row in (*range(top - margin, top + self.visible_rows + margin), *self.shown_rows):
+            if row in self._cache:
+                self._cache.move_to_end(row)
         while len(self._cache) > ROWS_KEPT:
             self._cache.popitem(last=False)
         return True
@@ -558,7 +566,7 @@ class EventView(Widget, can_focus=True):
 
     async def action_first(self) -> None:
         if self._source is not None:
-            await self.go_to(self._source.first)
+            await self.go_to(self._source, self._source.first)
 
     async def action_follow(self) -> None:
         await self.resume()

@@ -8,7 +8,7 @@ from bisect import bisect_right
 from collections.abc import AsyncGenerator, Callable, Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 import pytest
 from msgspec import structs
@@ -33,6 +33,7 @@ from talea_tui.screens.event import EventScreen
 from talea_tui.screens.tail import TailScreen
 from talea_tui.screens.tail_pane import TailPane
 from talea_tui.settings import Settings
+from talea_tui.widgets.event_view import ROWS_KEPT
 from tests.support.build import asset, definition, household, transfer
 from tests.support.memory_store import MemoryStore
 from tests.tui.conftest import OpenApp, screen_text, settle
@@ -357,6 +358,56 @@ async def test_go_to_a_seq_a_time_the_start_and_the_end(open_app: OpenApp) -> No
         assert "the last is 20,000" in text(pilot)
         await press(pilot, "g", *"nonsense", "enter")
         assert "is no seq or time" in text(pilot)
+
+
+async def test_rows_on_the_screen_are_not_forgotten_however_many_were_read(open_app: OpenApp) -> None:
+    store = await filled(6_000)
+    async with open_app(store, size=(80, 20), settings=on_tail()) as pilot:
+        await press(pilot, "up")
+        view = tail(pilot).view
+        source, page = view.source, view.visible_rows
+        assert source is not None
+        assert ROWS_KEPT % page == 0, "else what is forgotten is not what is looked at"
+        for row in (100 + page // 2, *range(1_000, 1_000 + ROWS_KEPT - page, page), 100):
+            await view.go_to(source, row)
+        await settle(pilot)
+        assert shown(pilot) == list(range(101 - page // 2, 101 + page - page // 2))
+
+
+class Gated(Stream):
+    """Reads nothing of `BOOK` while its gate is closed."""
+
+    def __init__(self, *arguments: Any) -> None:
+        super().__init__(*arguments)
+        self.gate, self.asked = asyncio.Event(), asyncio.Event()
+        self.gate.set()
+
+    async def read_events(self, book: str, from_seq: int = 1, limit: int = 100) -> list[Sequenced]:
+        if book == BOOK:
+            self.asked.set()
+            await self.gate.wait()
+        return await super().read_events(book, from_seq, limit)
+
+
+async def test_a_place_that_is_still_being_read_is_given_up_for_another_book(open_app: OpenApp) -> None:
+    store = cast(Gated, await filled(2_000, Gated))
+    await household(store, "savings")
+    async with open_app(store, settings=on_tail()) as pilot:
+        view = tail(pilot).view
+        payments_shown = view.source
+        assert payments_shown is not None
+        store.gate.clear()
+        store.asked.clear()
+        going = asyncio.create_task(view.go_to(payments_shown, 1_500))
+        await store.asked.wait()
+        pilot.app.choose_book("savings")
+        while view.source is payments_shown:
+            await pilot.pause()
+        store.gate.set()
+        await going
+        await settle(pilot)
+        assert view.following
+        assert shown(pilot) == list(range(1, 8))
 
 
 async def test_what_may_be_typed_and_what_is_wrong_with_it_are_shown_whole(open_app: OpenApp) -> None:
