@@ -199,4 +199,8 @@ class DemoApp(TaleaApp):
         self._say("")
         if self.traffic is not None:
             self.traffic.rate = self._rate
-        self.tell("The ledger is yours now: ? lists the keys, : finds everything.")
+        self.tell(
+            self.with_keys(
+                "The ledger is yours now: {app.help} lists the keys, {app.palette} finds everything."
+            )
+        )

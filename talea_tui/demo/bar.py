@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, ClassVar, cast
 
 from rich.cells import cell_len
 from rich.segment import Segment
@@ -14,6 +14,7 @@ from textual.widgets import Static
 
 from ..actions import actions_of, key_name
 from ..formatting import format_count, format_rate, printable
+from ..widgets.shell import Shell
 
 if TYPE_CHECKING:
     from .traffic import Traffic
@@ -72,10 +73,11 @@ class TrafficBar(Widget):
         self._spots = []
         label_style = self.get_component_rich_style("bar--label")
         for action in actions_of("demo"):
-            key, label = key_name(action.keys[0]), f" {action.label.lower()}"
+            pressed = cast(Shell, self.app).keys_of(action)[0]
+            key, label = key_name(pressed), f" {action.label.lower()}"
             segments += [Segment(key, self.get_component_rich_style("bar--key")), Segment(label, label_style)]
             segments.append(Segment("  ", base))
-            self._spots.append((at, at + cell_len(key) + cell_len(label), action.keys[0]))
+            self._spots.append((at, at + cell_len(key) + cell_len(label), pressed))
             at += cell_len(key) + cell_len(label) + 2
         if self._traffic is not None and self._traffic.last_refusal:
             why = f" refused: {printable(self._traffic.last_refusal, 200)}"

@@ -81,7 +81,9 @@ class EventScreen(TaleaScreen):
             cursor=min(self._links, default=0),
         )
         self.query_one("#event-title", PaneTitle).show(
-            "enter on an account opens its register" if self._links else lines[0].text,
+            self.app.with_keys("{table.open} on an account opens its register")
+            if self._links
+            else lines[0].text,
             self._size_of(self.event),
         )
 

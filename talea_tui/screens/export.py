@@ -90,8 +90,8 @@ async def _ask_path(app: Shell, question: str, hint: str, default: Path) -> Path
         again = await app.push_screen_wait(
             Ask(
                 f"{path.name} exists",
-                hint="Type yes to replace it; esc leaves it as it is.",
-                check=_check_yes,
+                hint=app.with_keys("Type yes to replace it; {dialog.cancel} leaves it as it is."),
+                check=lambda answer: _check_yes(app, answer),
             )
         )
         if again is None:
@@ -99,8 +99,10 @@ async def _ask_path(app: Shell, question: str, hint: str, default: Path) -> Path
     return path
 
 
-def _check_yes(answer: str) -> str | None:
-    return None if answer.strip().lower() in ("y", "yes") else "Type yes, or press esc."
+def _check_yes(app: Shell, answer: str) -> str | None:
+    if answer.strip().lower() in ("y", "yes"):
+        return None
+    return app.with_keys("Type yes, or press {dialog.cancel}.")
 
 
 async def export(table: VirtualTable, path: Path) -> int:

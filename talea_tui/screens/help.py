@@ -51,7 +51,9 @@ class HelpScreen(Dialog):
 
     def compose(self) -> ComposeResult:
         with Vertical(classes="dialog -large -wide"):
-            yield PaneTitle("Keys of this pane", "esc closes", id="help-title")
+            yield PaneTitle(
+                "Keys of this pane", self.app.with_keys("{dialog.cancel} closes"), id="help-title"
+            )
             yield VirtualTable(COLUMNS, id="help", show_head=False, follow=False, opens=False)
             yield Label(id="help-hint", classes="dialog--hint", markup=False)
 

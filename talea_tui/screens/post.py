@@ -402,9 +402,11 @@ class PostScreen(TaleaScreen):
             self._show()
             self._save_soon()
         elif self.read().rows[row].asset is None:
-            self.app.tell("Name the account of this row first; then = puts the missing amount.")
+            why = "Name the account of this row first; then {post.fill} puts the missing amount."
+            self.app.tell(self.app.with_keys(why))
         elif not self.read().whole:
-            self.app.tell("An amount is of an account that is not open: open that first; then = counts it.")
+            why = "An amount is of an account that is not open: open that first; then {post.fill} counts it."
+            self.app.tell(self.app.with_keys(why))
         else:
             self.app.tell("Nothing is missing here.")
 

@@ -258,9 +258,10 @@ class StorageScreen(TaleaScreen):
     def _state_facts(self, info: BookInfo) -> list[tuple[str, str]]:
         writer = info.writer
         if info.error is not None:
-            again = "" if self.app.is_followed else "; r reopens it"
+            again = "" if self.app.is_followed else "; {storage.reopen} reopens it"
             if is_unreadable(info) and again:
-                again = "; r reads it again once its files are restored"
+                again = "; {storage.reopen} reads it again once its files are restored"
+            again = self.app.with_keys(again)
             return [("writer", f"■ {writer}{again}"), ("why", printable(info.error, 1_000))]
         if self.app.is_followed:
             writer = f"process {self.app.writer}" if self.app.writer is not None else "nobody now"
@@ -313,6 +314,7 @@ class StorageScreen(TaleaScreen):
         text = self._said
         if self.under_way is not None:
             text = self.under_way.text(asyncio.get_running_loop().time())
+            text += self.app.with_keys("  {storage.cancel} cancels")
         self.work.display = bool(text)
         self.work.update(Content(printable(text, 1_000)))
 
@@ -320,7 +322,8 @@ class StorageScreen(TaleaScreen):
         """Whether something is under way already; the user has been told then."""
         if self.under_way is not None:
             what = self.under_way.what
-            self.app.tell(f"{what[0].upper()}{what[1:]} is under way; x cancels that.")
+            cancels = self.app.with_keys("{storage.cancel} cancels that.")
+            self.app.tell(f"{what[0].upper()}{what[1:]} is under way; {cancels}")
         return self.under_way is not None
 
     def _begin(self, work: Work, doing: Doing, given_up: Callable[[Work], str]) -> None:

@@ -149,7 +149,7 @@ class TailScreen(TaleaScreen):
     async def action_close_tail(self) -> None:
         panes, here = self.panes, self.pane
         if len(panes) == 1:
-            self.app.tell("This is the only tail; | adds one.")
+            self.app.tell(self.app.with_keys("This is the only tail; {tails.add} adds one."))
             return
         place = panes.index(here)
         await here.remove()
@@ -215,7 +215,8 @@ class TailScreen(TaleaScreen):
 
     @on(TailPane.RuleAdded)
     def rule_added(self, event: TailPane.RuleAdded) -> None:
-        self.app.tell(f"{event.marker} marks what meets {event.text}; H lists all rules.")
+        lists = self.app.with_keys("{tails.rules} lists all rules.")
+        self.app.tell(f"{event.marker} marks what meets {event.text}; {lists}")
         self._rules_changed()
 
     def action_rules(self) -> None:

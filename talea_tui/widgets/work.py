@@ -1,4 +1,4 @@
-"""Long work under way, told in one line: how far it is, how fast, how long it will take, and how to stop it."""
+"""Long work under way, told in one line: how far it is, how fast, and how long it will take."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class Work:
         self.done, self.total = done, total
 
     def text(self, now: float) -> str:
-        """`verifying payments  ███░░  60 %  600,000 of 1,000,000  812,000/s  1 s left  x cancels`."""
+        """`verifying payments  ███░░  60 %  600,000 of 1,000,000  812,000/s  1 s left`."""
         took = max(0.001, now - self.began)
         count = format_bytes if self.in_bytes else format_count
         rate = f"{format_bytes(int(self.done / took))}/s" if self.in_bytes else format_rate(self.done / took)
@@ -35,4 +35,4 @@ class Work:
         bar = "█" * filled + "░" * (_BAR_CELLS - filled)
         left = f"  {format_duration(took / share - took)} left" if share else ""
         told = f"{count(self.done)} of {count(self.total)}  {rate}"
-        return f"{self.what}  {bar} {int(share * 100):3d} %  {told}{left}  x cancels"
+        return f"{self.what}  {bar} {int(share * 100):3d} %  {told}{left}"

@@ -30,6 +30,7 @@ from store import (
     TransactionPosted,
 )
 from store.files import Files
+from talea_tui.config import Config
 from talea_tui.demo.app import DemoApp
 from talea_tui.demo.bookkeeper import DemoBook
 from talea_tui.demo.history import ASSETS, BOOKS, DAYS, DemoClock, Marker, NotADemo, open_demo, write_history
@@ -327,6 +328,17 @@ async def test_the_demo_opens_with_its_books_and_its_traffic_obeys_the_keyboard(
         assert "demo" in screen_text(app).splitlines()[-2]
         await pilot.press("0")
         assert not traffic.paused
+
+
+async def test_the_line_on_the_traffic_offers_the_keys_that_were_chosen(made: Path) -> None:
+    app = DemoApp(made, seed=7, rate=0, config=Config(keys={"demo.pause": ("f9",)}))
+    async with app.run_test(size=(120, 30)) as pilot:
+        await until(pilot, lambda: app.current_mode == "books" and "f9 pause" in screen_text(app))
+        line = screen_text(app).splitlines()[-2]
+        assert app.traffic is not None
+        assert not app.traffic.paused
+        await pilot.click(offset=(line.index("f9 pause"), 28))
+        await until(pilot, lambda: app.traffic is not None and app.traffic.paused)
 
 
 async def test_leaving_amid_heavy_traffic_loses_nothing_that_was_confirmed(made: Path) -> None:

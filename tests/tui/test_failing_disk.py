@@ -6,7 +6,7 @@ import errno
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 import pytest
 from textual.pilot import Pilot
@@ -21,6 +21,7 @@ from store import (
     StoreIOError,
 )
 from talea_tui.app import TaleaApp
+from talea_tui.config import Config
 from talea_tui.screens.storage import StorageScreen
 from talea_tui.settings import Settings
 from tests.support.faulty_files import FailingDisk
@@ -32,14 +33,14 @@ SEQ_BEFORE = 12
 
 @asynccontextmanager
 async def posting(
-    open_app: OpenApp, directory: Path, size: tuple[int, int] = (160, 36)
+    open_app: OpenApp, directory: Path, size: tuple[int, int] = (160, 36), **options: Any
 ) -> AsyncIterator[tuple[Pilot[int], LogTaleaStore, FailingDisk]]:
     """The form with an entry that is ready, over a ledger whose disk can be made to fail."""
     disk = FailingDisk(directory / "ledger")
     store = await LogTaleaStore.open_with(directory / "ledger", LogStoreOptions(), files=disk)
     await open_shop(store)
     settings = Settings(path=directory / "state" / "settings.json", book=BOOK)
-    async with open_app(store, size=size, settings=settings) as pilot:
+    async with open_app(store, size=size, settings=settings, **options) as pilot:
         await pilot.press("p")
         await until(pilot, lambda: "Post to shop" in text(pilot))
         await pilot.press(*"bub")
@@ -85,6 +86,18 @@ async def test_a_full_disk_refuses_the_entry_at_the_form_and_with_room_it_is_pos
         await post(pilot)
         await shows(pilot, "seq 13 posted")
         assert await last_seq(store) == SEQ_BEFORE + 1
+
+
+async def test_a_stopped_book_names_the_key_that_was_chosen_to_reopen_it(
+    open_app: OpenApp, tmp_path: Path
+) -> None:
+    chosen = Config(keys={"storage.reopen": ("R",)})
+    async with posting(open_app, tmp_path, config=chosen) as (pilot, _, disk):
+        disk.failing = {"sync"}
+        await post(pilot)
+        await shows(pilot, "■ read only")
+        await pilot.press("escape", "7")
+        await shows(pilot, "■ stopped; R reopens it", "R reopen")
 
 
 async def test_a_failing_sync_stops_the_book_and_reopening_lets_the_same_entry_through_once(

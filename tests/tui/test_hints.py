@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
+from typing import Any
+
 import pytest
 from textual.pilot import Pilot
 
@@ -9,7 +12,7 @@ from store.protocol import Store
 from talea_tui.config import Config
 from tests.support.forms import open_shop
 from tests.support.memory_store import MemoryStore
-from tests.tui.conftest import OpenApp, keys, screen_text, settle
+from tests.tui.conftest import OpenApp, keys, screen_text, settle, shows
 
 
 @pytest.fixture
@@ -39,6 +42,38 @@ async def test_an_empty_posting_form_names_the_keys_that_were_chosen(open_app: O
     async with open_app(MemoryStore(), config=chosen) as pilot:
         await keys(pilot, "p")
         assert "press 0, then b to begin one" in screen_text(pilot.app)
+
+
+class Stuck(MemoryStore):
+    """Its snapshot goes on until it is given up."""
+
+    async def snapshot_now(self, book: str, progress: Any = None) -> None:
+        while True:
+            await asyncio.sleep(0)
+            progress(book, 250_000, 1_000_000)
+
+
+async def test_long_work_names_the_key_that_was_chosen_to_cancel_it(open_app: OpenApp):
+    store, chosen = Stuck(), Config(keys={"storage.cancel": ("X",)})
+    await open_shop(store)
+    async with open_app(store, size=(120, 30), config=chosen) as pilot:
+        await pilot.press("7", "s")
+        await shows(pilot, "250,000 of 1,000,000", "X cancels")
+        await pilot.press("s")
+        await shows(pilot, "is under way; X cancels that")
+        await pilot.press("X")
+        await shows(pilot, "was cancelled")
+
+
+async def test_what_is_told_in_passing_names_the_keys_that_were_chosen(store, open_app: OpenApp):
+    chosen = Config(keys={"tails.add": ("A",), "dialog.cancel": ("f7",)})
+    async with open_app(store, size=(120, 30), config=chosen) as pilot:
+        await keys(pilot, "5", "w")
+        assert "This is the only tail; A adds one." in screen_text(pilot.app)
+        await keys(pilot, "f1")
+        assert "f7 closes" in screen_text(pilot.app)
+        await keys(pilot, "f7")
+        assert "f7 closes" not in screen_text(pilot.app)
 
 
 @pytest.mark.parametrize(("way", "typed"), [("p", "at"), ("2", "slash"), ("5", "slash")])
