@@ -106,6 +106,7 @@ class HledgerJournal:
                     comment="\n".join(_comment_lines(detail.get("comment"), dates=False)),
                 )
             )
+        # the day in UTC, whoever exports: else an import in another zone would not know its own entries again
         return JournalTransaction(
             date=noted_day(metadata.get("date")) or transaction.occurred_at.date(),
             date2=day2.isoformat() if day2 else "",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable
+from datetime import UTC, tzinfo
 from typing import TYPE_CHECKING
 
 from store import AccountId, AccountInfo, AccountOpened
@@ -21,12 +22,12 @@ HISTORY_PAGE = 100
 class BookHistory:
     """`accounts` by path and `usage`, of one book. Its calls raise StoreError."""
 
-    def __init__(self, book: str) -> None:
+    def __init__(self, book: str, zone: tzinfo = UTC) -> None:
         self.book = book
         self.accounts: dict[str, AccountInfo] = {}
         self.fresh: set[str] = set()
         """Accounts whose balance cannot have changed since it was learnt."""
-        self.usage = UsageIndex()
+        self.usage = UsageIndex(zone)
         self.last_seq = 0
         self._learning = False
         self._unread: list[tuple[int, int]] = []

@@ -5,12 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import UTC, date, tzinfo
 from heapq import nsmallest
 
 from store import Direction, Sequenced, Transaction, TransactionPosted
 
 from ..events.text import words_of
+from ..formatting import occurred_day
 
 REVERSES = "reverses"
 """The kind of the external reference by which a reversal names its original."""
@@ -50,9 +51,10 @@ class DescriptionUse:
 
 
 class UsageIndex:
-    """Events may be observed in any order, each once; memory is bounded by `descriptions_max`."""
+    """Events may be observed in any order, each once; memory is bounded by `descriptions_max`. Days are `zone`'s."""
 
-    def __init__(self, descriptions_max: int = DESCRIPTIONS_MAX) -> None:
+    def __init__(self, zone: tzinfo = UTC, *, descriptions_max: int = DESCRIPTIONS_MAX) -> None:
+        self._zone = zone
         self._descriptions_max = descriptions_max
         self._accounts: dict[str, AccountUse] = {}
         self._descriptions: dict[str, DescriptionUse] = {}
@@ -81,7 +83,8 @@ class UsageIndex:
             for p in transaction.postings[:TEMPLATE_ROWS_MAX]
         )
         count = known.count + 1 if known else 1
-        self._descriptions[key] = DescriptionUse(text, count, seq, transaction.occurred_at.date(), rows)
+        day = occurred_day(transaction.occurred_at, self._zone)
+        self._descriptions[key] = DescriptionUse(text, count, seq, day, rows)
         if len(self._descriptions) > self._descriptions_max:
             self._forget_oldest()
 

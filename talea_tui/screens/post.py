@@ -103,7 +103,7 @@ class PostScreen(TaleaScreen):
 
     @property
     def history(self) -> BookHistory:
-        return self.histories.setdefault(self.book or "", BookHistory(self.book or ""))
+        return self.histories.setdefault(self.book or "", BookHistory(self.book or "", self.app.zone))
 
     @property
     def today(self) -> date:

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 
 import pytest
+from msgspec import structs
 
 from talea_tui.posting.draft import Draft, Row
 from talea_tui.posting.drafts import shelf_beside
 from talea_tui.settings import Settings
-from tests.support.forms import BOOK, SUNDAY, open_shop
+from tests.support.forms import BOOK, SUNDAY, entry, open_shop
 from tests.support.memory_store import MemoryStore
 from tests.tui.conftest import OpenApp, screen_text
 from tests.tui.test_posting_form import calm, form_of, keys, last_transaction, typed
@@ -85,6 +86,19 @@ async def test_what_is_open_over_midnight_is_posted_for_the_day_that_its_date_me
         assert "Sat 2026-11-21, 2 days ago" in screen_text(pilot.app)
         await keys(pilot, "ctrl+s")
         assert (await last_transaction(store)).transaction.metadata["date"] == "2026-11-21"
+
+
+async def test_a_description_was_last_used_on_the_day_that_clocks_here_showed(store, open_app: OpenApp):
+    posted = structs.replace(
+        entry("2026-11-22", "WINE", "Expenses:Supplies", "Assets:Checking", 100),
+        occurred_at=datetime(2026, 11, 22, 20, tzinfo=UTC),
+    )
+    await store.commit(posted)
+    auckland = timezone(timedelta(hours=13))
+    clock = Clock()
+    async with open_app(store, settings=Settings(book=BOOK), clock=clock, zone=auckland) as pilot:
+        await keys(pilot, "p", "w", "i", "n", "tab")
+        assert "last used today" in screen_text(pilot.app)
 
 
 async def test_the_next_entry_has_the_day_of_the_last_one_and_not_its_short_date(
