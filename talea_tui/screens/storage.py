@@ -139,7 +139,6 @@ class StorageScreen(TaleaScreen):
         self._painting.pause()
 
     def on_screen_resume(self, event: events.ScreenResume) -> None:
-        super().on_screen_resume(event)
         self._sampling.resume()
         if self.under_way is not None:
             self._painting.resume()

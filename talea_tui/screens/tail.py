@@ -61,12 +61,10 @@ class TailScreen(TaleaScreen):
             pane.clock.pause()
 
     def on_screen_resume(self, event: events.ScreenResume) -> None:
-        super().on_screen_resume(event)
         for pane in self._mounted:
             pane.clock.resume()
 
     def on_resize(self, event: events.Resize) -> None:
-        super().on_resize(event)
         self._arrange()
 
     @property
