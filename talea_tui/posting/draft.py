@@ -12,7 +12,8 @@ from store import Direction, ExternalRef
 
 from ..parsing import ParseError, parse_date
 
-ROWS_MIN = 2
+ROWS_MIN, ROWS_MAX = 2, 100
+TOO_LONG = f"An entry of more than {ROWS_MAX} postings is too long for the form; an import takes it."
 
 
 @dataclass(slots=True)

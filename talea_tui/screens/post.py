@@ -34,7 +34,7 @@ from ..posting.assessment import (
     waits_for_missing,
 )
 from ..posting.correction import duplicate_of
-from ..posting.draft import Draft, Row
+from ..posting.draft import ROWS_MAX, TOO_LONG, Draft, Row
 from ..posting.drafts import DraftStack, shelf_beside
 from ..posting.editing import expected_side, fill_missing, next_field, prefill, take_offer, text_at, work_out
 from ..posting.history import BookHistory
@@ -48,8 +48,7 @@ from ..widgets.offers import Offer, Offers
 from .base import TaleaScreen
 
 logger = logging.getLogger(__name__)
-ROWS_MAX, SAVE_SECONDS = 100, 0.4
-"""More rows than this are for a program to post."""
+SAVE_SECONDS = 0.4
 
 
 class PostScreen(TaleaScreen):
@@ -537,8 +536,8 @@ class PostScreen(TaleaScreen):
             draft = duplicate_of(like.transaction, self.precisions)
         if account is not None and account.book == self.book:
             draft = Draft(book=account.book, rows=[Row(account.path), Row()])
-        if draft is not None and len(draft.rows) > ROWS_MAX:
-            self.app.refuse(f"An entry of more than {ROWS_MAX} rows is too long for this form.")
+        if draft is not None and len(draft.used_rows()) > ROWS_MAX:
+            self.app.refuse(TOO_LONG)
             draft = None
         if draft is not None:
             self.form.collect(self.draft, self.today)

@@ -24,6 +24,7 @@ from store import (
 from ..events.text import description_of
 from ..formatting import format_amount, format_date, local, occurred_day, printable
 from ..posting.correction import balance_changes, correction_of, reversal_of
+from ..posting.draft import ROWS_MAX, TOO_LONG
 from ..posting.standing import Standing, standing_of
 from ..widgets.keys import bindings_for
 from ..widgets.virtual_table import Cell, Column, VirtualTable
@@ -57,7 +58,7 @@ class ReverseScreen(Dialog):
         self.stored, self.correct = stored, correct
         self.posting = False
         self.standing: Standing | None = None
-        """None until it is known."""
+        """None until it is known, and where there is nothing to accept."""
 
     def _reversal(self, standing: Standing) -> Transaction:
         today = local(self.app.now(), self.app.zone).date()
@@ -80,8 +81,16 @@ class ReverseScreen(Dialog):
     async def on_mount(self) -> None:
         for part in ("#reverse-day", "#reverse-changes", "#reverse-problem"):
             self.query_one(part).display = False
+        await self._learn_standing()
+        self.query_one("#reverse-hint", Label).update(self._hint())
+
+    async def _learn_standing(self) -> None:
         try:
             standing = await standing_of(self.app.store, self.stored)
+            if self._is_too_long(standing):
+                way = "Reverse it" if standing.in_force else "It was reversed already"
+                self._refuse(f"{TOO_LONG} {way}; then import what is right.")
+                return
             if standing.in_force:
                 await self._preview(standing)
         except StoreError as error:
@@ -90,7 +99,11 @@ class ReverseScreen(Dialog):
         self.standing = standing
         if not standing.in_force:
             self._refuse(self._told(standing))
-        self.query_one("#reverse-hint", Label).update(self._hint(standing))
+
+    def _is_too_long(self, standing: Standing) -> bool:
+        """Whether it would end in the form, which does not take it: better found before it is reversed."""
+        opens_form = self.correct and (standing.in_force or standing.corrected_by is None)
+        return opens_form and len(self.stored.transaction.postings) > ROWS_MAX
 
     def _told(self, standing: Standing) -> str:
         """Why nothing is taken back."""
@@ -148,14 +161,15 @@ class ReverseScreen(Dialog):
     def _reads_negative(self, account: AccountInfo) -> bool:
         return not self.app.natural_signs and account.config.normal_side is Direction.CREDIT
 
-    def _hint(self, standing: Standing) -> Content:
-        leave, accept = "esc nothing happens", "posts the reversal"
-        if standing.in_force:
+    def _hint(self) -> Content:
+        standing, leave, accept = self.standing, "esc close", ""
+        if standing is not None and standing.in_force:
+            leave, accept = "esc nothing happens", "posts the reversal"
             accept += " and opens the form with its contents" if self.correct else ""
-        else:
-            leave, accept = "esc close", "opens the form with its contents" if self.correct else ""
-            if standing.corrected_by is not None:
-                accept = f"goes to seq {standing.corrected_by.seq:,}"
+        elif standing is not None and standing.corrected_by is not None:
+            accept = f"goes to seq {standing.corrected_by.seq:,}"
+        elif standing is not None and self.correct:
+            accept = "opens the form with its contents"
         hint = f"[@click=screen.accept]enter {accept}[/]   " if accept else ""
         return Content.from_markup(f"{hint}[@click=screen.cancel]{leave}[/]")
 

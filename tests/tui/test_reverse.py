@@ -309,3 +309,38 @@ def test_a_transaction_counts_unless_the_last_of_its_reversals_took_it_back():
     assert is_in_force(one, {one: undone, undone: again})
     assert not is_in_force(undone, {one: undone, undone: again})
     assert is_in_force(forged, {forged: forged})
+
+
+async def post_many(store: Store, postings: int) -> StoredTransaction:
+    """A transaction of so many postings: that many less one to the rent, and one for their sum."""
+    made = entry("2026-11-21", "Many", "Expenses:Rent", "Assets:Checking", 1)
+    debit, credit = made.postings
+    whole = replace(credit, amount=replace(credit.amount, minor=postings - 1))
+    committed = await store.commit(replace(made, postings=(debit,) * (postings - 1) + (whole,)))
+    return await stored(store, committed.seq)
+
+
+async def test_what_is_too_long_for_the_form_is_not_reversed_to_be_corrected_there(store, open_app: OpenApp):
+    original = await post_many(store, 101)
+    async with open_app(store) as pilot:
+        await pilot.app.start_reversal(original, correct=True)
+        await calm(pilot)
+        assert "more than 100 postings is too long for the form" in screen_text(pilot.app)
+        assert "esc close" in screen_text(pilot.app)
+        await keys(pilot, "enter")
+        assert await store.by_key(BOOK, reversal_key(original.transaction.id)) is None
+        await keys(pilot, "escape")
+        assert not isinstance(pilot.app.screen, ReverseScreen)
+
+
+async def test_the_longest_entry_that_the_form_takes_is_corrected_there(open_app: OpenApp):
+    store = MemoryStore()
+    await open_shop(store)
+    original = await post_many(store, 100)
+    async with open_app(store) as pilot:
+        await pilot.app.start_reversal(original, correct=True)
+        await calm(pilot)
+        await keys(pilot, "enter")
+        await calm(pilot)
+        assert isinstance(pilot.app.screen, PostScreen)
+        assert len(pilot.app.screen.draft.used_rows()) == 100
