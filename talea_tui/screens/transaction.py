@@ -9,7 +9,7 @@ from textual import on
 from textual.app import ComposeResult
 from textual.containers import Vertical
 
-from store import Direction, Sequenced, StoredTransaction, Transaction, TransactionPosted
+from store import Direction, Sequenced, StoredTransaction, StoreError, Transaction, TransactionPosted
 
 from ..events.text import description_of
 from ..formatting import format_amount, format_amount_plain, printable
@@ -190,6 +190,18 @@ class TransactionScreen(TaleaScreen):
 
     async def action_step(self, step: int) -> None:
         """To the transaction before or after this one in the book's log."""
+        try:
+            seq = await self._transaction_beside(step)
+        except StoreError as error:
+            self.app.refuse(error)
+            return
+        if seq is None:
+            self.app.tell("There is no other transaction that way.")
+            return
+        self.seq = seq
+        self.refresh_now()
+
+    async def _transaction_beside(self, step: int) -> int | None:
         bound = await self.app.last_seq(self.book)
         seq = min(self.seq, bound + 1)
         while 1 <= seq + step <= bound:
@@ -204,11 +216,9 @@ class TransactionScreen(TaleaScreen):
                 break
             for event in events if step > 0 else reversed(events):
                 if isinstance(event.event, TransactionPosted):
-                    self.seq = event.seq
-                    self.refresh_now()
-                    return
+                    return event.seq
             seq = events[-1].seq if step > 0 else start
-        self.app.tell("There is no other transaction that way.")
+        return None
 
     async def action_duplicate(self) -> None:
         if self.stored is not None:

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from store import ExternalRef
 from talea_tui.posting.correction import reversal_of
 from tests.support.build import BOOK, household, transfer
+from tests.support.disk import cut, frames, segments
+from tests.support.ledgers import written
 from tests.support.memory_store import MemoryStore
-from tests.tui.conftest import OpenApp, screen_text, settle, until
+from tests.tui.conftest import OpenApp, app_on_directory, screen_text, settle, shows, until
 
 
 @pytest.fixture
@@ -140,3 +144,17 @@ async def test_in_the_past_nothing_can_be_posted_from_a_transaction(store, open_
         await settle(pilot)
         assert type(pilot.app.screen).__name__ == "TransactionScreen"
         assert any("press esc" in notice.message for notice in pilot.app._notifications)
+
+
+@pytest.mark.parametrize("key", ["full_stop", "comma"])
+async def test_a_step_over_what_cannot_be_read_is_refused_and_leaves_one_where_one_is(
+    tmp_path: Path, key: str
+):
+    directory = await written(tmp_path / "ledger")
+    async with app_on_directory(directory) as pilot:
+        await show(pilot, 10)
+        segment = segments(directory, BOOK)[0]
+        cut(segment, frames(segment.read_bytes())[1].offset)
+        await pilot.press(key)
+        await shows(pilot, "Not done", "seq 10")
+        assert pilot.app.screen.seq == 10
