@@ -141,7 +141,7 @@ class DraftStack:
 
     def drop(self, draft: Draft, *, date: str = "") -> None:
         """Forget one; the one before it comes back, or a blank one for `date`."""
-        self._drafts = [kept for kept in self._drafts if kept is not draft]
+        self._drafts = [kept for kept in self._drafts if kept.key != draft.key]
         if not self._drafts:
             self._drafts = [Draft(book=self.book, date=date)]
 

@@ -9,17 +9,15 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Mapping
-from datetime import date
 from typing import Any
 
-from textual import events, on
+from textual import events, getters, on
 from textual.app import ComposeResult
 from textual.content import Content
 from textual.timer import Timer
 from textual.widgets import Input, Label
 
-from store import AccountId, Committed, StoredTransaction, StoreError
+from store import AccountId, StoredTransaction, StoreError
 
 from ..events.feed import SYSTEM_BOOK
 from ..posting.assessment import (
@@ -27,6 +25,7 @@ from ..posting.assessment import (
     FORM,
     Assessment,
     Field,
+    Problem,
     assess,
     receipt_of,
     refusal_at,
@@ -58,10 +57,15 @@ class PostScreen(TaleaScreen):
     TITLE = "Post"
     AUTO_FOCUS = "#post-description"
 
+    form = getters.query_one(EntryForm)
+    offers = getters.query_one(Offers)
+
     def __init__(self) -> None:
         super().__init__()
         self.histories: dict[str, BookHistory] = {}
+        self.stacks: dict[str, DraftStack] = {}
         self.stack: DraftStack | None = None
+        """That of the book posted to."""
         self.refusals: dict[Field, str] = {}
         self.receipt = ""
         self.posting = False
@@ -83,14 +87,6 @@ class PostScreen(TaleaScreen):
         self.form.display = False
 
     @property
-    def form(self) -> EntryForm:
-        return self.query_one(EntryForm)
-
-    @property
-    def offers(self) -> Offers:
-        return self.query_one(Offers)
-
-    @property
     def book(self) -> str | None:
         """The book posted to, once its drafts are in the form."""
         return self.stack.book if self.stack is not None else None
@@ -104,14 +100,6 @@ class PostScreen(TaleaScreen):
     def history(self) -> BookHistory:
         return self.histories.setdefault(self.book or "", BookHistory(self.book or "", self.app.zone))
 
-    @property
-    def today(self) -> date:
-        return self.app.now().astimezone(self.app.zone).date()
-
-    @property
-    def precisions(self) -> Mapping[str, int]:
-        return {id: asset.precision for id, asset in self.app.assets.items()}
-
     def crumbs(self) -> list[str]:
         return [self.book, "Post"] if self.book else ["Post"]
 
@@ -124,7 +112,7 @@ class PostScreen(TaleaScreen):
         return self.stack is not None and super().check_action(action, parameters)
 
     def read(self) -> Assessment:
-        return assess(self.draft, self.history.accounts, self.precisions, self.today)
+        return assess(self.draft, self.history.accounts, self.app.precisions, self.app.today)
 
     def minute_passed(self) -> None:
         if self.stack is not None:
@@ -147,14 +135,13 @@ class PostScreen(TaleaScreen):
         async with self._changing:
             if book == self.book:
                 return
-            self._save_now()
+            await self._save()
             self.refusals, self.receipt = {}, ""
             self._insisted.clear()
-            self.stack = (
-                DraftStack(book, shelf_beside(self.app.settings.path, self.app.directory, book))
-                if book is not None
-                else None
-            )
+            if book is not None and book not in self.stacks:
+                shelf = shelf_beside(self.app.settings.path, self.app.directory, book)
+                self.stacks[book] = DraftStack(book, shelf)
+            self.stack = self.stacks[book] if book is not None else None
             if book is not None:
                 await self._put_draft()
 
@@ -204,7 +191,7 @@ class PostScreen(TaleaScreen):
                 problem_at=lambda at: self._problem_at(at, assessment),
                 title=f"Post to {self.book}",
                 waiting=len(self.stack) - 1,
-                today=self.today,
+                today=self.app.today,
                 last_used=use.last_day if use is not None else None,
                 natural_signs=self.app.natural_signs,
             )
@@ -252,7 +239,7 @@ class PostScreen(TaleaScreen):
             return
         if text_at(self.draft, at) == event.input.value:
             return
-        self.form.collect(self.draft, self.today)
+        self.form.collect(self.draft, self.app.today)
         self._insisted.discard(at)
         for place in [place for place in self.refusals if place in (at, FORM) or place.row == at.row]:
             del self.refusals[place]
@@ -297,10 +284,10 @@ class PostScreen(TaleaScreen):
         offers: list[Offer] = []
         if at.name == "description" and typed:
             self._uses = self.history.usage.complete_description(typed)
-            offers = offers_of_description(self._uses, typed, self.today)
+            offers = offers_of_description(self._uses, typed, self.app.today)
         elif at.name == "account":
             signs = self.app.natural_signs
-            around = Surroundings(self.draft, self.history, self.read(), self.precisions, signs)
+            around = Surroundings(self.draft, self.history, self.read(), self.app.precisions, signs)
             offers = offers_of_account(typed, around)
         self._offered_for = at
         field = self.form.widget_at(at).region
@@ -330,7 +317,7 @@ class PostScreen(TaleaScreen):
         self._save_soon()
 
     async def _prefill(self, use: DescriptionUse) -> None:
-        prefill(self.draft, use, self.precisions)
+        prefill(self.draft, use, self.app.precisions)
         await self._put_draft()
         self._show()
 
@@ -351,7 +338,7 @@ class PostScreen(TaleaScreen):
         at = self.form.field_of(event.input)
         if self.book is None or at is None:
             return
-        self.form.collect(self.draft, self.today)
+        self.form.collect(self.draft, self.app.today)
         self._insisted.add(at)
         picked = self.offers.is_shown and self.offers.chosen >= 0
         if at.name == "description" and not picked:
@@ -390,7 +377,7 @@ class PostScreen(TaleaScreen):
     @on(RowField.FillAsked)
     def fill(self, event: RowField.FillAsked) -> None:
         if self.book is not None and event.field.row is not None:
-            self.form.collect(self.draft, self.today)
+            self.form.collect(self.draft, self.app.today)
             self._fill_row(event.field.row)
 
     def _fill_row(self, row: int) -> None:
@@ -442,7 +429,7 @@ class PostScreen(TaleaScreen):
         if self.offers.is_shown:
             self.offers.hide()
             return True
-        self._save_now()
+        self._save_at_once()
         return False
 
     # Posting
@@ -451,7 +438,7 @@ class PostScreen(TaleaScreen):
         """Post the entry, or go to what keeps it from being posted."""
         if self.book is None or self.posting:
             return
-        self.form.collect(self.draft, self.today)
+        self.form.collect(self.draft, self.app.today)
         assessment = self.read()
         if not assessment.ready:
             self._insisted.update(problem.field for problem in assessment.problems)
@@ -471,20 +458,34 @@ class PostScreen(TaleaScreen):
             committed = await self.app.store.commit(transaction_of(draft, assessment))
         except StoreError as error:
             self.posting = False
-            problem = refusal_at(error, draft, assessment)
-            self.refusals[problem.field] = f"{problem.sentence} {self.app.with_keys(problem.way)}".rstrip()
+            self._refused(draft, refusal_at(error, draft, assessment))
+        else:
+            self.posting = False
+            await self._posted(draft, receipt_of(draft, committed, assessment))
+
+    def _is_in_form(self, draft: Draft) -> bool:
+        return self.stack is not None and self.draft.key == draft.key
+
+    def _refused(self, draft: Draft, problem: Problem) -> None:
+        sentence = f"{problem.sentence} {self.app.with_keys(problem.way)}".rstrip()
+        if self._is_in_form(draft):
+            self.refusals[problem.field] = sentence
             self._show()
             self.form.lead_to(problem.field)
-            return
-        self.posting = False
-        await self._posted(draft, committed, assessment)
+        else:
+            self._show()
+            self.app.refuse(f"An entry of {draft.book} was not posted and waits there as a draft: {sentence}")
 
-    async def _posted(self, draft: Draft, committed: Committed, assessment: Assessment) -> None:
-        if self.stack is None or self.stack.book != draft.book:
-            return
-        self.stack.drop(draft, date=draft.whole_date)
-        self.receipt = receipt_of(draft, committed, assessment)
-        await self._begin_anew()
+    async def _posted(self, draft: Draft, receipt: str) -> None:
+        in_form, stack = self._is_in_form(draft), self.stacks[draft.book]
+        stack.drop(draft, date=draft.whole_date)
+        if in_form:
+            self.receipt = receipt
+            await self._begin_anew()
+        else:
+            self._show()
+            self.app.tell(f"{draft.book}: {receipt}")
+            await stack.save_behind()
 
     async def _begin_anew(self) -> None:
         """Show the draft that is current now, the cursor at its beginning."""
@@ -494,13 +495,13 @@ class PostScreen(TaleaScreen):
         await self._put_draft()
         self._show()
         self.set_focus(self.form.head("description"))
-        self._save_now()
+        self._save_at_once()
 
     async def action_another(self) -> None:
         """A blank entry, while this one waits; from a blank one round those that wait."""
         if self.stack is None:
             return
-        self.form.collect(self.draft, self.today)
+        self.form.collect(self.draft, self.app.today)
         if self.refusals.get(FORM, "").startswith("This entry was posted before"):
             self.stack.renew_key()
         else:
@@ -533,14 +534,14 @@ class PostScreen(TaleaScreen):
             self._show()
             return
         if like is not None:
-            draft = duplicate_of(like.transaction, self.precisions)
+            draft = duplicate_of(like.transaction, self.app.precisions)
         if account is not None and account.book == self.book:
             draft = Draft(book=account.book, rows=[Row(account.path), Row()])
         if draft is not None and len(draft.used_rows()) > ROWS_MAX:
             self.app.refuse(TOO_LONG)
             draft = None
         if draft is not None:
-            self.form.collect(self.draft, self.today)
+            self.form.collect(self.draft, self.app.today)
             self.stack.begin(draft)
             self.receipt = ""
             return await self._begin_anew()
@@ -573,10 +574,16 @@ class PostScreen(TaleaScreen):
 
     def _save_soon(self) -> None:
         if self.stack is not None and self.stack.is_kept and self._saving is None:
-            self._saving = self.set_timer(SAVE_SECONDS, self._save_behind)
+            self._saving = self.set_timer(SAVE_SECONDS, self._save_at_once)
 
-    async def _save_behind(self) -> None:
-        self._saving = None
+    def _save_at_once(self) -> None:
+        self.run_worker(self._save(), group="drafts")
+
+    async def _save(self) -> None:
+        """Write what waits for the timer too, without holding the loop: the disk may take long."""
+        if self._saving is not None:
+            self._saving.stop()
+            self._saving = None
         stack = self.stack
         if stack is not None:
             before = stack.trouble
@@ -584,12 +591,6 @@ class PostScreen(TaleaScreen):
             if stack.trouble != before and stack is self.stack:
                 self._show()
 
-    def _save_now(self) -> None:
-        if self._saving is not None:
-            self._saving.stop()
-            self._saving = None
-        if self.stack is not None:
-            self.stack.save()
-
     def on_unmount(self) -> None:
-        self._save_now()
+        if self.stack is not None:
+            self.stack.save()  # nothing runs behind an application that leaves

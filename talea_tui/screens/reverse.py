@@ -22,7 +22,7 @@ from store import (
 )
 
 from ..events.text import description_of
-from ..formatting import format_amount, format_date, local, occurred_day, printable
+from ..formatting import format_amount, format_date, occurred_day, printable
 from ..posting.correction import balance_changes, correction_of, reversal_of
 from ..posting.draft import ROWS_MAX, TOO_LONG
 from ..posting.standing import Standing, standing_of
@@ -61,8 +61,8 @@ class ReverseScreen(Dialog):
         """None until it is known, and where there is nothing to accept."""
 
     def _reversal(self, standing: Standing) -> Transaction:
-        today = local(self.app.now(), self.app.zone).date()
-        return reversal_of(self.stored, None if self.correct else today, standing.last_in_force)
+        day = None if self.correct else self.app.today
+        return reversal_of(self.stored, day, standing.last_in_force)
 
     def compose(self) -> ComposeResult:
         original = self.stored.transaction
@@ -233,8 +233,7 @@ class ReverseScreen(Dialog):
 
     def _open_form(self, standing: Standing) -> None:
         app, original = self.app, self.stored.transaction
-        precisions = {id: asset.precision for id, asset in app.assets.items()}
-        draft = correction_of(original, precisions, app.zone, standing.last_in_force.transaction)
+        draft = correction_of(original, app.precisions, app.zone, standing.last_in_force.transaction)
         app.choose_book(original.book)
         self._leave_for(app.go("post", draft=draft))
 

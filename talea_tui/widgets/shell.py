@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, tzinfo
 from pathlib import Path
@@ -15,7 +15,7 @@ from textual.widget import Widget
 from store import AccountId, AccountInfo, AssetDef, BookInfo, StoredTransaction, StoreError
 
 from ..actions import Action, action_called, key_name
-from ..formatting import format_count
+from ..formatting import format_count, local
 
 if TYPE_CHECKING:
     from store import AsOf, Store
@@ -120,6 +120,11 @@ class Shell(App[int]):
         """The wall clock, aware, handed in so that pictures and tests stand still."""
         raise NotImplementedError
 
+    @property
+    def today(self) -> date:
+        """The day it is in `zone`."""
+        return local(self.now(), self.zone).date()
+
     def as_of(self, book: str) -> AsOf:
         """The `as_of` for store calls on `book`: None when live."""
         return self.instant.in_book(book) if self.instant is not None else None
@@ -147,6 +152,11 @@ class Shell(App[int]):
     def furniture(self) -> Iterable[Widget]:
         """What stands between body and footer of every screen."""
         return ()
+
+    @property
+    def precisions(self) -> Mapping[str, int]:
+        """Decimal places by asset, of all that are registered."""
+        return {id: asset.precision for id, asset in self.assets.items()}
 
     def precision(self, asset: str) -> int:
         """Decimal places of an asset; 0 for one that is not known."""
