@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from contextlib import suppress
 from datetime import datetime, timedelta
+from typing import TypeAlias
 
 from textual import events, getters, on
 from textual.containers import Vertical
@@ -12,12 +13,20 @@ from textual.message import Message
 
 from store import StoreError
 
-from ..events.feed import EventFeed
+from ..events.feed import EventFeed, Rows
 from ..events.filter import EVERYTHING, Filter, FilterError, parse_filter
 from ..events.matched import MatchedFeed
 from ..events.rate import RateMeter
 from ..events.text import BookEvent
-from ..formatting import format_age, format_count, format_lag, printable
+from ..formatting import (
+    format_age,
+    format_count,
+    format_date,
+    format_datetime,
+    format_lag,
+    format_time,
+    printable,
+)
 from ..widgets.event_view import EventView
 from ..widgets.rate import StreamBar, StreamState
 from ..widgets.shell import Shell
@@ -28,6 +37,9 @@ LIVE = timedelta(seconds=2)
 """While the newest event is younger than this, how late events come here says more than how old it is."""
 BUSY_PER_SECOND = 100
 NOTHING_YET = "Nothing yet: what is posted appears here."
+
+Place: TypeAlias = BookEvent | datetime
+"""An event, or the first that was committed at or after a time."""
 
 
 class EventStream(Vertical):
@@ -64,15 +76,15 @@ class EventStream(Vertical):
         self._feed: EventFeed | None = None
         self._matched: MatchedFeed | None = None
         self._shown: tuple[object, ...] = ()
-        self._left: tuple[tuple[object, ...], BookEvent | None] | None = None
-        """Which live stream was left, and the event one was at; None when following."""
+        self._left: tuple[tuple[object, ...], Place | None] | None = None
+        """Which live stream was left, and where one was; None when following."""
         self._meter = RateMeter()
         self._seen = 0
         """How many events had been seen when last looked."""
         self._lag: timedelta | None = None
         """How long after its commit the newest event was seen here, if it came while looking."""
-        self._pending: BookEvent | datetime | None = None
-        """Where to go as soon as the search through history has come so far."""
+        self._pending: Place | None = None
+        """Where to go as soon as the search through history has come so far, unless one moves before."""
         self._note = ""
 
     def on_mount(self) -> None:
@@ -122,11 +134,10 @@ class EventStream(Vertical):
     async def _start(self, shown: tuple[object, ...]) -> None:
         """Follow the book, or all, from now on."""
         if self._shown[2:] == (None,):  # live, which one may come back to
-            self._left = self._shown, None if self.view.following else self.view.current
+            self._left = self._shown, self._place
         self._shown = shown
         self._meter = RateMeter()
         self._seen, self._lag = 0, None
-        self._pending = None
         self._feed = EventFeed(self.app.store, None if self.all_books else self.book or "", self.app.as_of)
         if not self.all_books and self.book is None:
             self._feed.heads.clear()
@@ -162,8 +173,8 @@ class EventStream(Vertical):
                 await self._repaint()
                 painted = asyncio.get_running_loop().time()
 
-    async def _show_rows(self, anchor: BookEvent | None) -> None:
-        """Show what the filter lets pass; `anchor` is the event to stay at, None to follow."""
+    async def _show_rows(self, anchor: Place | None) -> None:
+        """Show what the filter lets pass; `anchor` is where to stay, None to follow."""
         feed = self._feed
         if feed is None:
             return
@@ -172,16 +183,16 @@ class EventStream(Vertical):
         self.view.empty = printable(unreadable, 1_000) if unreadable is not None else nothing
         since = self.view.since if anchor is not None else None
         if not self.filter:
-            self._matched = None
+            self._matched = self._pending = None
             self.workers.cancel_group(self, "scan")
-            row = await feed.row_of(*anchor.id) if anchor is not None else None
+            row = await _row_of(feed, anchor) if anchor is not None else None
             await self.view.show(feed, at=row, since=since)
         else:
             matched = self._matched = MatchedFeed(feed, self.filter)
             self._pending = anchor
             await self.view.show(matched, since=since)
             self.run_worker(self._scan(matched), group="scan", exclusive=True)
-        self._show_state()
+        self.place_changed()
 
     async def _scan(self, matched: MatchedFeed) -> None:
         """Test history from the newest backwards; matches appear as they are found."""
@@ -208,15 +219,9 @@ class EventStream(Vertical):
             return
         await self._repaint()
         pending = self._pending
-        if pending is not None:
-            at = pending if isinstance(pending, datetime) else pending.sequenced.at
-            if matched.has_reached(at):
-                self._pending = None
-                if isinstance(pending, datetime):
-                    row = await matched.row_at(pending)
-                else:
-                    row = await matched.row_of(*pending.id)
-                await self.view.go_to(matched, row)
+        if pending is not None and matched.has_reached(_time_of(pending)):
+            self._pending = None
+            await self.view.go_to(matched, await _row_of(matched, pending))
 
     # What is told
 
@@ -250,15 +255,32 @@ class EventStream(Vertical):
 
     @property
     def match_figures(self) -> str:
-        """How many events meet the filter, of how many that were looked at; empty without one."""
+        """How many events meet the filter, of how many that were looked at, and where the search is to lead to.
+
+        Empty without a filter.
+        """
         matched = self._matched
         if matched is None:
             return ""
-        text = f"{format_count(matched.matches)} of {format_count(matched.scanned)}"
+        text = f"{self._going}{format_count(matched.matches)} of {format_count(matched.scanned)}"
         if matched.is_complete:
             return f"{text} match"
         share = matched.scanned * 100 // max(1, matched.total)
         return f"{text} match · {share} % of {format_count(matched.total)}"
+
+    @property
+    def _going(self) -> str:
+        pending, zone = self._pending, self.app.zone
+        if pending is None:
+            return ""
+        if isinstance(pending, BookEvent):
+            book = f"{pending.book}#" if self.all_books else "seq "
+            where = f"{book}{format_count(pending.sequenced.seq)}"
+        elif format_date(pending, zone) == format_date(self.app.now(), zone):
+            where = format_time(pending, zone)
+        else:
+            where = format_datetime(pending, zone)
+        return f"going to {where} … "
 
     @property
     def is_current(self) -> bool:
@@ -275,30 +297,38 @@ class EventStream(Vertical):
         self.call_after_refresh(self._show_state)
 
     @on(EventView.Moved)
+    def moved(self) -> None:
+        self._pending = None
+        self.place_changed()
+
+    @on(EventView.Filled)
     def place_changed(self) -> None:
-        if self._pending is not None and not self.view.following:
-            self._pending = None
         self._show_state()
         self.post_message(self.Moved(self))
 
     # Places
 
-    async def _go_to_event(self, event: BookEvent) -> None:
-        matched = self._matched
-        if matched is not None and not matched.has_reached(event.sequenced.at):
-            self._pending = event
-            return
-        source = self.view.source
-        if source is not None:
-            self.view.pause()
-            await self.view.go_to(source, await source.row_of(*event.id))
+    @property
+    def _place(self) -> Place | None:
+        """Where one is or is going to; None when following."""
+        if self._pending is not None or self.view.following:
+            return self._pending
+        return self.view.current
 
-    async def _go_to_time(self, at: datetime) -> None:
-        matched = self._matched
-        if matched is not None and not matched.has_reached(at):
-            self._pending = at
-            return
-        source = self.view.source
-        if source is not None:
+    async def _go_to_place(self, place: Place) -> None:
+        matched, source = self._matched, self.view.source
+        if matched is not None and not matched.has_reached(_time_of(place)):
+            self._pending = place
+        elif source is not None:
             self.view.pause()
-            await self.view.go_to(source, await source.row_at(at))
+            await self.view.go_to(source, await _row_of(source, place))
+
+
+def _time_of(place: Place) -> datetime:
+    return place if isinstance(place, datetime) else place.sequenced.at
+
+
+async def _row_of(rows: Rows, place: Place) -> int:
+    if isinstance(place, datetime):
+        return await rows.row_at(place)
+    return await rows.row_of(*place.id)

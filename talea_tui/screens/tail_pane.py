@@ -27,7 +27,7 @@ from ..widgets.event_view import EventView
 from ..widgets.keys import bindings_for
 from ..widgets.prompt import Prompt, Question
 from .event import EventScreen
-from .event_stream import EventStream
+from .event_stream import EventStream, Place
 from .export import ask_lines_export, copy_event
 
 EXPORTED_AT_A_TIME = 256
@@ -55,7 +55,7 @@ class TailPane(EventStream):
         self.view.lights = rules.place_of
         self.prompt = Prompt(id="prompt")
         self.search: Search | None = None
-        self._anchor: BookEvent | None = None
+        self._anchor: Place | None = None
         self._filter_error = ""
         self._searching = ""
 
@@ -158,8 +158,9 @@ class TailPane(EventStream):
         self.view.focus()
 
     def _remember_place(self) -> None:
-        """Note the event one is at; where a filter left nothing to be at, the one before it stays noted."""
-        self._anchor = None if self.view.following else self.view.current or self._anchor
+        """Note where one is; where a filter left nothing to be at, the place before it stays noted."""
+        if self._place is not None or self.view.following:
+            self._anchor = self._place
 
     async def _set_filter(self, text: str) -> None:
         """Show what meets this filter, staying at the event one was at before it was typed."""
@@ -275,7 +276,7 @@ class TailPane(EventStream):
         elif isinstance(target, SeqTarget):
             return await self._go_to_seq(target)
         elif isinstance(target, datetime):
-            await self._go_to_time(target)
+            await self._go_to_place(target)
         return ""
 
     async def _go_to_seq(self, target: SeqTarget) -> str:
@@ -291,7 +292,7 @@ class TailPane(EventStream):
             return f"Seq {format_count(target.seq)} is not there; the last is {format_count(head)}."
         found = await feed.events_at(book, [target.seq])
         if found:
-            await self._go_to_event(found[0])
+            await self._go_to_place(found[0])
         return ""
 
     async def action_step_time(self, seconds: int) -> None:

@@ -81,7 +81,7 @@ class EventView(Widget, can_focus=True):
     }
 
     class Moved(Message):
-        """Cursor, place or follow mode changed."""
+        """Cursor, place or follow mode were changed, by the user or by `go_to`."""
 
         def __init__(self, view: EventView) -> None:
             super().__init__()
@@ -93,6 +93,20 @@ class EventView(Widget, can_focus=True):
 
         def can_replace(self, message: Message) -> bool:
             return isinstance(message, EventView.Moved)
+
+    class Filled(Message):
+        """Rows that are to be seen have come; nobody moved."""
+
+        def __init__(self, view: EventView) -> None:
+            super().__init__()
+            self.view = view
+
+        @property
+        def control(self) -> EventView:
+            return self.view
+
+        def can_replace(self, message: Message) -> bool:
+            return isinstance(message, EventView.Filled)
 
     class Opened(Message):
         """The event is to be opened."""
@@ -151,7 +165,6 @@ class EventView(Widget, can_focus=True):
                 self.cursor = max(source.first, min(at, source.end - 1))
         await self._fetch()
         self.refresh()
-        self.post_message(self.Moved(self))
 
     async def grown(self) -> None:
         """More rows are there than before, on either end; what one is reading stays where it is."""
@@ -240,6 +253,7 @@ class EventView(Widget, can_focus=True):
         """Follow again, from the newest row."""
         if self._source is not None:
             await self.show(self._source)
+            self.post_message(self.Moved(self))
 
     async def go_to(self, source: Rows, row: int) -> None:
         """Put the cursor on a row of `source`, as near as there is one, with its surroundings, in one step.
@@ -366,7 +380,7 @@ class EventView(Widget, can_focus=True):
                 await asyncio.sleep(0)
                 if missing == self._missing(self.top, self.top + self.visible_rows):
                     return
-            self.post_message(self.Moved(self))
+            self.post_message(self.Filled(self))
             if not self.following:
                 await self._fetch(margin=self.visible_rows)
         finally:

@@ -23,6 +23,8 @@ from store import (
     ExternalRef,
     LogTaleaStore,
     Sequenced,
+    Sieve,
+    Sifted,
     StoreIOError,
     Transaction,
     TransactionPosted,
@@ -426,6 +428,65 @@ async def test_going_to_a_seq_that_the_filter_has_not_reached_waits_for_it(open_
         await pilot.press("enter", "g", *"1995", "enter")
         await until(pilot, lambda: scanned(pilot))
         assert tail(pilot).view.current.sequenced.seq == 2_000
+
+
+class Slow(Stream):
+    """Its older history is held back from whoever looks through it until it may go on."""
+
+    def __init__(self, events: int = 0) -> None:
+        super().__init__(events)
+        self.may_go_on = asyncio.Event()
+
+    async def sift(self, book: str, sieve: Sieve, from_seq: int, to_seq: int) -> list[Sifted]:
+        if to_seq <= 16_000:
+            await self.may_go_on.wait()
+        return await super().sift(book, sieve, from_seq, to_seq)
+
+
+async def going_to(pilot: Pilot[int], place: str) -> None:
+    """Go to where a filter has not come yet."""
+    await type_filter(pilot, "account:*bank")
+    await until(pilot, lambda: tail(pilot).view.source.first < 0)
+    await press(pilot, "enter", "space", "g", *place, "enter")
+
+
+async def test_a_place_to_go_to_is_told_and_waited_for_whatever_happens_to_the_screen(
+    open_app: OpenApp,
+) -> None:
+    store = await filled(20_000, Slow)
+    async with open_app(store, size=(120, 24), settings=on_tail()) as pilot:
+        await going_to(pilot, "12:00")
+        assert "going to 12:00:00 … 410 of 4,096 match" in text(pilot)
+        await press(pilot, "d", "7", "5")
+        await pilot.resize_terminal(100, 30)
+        await press(pilot, "vertical_line", "escape", "f1", "escape")
+        panes = next(screen for screen in pilot.app.screen_stack if isinstance(screen, TailScreen)).panes
+        panes[0].view.focus()
+        await settle(pilot)
+        assert "going to 12:00:00 …" in text(pilot)
+        store.may_go_on.set()
+        await until(pilot, lambda: scanned(pilot))
+        assert tail(pilot).view.current.sequenced.seq == 12_670
+        assert "going to" not in text(pilot)
+
+
+@pytest.mark.parametrize("move", ["up", "home", "f", "space"])
+async def test_whoever_moves_goes_nowhere_else(open_app: OpenApp, move: str) -> None:
+    store = await filled(20_000, Slow)
+    async with open_app(store, size=(120, 24), settings=on_tail()) as pilot:
+        await going_to(pilot, "1995")
+        assert "going to seq 1,995 …" in text(pilot)
+        await press(pilot, move)
+        assert "going to" not in text(pilot)
+
+
+async def test_who_drops_the_filter_on_the_way_is_there(open_app: OpenApp) -> None:
+    store = await filled(20_000, Slow)
+    async with open_app(store, size=(120, 24), settings=on_tail()) as pilot:
+        await going_to(pilot, "1995")
+        assert "going to seq 1,995 …" in text(pilot)
+        await press(pilot, "escape")
+        assert tail(pilot).view.current.sequenced.seq == 1_995
 
 
 async def test_steps_by_minute_hour_and_day(open_app: OpenApp) -> None:
