@@ -19,17 +19,23 @@ class RateMeter:
         self._recent: deque[tuple[float, int]] = deque()
 
     def observe(self, now: float, total: int) -> None:
-        """`total` events have been seen up to `now`; the first call only sets the start."""
+        """`total` events have been seen up to `now`; the first call only sets the start.
+
+        Over buckets in which nobody looked, what came meanwhile is spread evenly.
+        """
         bucket = int(now // self._bucket_seconds)
         if self._current is None:
             self._current, self._total = bucket, total
             self._counts.append(0)
             self._recent.append((now, total))
             return
-        for _ in range(min(bucket - self._current, self._counts.maxlen or 0)):
-            self._counts.append(0)
-        self._current = max(bucket, self._current)
-        self._counts[-1] += total - self._total
+        came, steps = total - self._total, bucket - self._current
+        if steps > 0:
+            for step in range(max(0, steps - (self._counts.maxlen or 0)), steps):
+                self._counts.append(came * (step + 1) // steps - came * step // steps)
+            self._current = bucket
+        else:
+            self._counts[-1] += came
         self._total = total
         self._recent.append((now, total))
         while len(self._recent) > 2 and self._recent[1][0] <= now - 2.0:

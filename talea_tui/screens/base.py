@@ -196,6 +196,11 @@ class TaleaScreen(Screen[None]):
                 return False
         return False
 
+    @property
+    def is_behind(self) -> bool:
+        """Whether more has changed than it shows yet."""
+        return self._refreshing or self._everything_changed or bool(self._changed)
+
     def on_screen_resume(self, event: events.ScreenResume) -> None:
         self._refresh_soon()
         self.call_after_refresh(self.refresh_chrome)
@@ -218,7 +223,7 @@ class TaleaScreen(Screen[None]):
             bar.refresh()
 
     def _refresh_soon(self) -> None:
-        if self._refreshing or not (self._everything_changed or self._changed):
+        if self._refreshing or not self.is_behind:
             return
         if self.is_mounted and self.app.is_open and self.is_seen and not self._is_covered():
             self._refreshing = True

@@ -88,7 +88,7 @@ class EventStream(Vertical):
         self._note = ""
 
     def on_mount(self) -> None:
-        self.clock = self.set_interval(1.0, self._show_state)
+        self.clock = self.set_interval(1.0, self._tick)
 
     def begin_with(self, filter: str) -> None:
         """Filter by this from the beginning, if it is one."""
@@ -115,8 +115,9 @@ class EventStream(Vertical):
         if self._feed is None or shown != self._shown:
             await self._start(shown)
             return
-        if await self._feed.refresh(changed):
-            self._observe()
+        grew = await self._feed.refresh(changed)
+        self._observe()
+        if grew:
             if self._matched is not None:
                 await self._catch_up(self._matched)
             await self._repaint()
@@ -157,12 +158,18 @@ class EventStream(Vertical):
             self._lag = self.app.now() - feed.last_at
         self._seen = feed.end
 
+    def _tick(self) -> None:
+        """Let a second pass in which nothing came; who was away has to learn first what did."""
+        if isinstance(self.screen, TaleaScreen) and not self.screen.is_behind:
+            self._observe()
+        self._show_state()
+
     def _age(self, feed: EventFeed) -> str:
         """How old the newest event is; while events come, how late they come here."""
         if feed.last_at is None:
             return ""
         now = self.app.now()
-        if self._lag is not None and now - feed.last_at < LIVE:
+        if self._lag is not None and abs(now - feed.last_at) < LIVE:  # the clock may have been set back
             return f"lag {format_lag(self._lag)}"
         return format_age(feed.last_at, now)
 
@@ -228,7 +235,6 @@ class EventStream(Vertical):
     def _show_state(self) -> None:
         if not self.is_mounted or self._feed is None or not self._is_seen:
             return
-        self._observe()
         bar, feed, view = self.bar, self._feed, self.view
         info = self.app.books.get(self.book or "") if not self.all_books else None
         trouble = f"writer {info.writer}: {info.error or ''}" if info and info.writer != "running" else ""

@@ -30,6 +30,7 @@ from store import (
     TransactionPosted,
 )
 from talea_tui.app import TaleaApp
+from talea_tui.events.rate import RateMeter
 from talea_tui.events.text import BookEvent
 from talea_tui.screens.event import EventScreen
 from talea_tui.screens.tail import TailScreen
@@ -200,6 +201,43 @@ async def test_while_events_come_the_line_above_tells_how_late_they_come(open_ap
         store.flow(payments(range(101, 102)))
         await until(pilot, lambda: tail(pilot).view.source.end == 101)
         assert "seq 101 · lag 84 ms" in text(pilot)
+
+
+class Timed(RateMeter):
+    """By its own time, which the test lets pass."""
+
+    time = 100.0
+
+    def observe(self, now: float, total: int) -> None:
+        super().observe(self.time, total)
+
+
+async def test_what_came_while_one_was_elsewhere_is_no_burst(open_app: OpenApp) -> None:
+    store = await filled(100)
+    async with open_app(store, size=(120, 24), settings=on_tail()) as pilot:
+        meter = tail(pilot)._meter = Timed()
+        meter.observe(0, 100)
+        await press(pilot, "7")
+        meter.time += 10
+        store.flow(payments(range(101, 1_101)))
+        await press(pilot, "5")
+        await until(pilot, lambda: "seq 1,100" in text(pilot))
+        assert meter.counts(10) == [100] * 10
+        assert "█ 100/s" in text(pilot)
+
+
+async def test_a_clock_set_back_ends_the_telling_of_how_late_events_come(open_app: OpenApp) -> None:
+    store = Stream(110)
+    await household(store, BOOK)
+    clock = [NOW]
+    async with open_app(store, size=(120, 24), settings=on_tail(), clock=lambda: clock[0]) as pilot:
+        store.moment = NOW - timedelta(milliseconds=1_084)
+        store.flow(payments(range(8, 9)))
+        await until(pilot, lambda: tail(pilot).view.source.end == 8)
+        assert "seq 8 · lag 84 ms" in text(pilot)
+        clock[0] -= timedelta(hours=2)
+        await press(pilot, "tab", "space")  # looked at anew
+        assert "seq 8 · in 1 h" in text(pilot)
 
 
 async def test_only_pages_around_what_is_seen_are_ever_read(open_app: OpenApp) -> None:

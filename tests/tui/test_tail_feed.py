@@ -310,8 +310,19 @@ def test_the_rate_is_what_came_in_over_time() -> None:
     assert meter.per_second() == pytest.approx(500)
     assert meter.counts(6) == [450, 500, 500, 500, 500, 50]
     assert meter.counts(8)[:2] == [0, 0]
-    meter.observe(200, 3_550)
-    assert meter.counts(3) == [0, 0, 50]
+    meter.observe(106, 3_550)
+    assert meter.counts(3) == [500, 50, 50]
+
+
+def test_what_came_while_nobody_looked_is_spread_over_that_time() -> None:
+    meter = RateMeter(buckets=12)
+    for second in range(3):
+        meter.observe(100 + second, 100 * second)
+    meter.observe(110, 1_003)
+    assert meter.counts(11) == [0, 100, 100, 100, 100, 101, 100, 100, 101, 100, 101]
+    assert meter.per_second() == pytest.approx(100, rel=0.01)
+    meter.observe(1_110, 2_003)
+    assert meter.counts(12) == [1] * 12
 
 
 def test_a_rate_meter_that_saw_nothing_is_at_rest() -> None:
