@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from textual import events
 from textual.app import ScreenStackError
 from textual.content import Content
-from textual.message_pump import MessagePump
-from textual.screen import ModalScreen, Screen
+from textual.screen import ModalScreen
 from textual.widget import Widget
 from textual.widgets import Static
 
@@ -20,6 +19,7 @@ from store import LogStoreOptions, StoreIOError
 from ..app import TaleaApp
 from ..events.rate import RateMeter
 from ..screens.opening import OpeningScreen
+from ..widgets.keyboard import LEAVING, turn
 from ..widgets.keys import bindings_for
 from .bar import Caption, TrafficBar
 from .bookkeeper import DemoBook
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from ..ledger import Progress
 
 SHOW_SECONDS = 0.5
-LOOK_SECONDS, LOOKS = 0.05, 100
+LOOK_SECONDS = 0.05
 DEFAULT_RATE = 2.0
 
 
@@ -62,7 +62,6 @@ class DemoApp(TaleaApp):
         self._demo_books: list[DemoBook] = []
         self.traffic: Traffic | None = None
         self._meter = RateMeter(0.5, 20)
-        self._own_keys: list[events.Key] = []
         self.caption = ""
 
     @property
@@ -129,10 +128,13 @@ class DemoApp(TaleaApp):
     # The tour
 
     async def _give_tour(self) -> None:
+        self._keyboard.patient = True
         try:
             await self._walk()
         except ScreenStackError:
             return  # the application left meanwhile
+        finally:
+            self._keyboard.patient = False
 
     async def _walk(self) -> None:
         for step in steps(self.now().astimezone(self.zone).date()):
@@ -140,38 +142,23 @@ class DemoApp(TaleaApp):
             if step.rate is not None and self.traffic is not None:
                 self.traffic.rate = step.rate
             for name in step.keys:
-                key = events.Key(name, character_of(name))
-                self._own_keys.append(key)
-                focused = self.focused or self.screen
-                self.post_message(key)
-                await self._reached(self, self.call_later)
-                await self._reached(focused, focused.call_later)
-                await self._reached(self.screen, self.screen.call_after_refresh)
-                await self._question_shown()
+                # given past `on_event`, which takes what comes there for the user's
+                self.call_later(self._keyboard.take, events.Key(name, character_of(name)))
+                await turn(self)
+                await self._keyboard.rest()
+                await self._answered()
                 await asyncio.sleep(KEY_SECONDS * self._pace)
             self._say(step.caption)
             await asyncio.sleep(step.seconds * self._pace)
         self._say("")
 
-    async def _reached(self, owner: MessagePump, call: Callable[[Callable[[], object]], object]) -> None:
-        """Wait until a queue has come to what it was given before, or its owner is gone or covered."""
-        there = asyncio.Event()
-        call(there.set)
-        for _ in range(LOOKS):
-            try:
-                async with asyncio.timeout(LOOK_SECONDS):
-                    await there.wait()
-                    return
-            except TimeoutError:
-                if not owner.is_running or (isinstance(owner, Screen) and owner is not self.screen):
-                    return
-
-    async def _question_shown(self) -> None:
-        """Wait until a question that a key asked is to be seen, or was answered."""
-        for _ in range(LOOKS):
-            asked = any(worker.group == "question" and worker.is_running for worker in self.workers)
-            if not asked or isinstance(self.screen, ModalScreen):
-                return
+    async def _answered(self) -> None:
+        """Wait until the screen has what it fetches, and what was answered to a question has come of it."""
+        groups = {"refresh", "rows", "scan"}
+        if not isinstance(self.screen, ModalScreen):
+            groups.add("question")
+        working = [worker for worker in self.workers if worker.group in groups]
+        while not all(worker.is_finished for worker in working):  # noqa: ASYNC110
             await asyncio.sleep(LOOK_SECONDS)
 
     def _say(self, caption: str) -> None:
@@ -183,19 +170,16 @@ class DemoApp(TaleaApp):
         return bool(self.caption)
 
     async def on_event(self, event: events.Event) -> None:
-        """Any key or click that is not the tour's own ends the tour, and does nothing else."""
-        if isinstance(event, events.Key | events.MouseDown) and not event.is_forwarded:
-            if isinstance(event, events.Key) and event in self._own_keys:
-                self._own_keys.remove(event)
-            elif self.touring:
-                self._end_tour()
-                if not (isinstance(event, events.Key) and event.key in ("ctrl+c", "ctrl+q")):
-                    return
+        """Any key or click ends the tour, and does nothing else."""
+        typed = isinstance(event, events.Key | events.MouseDown) and not event.is_forwarded
+        if typed and self.touring:
+            self._end_tour()
+            if not (isinstance(event, events.Key) and event.key in LEAVING):
+                return
         await super().on_event(event)
 
     def _end_tour(self) -> None:
         self.workers.cancel_group(self, "tour")
-        self._own_keys.clear()
         self._say("")
         if self.traffic is not None:
             self.traffic.rate = self._rate

@@ -37,6 +37,8 @@ class Keyboard:
         self._app, self._deliver = app, deliver
         self._held: deque[Typed] = deque()
         self._settling: asyncio.Task[None] | None = None
+        self.patient = False
+        """Whether keys wait for as long as what the one before them began takes."""
 
     async def take(self, typed: Typed) -> None:
         """Deliver this, now or in its turn; a paste as one line, as every field is."""
@@ -49,6 +51,11 @@ class Keyboard:
             await self._hand_on(typed)
         else:
             self._held.append(typed)
+
+    async def rest(self) -> None:
+        """Until every key taken is delivered, and what it began has come to rest."""
+        while self._settling is not None:  # noqa: ASYNC110
+            await asyncio.sleep(_LOOK_SECONDS)
 
     def close(self) -> None:
         """Deliver no more."""
@@ -67,15 +74,15 @@ class Keyboard:
 
     async def _settle(self, way: list[Any], screen: Screen[Any], questions: set[Worker[Any]]) -> None:
         try:
-            async with asyncio.timeout(SECONDS_MAX):
+            async with asyncio.timeout(None if self.patient else SECONDS_MAX):
                 # the key goes up to the application, which acts on it; what that sends goes up once more
                 for pump in way * 2:
-                    await _turn(pump)
+                    await turn(pump)
                 while self._app.screen is screen and self._is_asking(questions):  # noqa: ASYNC110
                     await asyncio.sleep(_LOOK_SECONDS)
                 # a new screen takes the focus once it is composed, or asks the application to give it
                 for pump in (self._app, self._app.screen, self._app):
-                    await _turn(pump)
+                    await turn(pump)
         except TimeoutError:
             pass  # whatever takes so long is not what one types into
         finally:
@@ -93,7 +100,7 @@ class Keyboard:
         return any(not worker.is_finished for worker in self._questions() - before)
 
 
-async def _turn(pump: MessagePump) -> None:
+async def turn(pump: MessagePump) -> None:
     """Until `pump` has dealt with everything it was sent, or is gone."""
     done = asyncio.get_running_loop().create_future()
     if pump.call_later(_finish, done):
