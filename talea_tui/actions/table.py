@@ -508,7 +508,12 @@ STORAGE: tuple[Action, ...] = (
         owns=True,
     ),
     Action(
-        "storage.verify_all", ("V",), "Verify all", "Prove every book, one after the other.", "verify_all"
+        "storage.verify_all",
+        ("V",),
+        "Verify all",
+        "Prove every book, one after the other.",
+        "verify_all",
+        owns=True,
     ),
     Action(
         "storage.reopen",

@@ -49,7 +49,7 @@ class EventScreen(TaleaScreen):
 
     def compose_body(self) -> ComposeResult:
         yield PaneTitle(id="event-title", lit_by="event")
-        yield FactTable(NAMES, id="event")
+        yield FactTable(NAMES, id="event", opens=self._leads_on)
 
     @property
     def book_shown(self) -> str | None:
@@ -114,12 +114,19 @@ class EventScreen(TaleaScreen):
             return {labels.index("account"): body.definition.id}
         return {}
 
+    @property
+    def _is_of_asset(self) -> bool:
+        return self.event is not None and isinstance(self.event.sequenced.event, AssetRegistered)
+
+    def _leads_on(self, line: int) -> bool:
+        return line in self._links or self._is_of_asset
+
     @on(VirtualTable.Opened, "#event")
     async def open_link(self, event: VirtualTable.Opened) -> None:
         account = self._links.get(self.query_one("#event", FactTable).fact_at(event.row))
         if account is not None:
             await self.app.open_register(account)
-        elif self.event is not None and isinstance(self.event.sequenced.event, AssetRegistered):
+        elif self._is_of_asset:
             await self.app.go("assets")
 
     async def action_transaction(self) -> None:

@@ -111,7 +111,9 @@ class StorageScreen(TaleaScreen):
 
     def __init__(self) -> None:
         super().__init__()
-        self.table = VirtualTable(COLUMNS, id="stores", empty="No book has been written yet.", follow=False)
+        self.table = VirtualTable(
+            COLUMNS, id="stores", empty="No book has been written yet.", follow=False, opens=self._has_tail
+        )
         self.heading = PaneTitle(id="store-title")
         self.detail = Static(id="store-detail", markup=False)
         self.work = Static(id="store-work", markup=False)
@@ -211,6 +213,9 @@ class StorageScreen(TaleaScreen):
     def another_book(self) -> None:
         self._show_detail()
 
+    def _has_tail(self, row: int) -> bool:
+        return row < len(self.infos) and self.infos[row].name != SYSTEM_BOOK
+
     @on(VirtualTable.Opened, "#stores")
     async def open_tail(self) -> None:
         info = self.current
@@ -218,10 +223,19 @@ class StorageScreen(TaleaScreen):
             self.app.choose_book(info.name)
             await self.app.go("tail")
 
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        info = self.current
+        if action == "reopen":
+            acts = info is not None and info.writer != "running"
+        else:
+            acts = info is not None or action not in ("snapshot", "verify", "verify_all", "copy_head")
+        return acts and super().check_action(action, parameters)
+
     # What is told of one book
 
     def _show_detail(self) -> None:
         info = self.current
+        self.refresh_bindings()
         if info is None:
             self.detail.update("")
             return
@@ -397,13 +411,10 @@ class StorageScreen(TaleaScreen):
 
     def action_reopen(self) -> None:
         info = self.current
-        if info is None or self._is_busy():
+        if info is None or info.writer == "running" or self._is_busy():
             return
         if self.app.is_followed:
             self.app.refuse("This ledger is only followed here; reopen the book where it is open.")
-            return
-        if info.writer == "running":
-            self.app.tell(f"{printable(info.name, 40)} takes postings; there is nothing to reopen.")
             return
         if not self.app.may_write(""):
             return

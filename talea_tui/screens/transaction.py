@@ -51,7 +51,7 @@ class TransactionScreen(TaleaScreen):
             yield PaneTitle(f"seq {self.seq:,}", id="transaction-title", lit_by="postings")
             yield VirtualTable(COLUMNS, id="postings", follow=False)
             yield PaneTitle("Details", id="facts-title", lit_by="facts")
-            yield FactTable(FACT_NAMES, id="facts")
+            yield FactTable(FACT_NAMES, id="facts", opens=lambda fact: 0 <= fact < len(self.links))
 
     @property
     def book_shown(self) -> str | None:
@@ -93,11 +93,11 @@ class TransactionScreen(TaleaScreen):
         facts = self.query_one("#facts", FactTable)
         facts.export_name = f"{self.book}-{self.seq}-details"
         links = await self._links(self.stored)
+        self.links = [seq for _, _, seq in links]
         facts.show_facts(
             [[Cell(name, "dim"), Cell(value, "accent", value)] for name, value, _ in links]
             + [[Cell(name, "dim"), value] for name, value in self._facts(sequenced, transaction)]
         )
-        self.links = [seq for _, _, seq in links]
 
     async def _posting_row(self, transaction: Transaction, place: int) -> Row:
         posting = transaction.postings[place]

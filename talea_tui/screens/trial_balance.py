@@ -120,7 +120,8 @@ class TrialBalanceScreen(TaleaScreen):
 
     def compose_body(self) -> ComposeResult:
         yield PaneTitle("Trial balance", id="trial-title", lit_by="trial")
-        yield VirtualTable((ACCOUNT, *TRIAL_AMOUNTS, ASSET, KIND), id="trial", follow=False)
+        columns = (ACCOUNT, *TRIAL_AMOUNTS, ASSET, KIND)
+        yield VirtualTable(columns, id="trial", follow=False, opens=lambda row: self._target(row) is not None)
         yield RowDetail(id="trial-detail")
 
     @property
@@ -553,12 +554,14 @@ class TrialBalanceScreen(TaleaScreen):
 
     # Keys
 
+    def _target(self, row: int) -> AccountId | None:
+        return self.targets[row] if row < len(self.targets) else None
+
     @on(VirtualTable.Opened)
     async def open_account(self, event: VirtualTable.Opened) -> None:
-        if event.row < len(self.targets):
-            target = self.targets[event.row]
-            if target is not None:
-                await self.app.open_register(target, self.period.begin)
+        target = self._target(event.row)
+        if target is not None:
+            await self.app.open_register(target, self.period.begin)
 
     async def action_next_view(self) -> None:
         await self._choose_view(VIEWS[(VIEWS.index(self.view) + 1) % len(VIEWS)])

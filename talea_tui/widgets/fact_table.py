@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 from rich.cells import cell_len, chop_cells
 from textual import events
@@ -12,11 +12,16 @@ from .virtual_table import GAP, Cell, Column, Row, VirtualTable, value_of
 
 
 class FactTable(VirtualTable):
-    """Rows of a name and a value; several lines of it may belong to one fact. `names` is the names' column."""
+    """Rows of a name and a value; several lines of it may belong to one fact. `names` is the names' column.
 
-    def __init__(self, names: Column, *, id: str) -> None:
+    `opens` tells whether the fact of a number can be opened.
+    """
+
+    def __init__(self, names: Column, *, id: str, opens: Callable[[int], bool]) -> None:
         values = Column("value", "", min_width=20, max_width=12_000, flex=1)
-        super().__init__((names, values), id=id, show_head=False, follow=False)
+        super().__init__(
+            (names, values), id=id, show_head=False, follow=False, opens=lambda row: opens(self.fact_at(row))
+        )
         self.facts: Sequence[Row] = ()
         self._fact_of: list[int] = []
 

@@ -25,8 +25,6 @@ class Footer(Widget):
     def __init__(self) -> None:
         super().__init__()
         self._first_keys: dict[str, tuple[str, ...]] = {}
-        self._writing = {action.id for action in every_action() if action.writes}
-        self._owning = {action.id for action in every_action() if action.owns}
         self._spots: list[tuple[int, int, str]] = []
 
     @property
@@ -44,15 +42,10 @@ class Footer(Widget):
         if self.shell.instant is not None:
             key = self._first_keys["app.escape"][0]
             hints["app.escape"] = (key_name(key), "back to now", key)
-        refused = self._writing if self.shell.why_read_only("") is not None else set()
-        if self.shell.is_followed:
-            refused = refused | self._owning
         for binding in live_bindings(self.screen):
             if not binding.show:
                 continue
             name = binding.id or binding.action
-            if name in refused:
-                continue
             into = late if name.startswith("app.") else hints
             first_keys = self._first_keys.get(name, ())
             if name not in into or (binding.key in first_keys and into[name][2] not in first_keys):

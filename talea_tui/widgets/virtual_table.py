@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import date
 from typing import ClassVar, Protocol, cast
 
@@ -61,7 +61,7 @@ class RowsAtHand:
 
 
 class VirtualTable(ScrollView, can_focus=True):
-    """Rows by number from an asynchronous source, with a cursor. Without `opens` no row can be opened."""
+    """Rows by number from an asynchronous source, with a cursor. `opens` tells whether a row can be opened, or any."""
 
     BINDINGS: ClassVar = bindings_for("table")
     DATED: ClassVar[bool] = False
@@ -139,14 +139,15 @@ class VirtualTable(ScrollView, can_focus=True):
         empty: str = "",
         show_head: bool = True,
         follow: bool = True,
-        opens: bool = True,
+        opens: bool | Callable[[int], bool] = True,
     ) -> None:
         super().__init__(name=name, id=id, classes=classes)
         self.columns = list(columns)
         self.empty = empty
         self.show_head = show_head
         self.follow = follow
-        self.opens = opens
+        self._opens = opens
+        self._offered_to_open = False
         self.count = 0
         self.cursor = -1
         self.column = len(self.columns) - 1
@@ -291,6 +292,9 @@ class VirtualTable(ScrollView, can_focus=True):
                 self.set_scroll_top(row - visible + 1 + (visible // 2 if center else 0))
         if before != row:
             self.post_message(self.Highlighted(self, row))
+        if self._can_open != self._offered_to_open:
+            self._offered_to_open = self._can_open
+            self.refresh_bindings()
             self._refresh_row(before)
             self._refresh_row(row)
 
@@ -545,11 +549,16 @@ class VirtualTable(ScrollView, can_focus=True):
     def action_last(self) -> None:
         self.move_to(self.count - 1)
 
+    @property
+    def _can_open(self) -> bool:
+        """Whether the row under the cursor can be opened."""
+        return self.cursor >= 0 and (self._opens(self.cursor) if callable(self._opens) else self._opens)
+
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        return self.opens or action != "open"
+        return action != "open" or self._can_open
 
     def action_open(self) -> None:
-        if self.opens and self.cursor >= 0:
+        if self._can_open:
             self.post_message(self.Opened(self, self.cursor))
 
     def action_go_to_row(self) -> None:

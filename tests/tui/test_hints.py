@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+from pathlib import Path
 from typing import Any
 
 import pytest
 from textual.pilot import Pilot
 
+from store import LogTaleaStore
 from store.protocol import Store
 from talea_tui.config import Config
 from tests.support.forms import open_shop
 from tests.support.memory_store import MemoryStore
-from tests.tui.conftest import OpenApp, keys, screen_text, settle, shows
+from tests.tui.conftest import OpenApp, app_on_directory, keys, screen_text, settle, shows
 
 
 @pytest.fixture
@@ -97,3 +99,63 @@ async def test_the_bar_of_the_form_offers_no_letter_that_begins_a_row_there(stor
         await settle(pilot)
         assert "p post" not in footer(pilot)
         assert "enter post" in footer(pilot)
+
+
+async def offered(pilot: Pilot[int]) -> str:
+    """What the footer and the help of the pane offer."""
+    line = footer(pilot)
+    await keys(pilot, "f1")
+    listed = screen_text(pilot.app)
+    await keys(pilot, "escape")
+    return f"{line}\n{listed}"
+
+
+@pytest.mark.parametrize("way", ["1", "7"])
+async def test_a_list_without_a_book_offers_nothing_that_needs_one(open_app: OpenApp, way: str):
+    async with open_app(MemoryStore(), size=(160, 48)) as pilot:
+        await keys(pilot, way)
+        said = await offered(pilot)
+        assert "New book" in said or "Backup" in said
+        assert not any(
+            label in said
+            for label in ("enter open", "Open the row", "Snapshot now", "Verify", "Reopen", "Copy head")
+        )
+
+
+async def test_only_a_book_that_takes_no_postings_is_offered_to_be_reopened(
+    open_app: OpenApp, tmp_path: Path
+):
+    async with await LogTaleaStore.open(tmp_path) as store:
+        await open_shop(store)
+    (segment,) = (tmp_path / "books" / "shop").glob("*.log")
+    whole = segment.read_bytes()
+    async with app_on_directory(tmp_path, "shop", screen="storage") as pilot:
+        assert "Reopen" not in await offered(pilot)
+        assert "s snapshot now  v verify" in footer(pilot)
+    segment.write_bytes(whole[:70] + b"!" + whole[71:])
+    async with app_on_directory(tmp_path, "shop", screen="storage") as pilot:
+        await keys(pilot, "7")
+        assert "r reopen" in footer(pilot)
+        await keys(pilot, "down")
+        assert "Reopen" not in await offered(pilot)
+
+
+async def test_help_lists_nothing_that_is_refused_where_the_ledger_is_only_followed(tmp_path: Path):
+    async with await LogTaleaStore.open(tmp_path) as store:
+        await open_shop(store)
+        async with app_on_directory(tmp_path, "shop", follow=True, screen="storage") as pilot:
+            said = await offered(pilot)
+            assert "Copy head" in said
+            assert not any(label in said for label in ("Snapshot now", "Verify", "Reopen", "posting form"))
+
+
+async def test_a_row_that_leads_nowhere_is_not_offered_to_be_opened(store, open_app: OpenApp):
+    async with open_app(store, size=(160, 48)) as pilot:
+        await keys(pilot, "6")
+        assert "enter open" in footer(pilot)
+        await keys(pilot, "end")
+        assert "Open the row" not in await offered(pilot)
+        await keys(pilot, "home")
+        assert "enter open" in footer(pilot)
+        await keys(pilot, "7", "end")  # the ledger's own book has no tail
+        assert "enter open" not in footer(pilot)
