@@ -8,7 +8,6 @@ from __future__ import annotations
 import re
 from datetime import UTC, date, datetime, time, timedelta, timezone, tzinfo
 from fractions import Fraction
-from typing import Literal
 
 from store import AMOUNT_LIMIT
 
@@ -37,14 +36,14 @@ def _quoted(text: str) -> str:
 # amounts
 
 
-def parse_amount(text: str, precision: int, *, decimal_mark: Literal[".", ","] = ".") -> int:
+def parse_amount(text: str, precision: int) -> int:
     """The minor units of an amount or a sum: `1,234.50`, `12.5*3+4`, `(7-2)/2`, `−3`.
 
-    The point marks decimals and the comma groups thousands (turned round by `decimal_mark`); a comma that
-    groups anything but threes is refused, not guessed at: it may be a decimal comma. Also refused: a result
-    that `precision` decimals cannot hold exactly, and magnitudes of 2**127 and more.
+    The point marks decimals and the comma groups thousands; a comma that groups anything but threes is
+    refused, not guessed at: it may be a decimal comma. Also refused: a result that `precision` decimals
+    cannot hold exactly, and magnitudes of 2**127 and more.
     """
-    value = parse_number(text, decimal_mark=decimal_mark)
+    value = parse_number(text)
     minor = value * int(10**precision)
     if minor.denominator != 1:
         below = minor.numerator // minor.denominator
@@ -58,20 +57,20 @@ def parse_amount(text: str, precision: int, *, decimal_mark: Literal[".", ","] =
     return minor.numerator
 
 
-def parse_number(text: str, *, decimal_mark: Literal[".", ","] = ".") -> Fraction:
+def parse_number(text: str) -> Fraction:
     """The exact value of an arithmetic expression of `+ - * / ( )`."""
     if not text.strip():
         raise ParseError("An amount is missing: type a number, such as 12.50.")
     if len(text) > _AMOUNT_TEXT_MAX:
         raise ParseError(f"This amount is longer than {_AMOUNT_TEXT_MAX} characters: shorten it.")
-    return _Expression(text, decimal_mark).value()
+    return _Expression(text).value()
 
 
 class _Expression:
     """A recursive-descent reader of one expression."""
 
-    def __init__(self, text: str, decimal_mark: str) -> None:
-        self._text, self._decimal_mark, self._at = text, decimal_mark, 0
+    def __init__(self, text: str) -> None:
+        self._text, self._at = text, 0
         self._tokens: list[str] = []
         for match in _TOKEN.finditer(text):
             number, other = match.groups()
@@ -127,21 +126,17 @@ class _Expression:
 
     def _number(self, token: str) -> Fraction:
         plain = _SPACERS.sub("", token)
-        group_mark = "," if self._decimal_mark == "." else "."
-        whole, _, fraction = plain.partition(self._decimal_mark)
-        if group_mark in fraction or self._decimal_mark in fraction or not _well_grouped(whole, group_mark):
-            names = {".": "point", ",": "comma"}
+        whole, _, fraction = plain.partition(".")
+        if "," in fraction or "." in fraction or not _well_grouped(whole):
             raise ParseError(
-                f"{_quoted(token)} can be read in two ways: "
-                f"the {names[self._decimal_mark]} marks decimals, as in 12{self._decimal_mark}50, "
-                f"and the {names[group_mark]} groups thousands, as in 1{group_mark}234{self._decimal_mark}50."
+                f"{_quoted(token)} can be read in two ways: the point marks decimals, as in 12.50, "
+                "and the comma groups thousands, as in 1,234.50."
             )
-        digits = whole.replace(group_mark, "")
-        return Fraction(int(digits + fraction or "0"), 10 ** len(fraction))
+        return Fraction(int(whole.replace(",", "") + fraction or "0"), 10 ** len(fraction))
 
 
-def _well_grouped(whole: str, group_mark: str) -> bool:
-    first, *others = whole.split(group_mark)
+def _well_grouped(whole: str) -> bool:
+    first, *others = whole.split(",")
     return not others or (1 <= len(first) <= 3 and all(len(group) == 3 for group in others))
 
 
