@@ -227,11 +227,9 @@ class TaleaApp(LedgerApp):
 
         await self.push_screen(RegisterScreen(account, day))
 
-    async def start_posting(
-        self, like: StoredTransaction | None = None, account: AccountId | None = None
-    ) -> None:
+    async def start_posting(self, like: StoredTransaction | None = None) -> None:
         if self.may_write():
-            await self.go("post", like=like, account=account)
+            await self.go("post", like=like)
 
     async def start_reversal(self, stored: StoredTransaction, *, correct: bool = False) -> None:
         if self.may_write(stored.transaction.book):

@@ -110,14 +110,6 @@ class Traffic:
         except TimeoutError:
             return False
 
-    async def _pause(self, seconds: float) -> None:
-        """As long as that, or until rate or pause are changed."""
-        try:
-            async with asyncio.timeout(seconds):
-                await self._wake.wait()
-        except TimeoutError:
-            pass
-
     async def post(self, count: int) -> None:
         """Post `count` entries now, in one batch. Raises StoreClosed."""
         if count <= 0:

@@ -41,7 +41,6 @@ class FilterLine(Input):
 
 
 class AccountsScreen(TaleaScreen):
-    SCOPE = "accounts"
     SHOWS_BOOK = True
     BINDINGS = bindings_for("accounts")
     TITLE = "Accounts"

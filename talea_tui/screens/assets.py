@@ -58,7 +58,6 @@ def class_words(asset_class: AssetClass) -> tuple[str, str]:
 
 
 class AssetsScreen(TaleaScreen):
-    SCOPE = "assets"
     BINDINGS = bindings_for("assets")
     TITLE = "Assets"
 

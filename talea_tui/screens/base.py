@@ -3,8 +3,7 @@
 A screen is one file with one subclass of `TaleaScreen`::
 
     class TailScreen(TaleaScreen):
-        SCOPE = "tail"                     # its scope in actions/table.py
-        BINDINGS = bindings_for("tail")    # widgets/keys.py; a widget with keys of its own does the same
+        BINDINGS = bindings_for("tail")    # its scope in actions/table.py; widgets with keys do the same
         TITLE = "Tail"                     # its word in the breadcrumb
 
         def compose_body(self) -> ComposeResult:    # header and footer are put around it
@@ -40,8 +39,8 @@ A screen is one file with one subclass of `TaleaScreen`::
   `screens/ask.py`; a dialog subclasses `Dialog`.
 - *Dialogs asked for from anywhere*: `app.start_reversal(stored, correct=...)` pushes `screens/reverse.py`
   `ReverseScreen(stored, correct=...)`; `app.open_account_form(path=..., new_book=...)` pushes
-  `screens/open_account.py` `OpenAccountScreen(path=..., new_book=...)`; `app.start_posting(like=stored,
-  account=...)` calls the posting form's `arrive(like=..., account=...)`.
+  `screens/open_account.py` `OpenAccountScreen(path=..., new_book=...)`; `app.start_posting(like=stored)`
+  calls the posting form's `arrive(like=...)`.
 - *Tests*: `tests/tui/conftest.py` has `open_app(store)`; drive it with the pilot.
 """
 
@@ -109,7 +108,6 @@ class Unreadable(Static):
 class TaleaScreen(Screen[None]):
     """A full screen between header and footer that is kept current."""
 
-    SCOPE: ClassVar[str] = ""
     SHOWS_BOOK: ClassVar[bool] = False
     """Whether it shows the current book, and so has nothing to show of one that cannot be read."""
 
@@ -294,7 +292,6 @@ class TaleaScreen(Screen[None]):
 class Dialog(ModalScreen[Any]):
     """A question over the screen that asks it; `escape` or a click beside it answers None."""
 
-    SCOPE: ClassVar[str] = ""
     # what is under a dialog gets no keys, the application included
     BINDINGS: ClassVar = [Binding("ctrl+q", "app.quit", show=False, id="app.quit")]
 

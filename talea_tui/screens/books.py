@@ -41,7 +41,6 @@ Or look around in a made-up ledger first: talea-tui demo"""
 
 
 class BooksScreen(TaleaScreen):
-    SCOPE = "books"
     BINDINGS = bindings_for("books")
     TITLE = "Books"
 

@@ -36,7 +36,6 @@ def detail_content(lines: Sequence[DetailLine]) -> Content:
 
 
 class EventScreen(TaleaScreen):
-    SCOPE = "event"
     BINDINGS = bindings_for("event")
     TITLE = "Event"
     AUTO_FOCUS = "#event"

@@ -44,7 +44,6 @@ class OpenAccountScreen(FormDialog):
         self.path, self.new_book, self.form_assets = path, new_book, list(form_assets)
         self.kin: dict[str, str] = {}
         self._kind_touched = self._asset_touched = False
-        self._guessing = False
 
     def fields(self) -> Iterator[tuple[str, str, Widget]]:
         book = "" if self.new_book else (self.app.book or "")
@@ -82,13 +81,11 @@ class OpenAccountScreen(FormDialog):
 
     def _guess(self) -> None:
         """Follow the name with kind and asset until the user has set them."""
-        self._guessing = True
         kind, asset = self.query_one("#form-kind", Choice), self.query_one("#form-asset", EntryField)
         if not self._kind_touched:
             kind.value = guess_kind(self.text("path")).value
         if not self._asset_touched:
             asset.put(self._likely_asset(self.text("path")))
-        self._guessing = False
         self.show_about()
 
     @on(Input.Changed)

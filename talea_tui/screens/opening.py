@@ -18,7 +18,6 @@ from .base import TaleaScreen
 
 
 class OpeningScreen(TaleaScreen):
-    SCOPE = "opening"
     BINDINGS = bindings_for("opening")
     TITLE = "Opening"
 

@@ -33,7 +33,7 @@ from ..posting.assessment import (
     waits_for_missing,
 )
 from ..posting.correction import duplicate_of
-from ..posting.draft import ROWS_MAX, TOO_LONG, Draft, Row
+from ..posting.draft import ROWS_MAX, TOO_LONG, Draft
 from ..posting.drafts import DraftStack, shelf_beside
 from ..posting.editing import expected_side, fill_missing, next_field, prefill, take_offer, text_at, work_out
 from ..posting.history import BookHistory
@@ -51,7 +51,6 @@ SAVE_SECONDS = 0.4
 
 
 class PostScreen(TaleaScreen):
-    SCOPE = "post"
     SHOWS_BOOK = True
     BINDINGS = bindings_for("post")
     TITLE = "Post"
@@ -522,21 +521,15 @@ class PostScreen(TaleaScreen):
     # Arriving with something
 
     async def arrive(
-        self,
-        like: StoredTransaction | None = None,
-        account: AccountId | None = None,
-        draft: Draft | None = None,
-        **arrival: Any,
+        self, like: StoredTransaction | None = None, draft: Draft | None = None, **arrival: Any
     ) -> None:
-        """Begin with a copy of a transaction, with an account, or with a whole draft; else where one was."""
+        """Begin with a copy of a transaction or with a whole draft; else where one was."""
         await self._use_book(self.app.book)
         if self.stack is None:
             self._show()
             return
         if like is not None:
             draft = duplicate_of(like.transaction, self.app.precisions)
-        if account is not None and account.book == self.book:
-            draft = Draft(book=account.book, rows=[Row(account.path), Row()])
         if draft is not None and len(draft.used_rows()) > ROWS_MAX:
             self.app.refuse(TOO_LONG)
             draft = None

@@ -104,7 +104,6 @@ class History:
 
 
 class StorageScreen(TaleaScreen):
-    SCOPE = "storage"
     BINDINGS = bindings_for("storage")
     TITLE = "Storage"
     AUTO_FOCUS = "#stores"

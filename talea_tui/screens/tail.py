@@ -25,7 +25,6 @@ LEAST_PANE_WIDTH, LEAST_PANE_HEIGHT = 58, 5
 
 
 class TailScreen(TaleaScreen):
-    SCOPE = "tails"
     BINDINGS = bindings_for("tails")
     TITLE = "Tail"
     AUTO_FOCUS = "#events"

@@ -35,7 +35,6 @@ FACT_NAMES = Column("name", "", min_width=12, max_width=24)
 
 
 class TransactionScreen(TaleaScreen):
-    SCOPE = "transaction"
     BINDINGS = bindings_for("transaction")
     TITLE = "Transaction"
     AUTO_FOCUS = "#postings"

@@ -94,7 +94,6 @@ BAR_CELLS = 24
 
 
 class TrialBalanceScreen(TaleaScreen):
-    SCOPE = "trial_balance"
     SHOWS_BOOK = True
     BINDINGS = bindings_for("trial_balance")
     TITLE = "Trial balance"

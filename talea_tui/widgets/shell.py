@@ -228,10 +228,8 @@ class Shell(App[int]):
         """Show an account's register alone, on top of the screen that asks, from `day` on if given."""
         raise NotImplementedError
 
-    async def start_posting(
-        self, like: StoredTransaction | None = None, account: AccountId | None = None
-    ) -> None:
-        """Open the posting form, filled from a transaction or an account, unless nothing can be written."""
+    async def start_posting(self, like: StoredTransaction | None = None) -> None:
+        """Open the posting form, filled from a transaction if given, unless nothing can be written."""
         raise NotImplementedError
 
     async def start_reversal(self, stored: StoredTransaction, *, correct: bool = False) -> None:
