@@ -14,7 +14,6 @@ from textual.widgets import Label
 from store import (
     AccountInfo,
     ConstraintViolation,
-    Direction,
     IdempotencyConflict,
     StoredTransaction,
     StoreError,
@@ -26,6 +25,7 @@ from ..formatting import format_amount, format_date, occurred_day, printable
 from ..posting.correction import balance_changes, correction_of, reversal_of
 from ..posting.draft import ROWS_MAX, TOO_LONG
 from ..posting.standing import Standing, standing_of
+from ..widgets.chart import shown_sign
 from ..widgets.keys import bindings_for
 from ..widgets.virtual_table import Cell, Column, VirtualTable
 from .base import Dialog
@@ -132,8 +132,8 @@ class ReverseScreen(Dialog):
         for change in balance_changes(reversal, accounts):
             asset = change.account.definition.asset
             precision = self.app.precision(asset)
-            flip = -1 if self._reads_negative(change.account) else 1
-            before, after = change.before * flip, change.after * flip
+            sign = shown_sign(change.account, natural=self.app.natural_signs)
+            before, after = change.before * sign, change.after * sign
             rows.append(
                 [
                     Cell(printable(change.account.definition.id.path, 500)),
@@ -157,9 +157,6 @@ class ReverseScreen(Dialog):
         table.styles.height = min(len(rows), PREVIEW_ROWS_MAX) + 1
         table.display = True
         table.focus()
-
-    def _reads_negative(self, account: AccountInfo) -> bool:
-        return not self.app.natural_signs and account.config.normal_side is Direction.CREDIT
 
     def _hint(self) -> Content:
         standing, leave, accept = self.standing, "esc close", ""

@@ -16,7 +16,7 @@ from ..formatting import format_amount, format_amount_plain, printable
 from ..json_text import shortened, shown_json
 from ..posting.correction import corrected_id, reversed_id
 from ..posting.standing import standing_of
-from ..widgets.chart import reads_negative
+from ..widgets.chart import shown_sign
 from ..widgets.fact_table import FactTable
 from ..widgets.keys import bindings_for
 from ..widgets.pane_title import PaneTitle
@@ -112,8 +112,8 @@ class TransactionScreen(TaleaScreen):
         if history and history[-1].seq == self.seq:
             minor = history[-1].balance_after.minor
             info = await self.app.store.account(posting.account)
-            if info is not None and reads_negative(info) and not self.app.natural_signs:
-                minor = -minor
+            if info is not None:
+                minor *= shown_sign(info, natural=self.app.natural_signs)
             after = Cell(format_amount(minor, precision), "dim", format_amount_plain(minor, precision))
         return [
             Cell(printable(posting.account.path, 600), "", posting.account.path),

@@ -46,8 +46,12 @@ class Chart:
 
 def debit_positive(info: AccountInfo) -> int:
     """The balance in minor units, debits positive, whatever the account's side."""
-    minor = info.balance.amount.minor
-    return -minor if info.config.normal_side is Direction.CREDIT else minor
+    return info.balance.amount.minor * shown_sign(info, natural=False)
+
+
+def shown_sign(info: AccountInfo, *, natural: bool) -> int:
+    """-1 where the account's balance is shown negated, so that debits are positive; 1 for all when `natural`."""
+    return -1 if reads_negative(info) and not natural else 1
 
 
 def reads_negative(info: AccountInfo) -> bool:

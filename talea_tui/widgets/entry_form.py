@@ -16,8 +16,6 @@ from textual.message import Message
 from textual.widget import Widget
 from textual.widgets import Label
 
-from store import AccountInfo, Direction
-
 from ..actions import POST
 from ..formatting import (
     fit_amount,
@@ -39,6 +37,7 @@ from ..posting.assessment import (
     waits_for_missing,
 )
 from ..posting.draft import Draft
+from .chart import shown_sign
 from .entry_field import EntryField
 from .entry_row import EntryRow
 from .pane_title import PaneTitle
@@ -107,11 +106,6 @@ def bar_lines(
     if trouble:
         lines.append((f"■ {printable(trouble, 500)}", "$warning"))
     return lines or [("name two accounts and an amount", "$dim")]
-
-
-def signed(account: AccountInfo, effective: int, natural_signs: bool) -> int:
-    """An effective balance with the sign it is shown with: as it is, or debit-positive."""
-    return -effective if not natural_signs and account.config.normal_side is Direction.CREDIT else effective
 
 
 class PostBar(Widget, can_focus=True):
@@ -306,7 +300,7 @@ class EntryForm(Vertical):
         shown.debit.placeholder, shown.credit.placeholder = offered["debit"], offered["credit"]
         balance = ""
         if reading.account is not None and reading.balance_after is not None:
-            after = signed(reading.account, reading.balance_after, view.natural_signs)
+            after = reading.balance_after * shown_sign(reading.account, natural=view.natural_signs)
             asset = printable(reading.asset or "", 8)
             text = fit_amount(format_amount(after, reading.precision), BALANCE_WIDTH - len(asset) - 1)
             balance = f"{text} {asset}"

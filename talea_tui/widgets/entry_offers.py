@@ -12,7 +12,7 @@ from ..posting.completion import complete_account
 from ..posting.draft import Draft
 from ..posting.history import BookHistory
 from ..posting.usage import DescriptionUse
-from .entry_form import signed
+from .chart import shown_sign
 from .offers import OFFERS_MAX, Offer
 
 
@@ -63,5 +63,5 @@ def _use_aside(use: DescriptionUse, today: date) -> str:
 def _balance_aside(path: str, around: Surroundings) -> str:
     info = around.history.accounts[path]
     asset = info.definition.asset
-    minor = signed(info, info.balance.amount.minor, around.natural_signs)
+    minor = info.balance.amount.minor * shown_sign(info, natural=around.natural_signs)
     return f"{format_amount(minor, around.precisions.get(asset, 0))} {asset}"

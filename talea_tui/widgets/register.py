@@ -30,7 +30,7 @@ from ..formatting import (
     plural,
     printable,
 )
-from .chart import reads_negative
+from .chart import shown_sign
 from .keys import bindings_for
 from .shell import Instant, Shell
 from .virtual_table import Cell, Column, RowSource, VirtualTable, value_of
@@ -72,7 +72,7 @@ class RegisterSource:
         self.account: AccountId = info.definition.id
         self.precision = shell.precision(info.definition.asset)
         self.normal_side = info.config.normal_side or Direction.DEBIT
-        self.flipped = reads_negative(info) and not natural
+        self.sign = shown_sign(info, natural=natural)
 
     async def fetch(self, start: int, limit: int) -> Sequence[RegisterRow]:
         store = self.shell.store
@@ -84,16 +84,14 @@ class RegisterSource:
     def _row(self, posting: PostingRecord, event: Sequenced | None) -> RegisterRow:
         change = posting.amount.minor if posting.direction is self.normal_side else -posting.amount.minor
         balance = posting.balance_after.minor
-        if self.flipped:
-            change, balance = -change, -balance
         date, description, others = self._words(posting, event)
         return RegisterRow(
             [
                 date,
                 description,
                 others,
-                money(change, self.precision, signed=True),
-                money(balance, self.precision, wrong_side=posting.balance_after.minor < 0),
+                money(self.sign * change, self.precision, signed=True),
+                money(self.sign * balance, self.precision, wrong_side=balance < 0),
                 Cell(str(posting.seq), "dim"),
             ],
             posting.seq,
