@@ -74,6 +74,7 @@ from .model import (
     TransactionPosted,
     TrialBalanceRow,
 )
+from .names import SYSTEM_BOOK
 from .options import LogStoreOptions
 from .protocol import AsOf, Progress, Sieve, Sifted, Store
 
@@ -81,6 +82,7 @@ __all__ = [
     "AMOUNT_LIMIT",
     "NAME_MAX_BYTES",
     "PRECISION_MAX",
+    "SYSTEM_BOOK",
     "AccountCfg",
     "AccountDef",
     "AccountId",

@@ -8,6 +8,7 @@ from .definitions import has_control
 from .errors import InvalidBook
 
 SYSTEM_BOOK = "_system"
+"""Where assets are registered."""
 BOOK_NAME_MAX_BYTES = 200
 
 

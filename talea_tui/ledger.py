@@ -14,10 +14,9 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from msgspec.structs import replace
 
-from store import CorruptLog, FollowedLedger, StoreClosed, StoreError, StoreIOError
+from store import SYSTEM_BOOK, CorruptLog, FollowedLedger, StoreClosed, StoreError, StoreIOError
 
 from .config import Config
-from .events.feed import SYSTEM_BOOK
 from .formatting import printable
 from .screens.base import TaleaScreen
 from .widgets.shell import Instant, Shell, is_unreadable

@@ -6,7 +6,8 @@ import argparse
 import asyncio
 import sys
 
-from ..events.feed import SYSTEM_BOOK
+from store import SYSTEM_BOOK
+
 from ..interop.hledger_export import export_hledger
 from ..interop.json_lines import export_json_lines
 from .opening import readable, sound_book

@@ -9,9 +9,8 @@ from typing import Any
 
 import msgspec
 
-from store import BookInfo, FollowedLedger
+from store import SYSTEM_BOOK, BookInfo, FollowedLedger
 
-from ..events.feed import SYSTEM_BOOK
 from ..formatting import format_bytes, printable
 from .opening import readable
 from .terminal import ProgressLine

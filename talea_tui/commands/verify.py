@@ -6,9 +6,8 @@ import argparse
 import asyncio
 import sys
 
-from store import StoreError
+from store import SYSTEM_BOOK, StoreError
 
-from ..events.feed import SYSTEM_BOOK
 from ..formatting import plural
 from .opening import existing_book, opened
 from .refusals import Refused

@@ -7,23 +7,23 @@ takes its place after the pinned rows and moves none of them.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from typing import TYPE_CHECKING, Protocol, TypeAlias
+
+from store import SYSTEM_BOOK
 
 from .jump import just_before
 from .text import BookEvent
 
 if TYPE_CHECKING:
-    from store import AsOf, Sieve, Sifted, Store
-
-SYSTEM_BOOK = "_system"
-"""Where assets are registered; part of the merged stream."""
+    from store import AsOf, Sequenced, Sieve, Sifted, Store
 
 Position: TypeAlias = Mapping[str, int]
 """How many events of each book lie before a place in the stream."""
 
+_PAGE_EVENTS = 1_000
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 
@@ -32,6 +32,15 @@ async def last_seq(store: Store, book: str) -> int:
     """The last seq of a book; 0 when there is no such book."""
     info = await store.book(book)
     return info.last_seq if info is not None else 0
+
+
+async def event_pages(store: Store, book: str, last: int) -> AsyncIterator[list[Sequenced]]:
+    """The events of a book from the first to seq `last`, some at a time."""
+    seq = 1
+    while seq <= last:
+        page = await store.read_events(book, seq, min(_PAGE_EVENTS, last - seq + 1))
+        yield page
+        seq = page[-1].seq + 1
 
 
 class Rows(Protocol):

@@ -9,11 +9,10 @@ from uuid import UUID
 
 from store import AccountDef, AccountOpened, Direction, Store, Transaction, TransactionPosted
 
+from ..events.feed import event_pages, last_seq
 from ..posting.correction import corrected_id, is_in_force, reversed_id
 from .edits import Imported, Traits
 from .mapping import CONVERSION, KEY_PREFIX, bare_description, noted_day
-
-_EVENTS_PAGE = 1_000
 
 Progress = Callable[[str, int, int], None]
 """Told what is being done, how many are done and of how many."""
@@ -56,15 +55,10 @@ async def read_earlier(
     """Reads the whole book; of what was not imported it keeps those whose id is in `wanted`."""
     earlier = Earlier()
     reversed_by: dict[UUID, UUID] = {}
-    info = await store.book(book)
-    last = info.last_seq if info is not None else 0
-    seq = 1
-    while seq <= last:
-        progress("reading the book", seq - 1, last)
-        events = await store.read_events(book, seq, _EVENTS_PAGE)
-        if not events:
-            break
-        for sequenced in events:
+    last = await last_seq(store, book)
+    async for page in event_pages(store, book, last):
+        progress("reading the book", page[0].seq - 1, last)
+        for sequenced in page:
             event = sequenced.event
             if isinstance(event, AccountOpened):
                 earlier.accounts[event.definition.id.path] = event.definition
@@ -76,7 +70,6 @@ async def read_earlier(
                 undoes = reversed_id(transaction)
                 if undoes is not None:
                     reversed_by[undoes] = transaction.id
-        seq = events[-1].seq + 1
     earlier.undone = {txid for txid in reversed_by if not is_in_force(txid, reversed_by)}
     return earlier
 

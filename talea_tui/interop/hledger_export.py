@@ -13,12 +13,10 @@ from typing import Any
 
 from store import AccountKind, AccountOpened, Direction, Store, Transaction, TransactionPosted
 
-from ..events.feed import last_seq
+from ..events.feed import event_pages, last_seq
 from ..events.jsonl import exact_event_json
 from .journal import JournalPosting, JournalTransaction, Quantity, txid_line
 from .mapping import noted_day
-
-_EVENTS_PAGE = 1_000
 
 _TYPES = {
     AccountKind.ASSET: "A",
@@ -148,17 +146,14 @@ async def export_hledger(store: Store, book: str) -> AsyncIterator[tuple[str, in
     last = await last_seq(store, book)
     journal, directives = await hledger_journal(store, book)
     yield directives, 0
-    seq = 1
-    while seq <= last:
-        events = await store.read_events(book, seq, min(_EVENTS_PAGE, last - seq + 1))
-        seq = events[-1].seq + 1
+    async for page in event_pages(store, book, last):
         yield (
             "".join(
                 journal.transaction(one.event.transaction, one.seq)
-                for one in events
+                for one in page
                 if isinstance(one.event, TransactionPosted)
             ),
-            seq - 1,
+            page[-1].seq,
         )
 
 

@@ -14,6 +14,7 @@ from typing import Any
 from uuid import UUID
 
 from store import (
+    SYSTEM_BOOK,
     AccountCfg,
     AccountDef,
     AccountId,
@@ -29,14 +30,13 @@ from store import (
     ExternalRef,
     Fiat,
     Posting,
-    Sequenced,
     Store,
     Transaction,
     account_fault,
     asset_fault,
 )
 
-from ..events.feed import SYSTEM_BOOK, last_seq
+from ..events.feed import event_pages, last_seq
 from ..events.jsonl import event_json
 from ..events.text import asset_class_text
 from ..json_text import parse_json
@@ -64,19 +64,13 @@ async def export_json_lines(store: Store, book: str) -> AsyncIterator[tuple[str,
     last = await last_seq(store, book)
     used = {account.definition.asset for account in await store.accounts(book)}
     precisions = {asset.id: asset.precision for asset in await store.assets()}
-    async for one in _events(store, SYSTEM_BOOK, await last_seq(store, SYSTEM_BOOK)):
-        if isinstance(one.event, AssetRegistered) and one.event.asset.id in used:
-            yield event_json(SYSTEM_BOOK, one, precisions.__getitem__) + "\n", 0
-    async for one in _events(store, book, last):
-        yield event_json(book, one, precisions.__getitem__) + "\n", one.seq
-
-
-async def _events(store: Store, book: str, last: int) -> AsyncIterator[Sequenced]:
-    seq = 1
-    while seq <= last:
-        for one in await store.read_events(book, seq, min(_SLICE, last - seq + 1)):
-            yield one
-            seq = one.seq + 1
+    async for page in event_pages(store, SYSTEM_BOOK, await last_seq(store, SYSTEM_BOOK)):
+        for one in page:
+            if isinstance(one.event, AssetRegistered) and one.event.asset.id in used:
+                yield event_json(SYSTEM_BOOK, one, precisions.__getitem__) + "\n", 0
+    async for page in event_pages(store, book, last):
+        for one in page:
+            yield event_json(book, one, precisions.__getitem__) + "\n", one.seq
 
 
 def read_json_lines(path: Path, book: str) -> Events:

@@ -10,6 +10,7 @@ from textual.widget import Widget
 from textual.widgets import Input
 
 from store import (
+    SYSTEM_BOOK,
     AlreadyExists,
     AssetClass,
     AssetDef,
@@ -21,7 +22,6 @@ from store import (
     StoreError,
 )
 
-from ..events.feed import SYSTEM_BOOK
 from ..formatting import format_amount, printable
 from ..interop.currencies import known
 from ..widgets.choice import Choice

@@ -17,9 +17,8 @@ from textual.content import Content
 from textual.timer import Timer
 from textual.widgets import Input, Label
 
-from store import AccountId, StoredTransaction, StoreError
+from store import SYSTEM_BOOK, AccountId, StoredTransaction, StoreError
 
-from ..events.feed import SYSTEM_BOOK
 from ..posting.assessment import (
     DESCRIPTION,
     FORM,

@@ -15,9 +15,8 @@ from textual.containers import Container, VerticalScroll
 from textual.content import Content
 from textual.widgets import Static
 
-from store import BookInfo, StoreError
+from store import SYSTEM_BOOK, BookInfo, StoreError
 
-from ..events.feed import SYSTEM_BOOK
 from ..events.rate import RateMeter
 from ..formatting import (
     format_age,

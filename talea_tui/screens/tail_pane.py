@@ -11,9 +11,9 @@ from textual import on
 from textual.app import ComposeResult
 from textual.message import Message
 
-from store import StoreError
+from store import SYSTEM_BOOK, StoreError
 
-from ..events.feed import SYSTEM_BOOK, Rows
+from ..events.feed import Rows
 from ..events.filter import FilterError, parse_filter
 from ..events.jsonl import event_json
 from ..events.jump import SeqTarget, books_named, parse_target
