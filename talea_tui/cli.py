@@ -412,10 +412,13 @@ def _kind(text: str) -> tuple[str, str]:
 
 
 def _precision(text: str) -> tuple[str, int]:
+    from .parsing import ParseError, parse_precision
+
     asset, decimals = _assignment(text)
-    if not decimals.isascii() or not decimals.isdigit() or int(decimals) > 30:
-        raise argparse.ArgumentTypeError(f"{decimals!r} is no number of decimals from 0 to 30")
-    return asset, int(decimals)
+    try:
+        return asset, parse_precision(decimals)
+    except ParseError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
 
 
 def _rate(text: str) -> float:

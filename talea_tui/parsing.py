@@ -9,7 +9,7 @@ import re
 from datetime import UTC, date, datetime, time, timedelta, timezone, tzinfo
 from fractions import Fraction
 
-from store import AMOUNT_LIMIT
+from store import AMOUNT_LIMIT, PRECISION_MAX
 
 from .formatting import format_amount, printable
 
@@ -64,6 +64,13 @@ def parse_number(text: str) -> Fraction:
     if len(text) > _AMOUNT_TEXT_MAX:
         raise ParseError(f"This amount is longer than {_AMOUNT_TEXT_MAX} characters: shorten it.")
     return _Expression(text).value()
+
+
+def parse_precision(text: str) -> int:
+    """How many decimals an asset has."""
+    if not re.fullmatch("[0-9]{1,2}", text) or int(text) > PRECISION_MAX:
+        raise ParseError(f"Decimals are a whole number from 0 to {PRECISION_MAX}.")
+    return int(text)
 
 
 class _Expression:

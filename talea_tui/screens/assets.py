@@ -10,6 +10,7 @@ from textual.widget import Widget
 from textual.widgets import Input
 
 from store import (
+    PRECISION_MAX,
     SYSTEM_BOOK,
     AlreadyExists,
     AssetClass,
@@ -24,6 +25,7 @@ from store import (
 
 from ..formatting import format_amount, printable
 from ..interop.currencies import known
+from ..parsing import ParseError, parse_precision
 from ..widgets.choice import Choice
 from ..widgets.entry_field import EntryField
 from ..widgets.keys import bindings_for
@@ -163,18 +165,20 @@ class RegisterAssetScreen(FormDialog):
         self._guessed = guess
 
     def about(self) -> str:
-        precision = self.text("precision")
-        if not precision.isascii() or not precision.isdigit() or len(precision) > 2 or int(precision) > 30:
-            return "Decimals are 0 to 30, and fixed for ever."
-        return f"The smallest unit is {format_amount(1, int(precision))}; decimals are fixed for ever."
+        try:
+            precision = parse_precision(self.text("precision"))
+        except ParseError:
+            return f"Decimals are 0 to {PRECISION_MAX}, and fixed for ever."
+        return f"The smallest unit is {format_amount(1, precision)}; decimals are fixed for ever."
 
     async def submit(self) -> None:
         if not self.text("id"):
             self.refuse("id", "An asset needs an id, such as USD.")
             return
-        precision = self.text("precision")
-        if not precision.isascii() or not precision.isdigit() or len(precision) > 2 or int(precision) > 30:
-            self.refuse("precision", "Decimals are a whole number from 0 to 30.")
+        try:
+            precision = parse_precision(self.text("precision"))
+        except ParseError as refusal:
+            self.refuse("precision", str(refusal))
             return
         word, asset_class = self.text("class"), Fiat()
         chosen: AssetClass = asset_class
@@ -186,7 +190,7 @@ class RegisterAssetScreen(FormDialog):
         elif word == "commodity":
             chosen = Commodity()
         id = self.text("id")
-        asset = AssetDef(id=id, asset_class=chosen, precision=int(precision), name=self.text("name") or id)
+        asset = AssetDef(id=id, asset_class=chosen, precision=precision, name=self.text("name") or id)
         try:
             await self.app.store.register_asset(asset)
         except AlreadyExists:
