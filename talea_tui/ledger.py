@@ -17,6 +17,7 @@ from msgspec.structs import replace
 from store import SYSTEM_BOOK, CorruptLog, FollowedLedger, StoreClosed, StoreError, StoreIOError
 
 from .config import Config
+from .events.feed import last_seq
 from .formatting import printable
 from .screens.base import TaleaScreen
 from .widgets.shell import Instant, Shell, is_unreadable
@@ -120,8 +121,7 @@ class LedgerApp(Shell):
         as_of = self.as_of(book)
         if isinstance(as_of, datetime):
             return await self.store.seq_at(book, as_of)
-        info = await self.store.book(book)
-        last = info.last_seq if info is not None else 0
+        last = await last_seq(self.store, book)
         return min(as_of, last) if isinstance(as_of, int) else last
 
     async def accounts(self, book: str, seq: int | None = None) -> list[AccountInfo]:

@@ -10,6 +10,7 @@ from msgspec.structs import replace
 
 from store import Direction, StoredTransaction, Transaction
 
+from ..events.text import signed_minor
 from ..posting.correction import reversal_of
 from .bookkeeper import ASSET, EQUITY, EXPENSE, INCOME, LIABILITY, Account, DemoBook, Step
 
@@ -146,8 +147,7 @@ class Studio(DemoBook):
         def reverse(at: datetime) -> Transaction:
             original = entered[0]
             for posting in original.postings:
-                sign = 1 if posting.direction is Direction.DEBIT else -1
-                self.balances[posting.account.path] -= sign * posting.amount.minor
+                self.balances[posting.account.path] -= signed_minor(posting)
             stored = StoredTransaction(original, 0, at)
             return replace(reversal_of(stored, at.date()), id=self._uuid(at), occurred_at=at)
 

@@ -13,6 +13,8 @@ from store import (
     Direction,
     Event,
     Fiat,
+    Posting,
+    PostingRecord,
     Sequenced,
     Transaction,
     TransactionPosted,
@@ -82,6 +84,11 @@ def flow_of(transaction: Transaction) -> tuple[list[str], list[str]]:
         side = targets if posting.direction is Direction.DEBIT else sources
         side[posting.account.path] = None
     return list(sources), list(targets)
+
+
+def signed_minor(posting: Posting | PostingRecord) -> int:
+    """The minor units of a posting: positive for a debit, negative for a credit."""
+    return posting.amount.minor if posting.direction is Direction.DEBIT else -posting.amount.minor
 
 
 def turnover_of(transaction: Transaction) -> dict[str, int]:

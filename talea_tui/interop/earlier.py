@@ -7,9 +7,10 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 from uuid import UUID
 
-from store import AccountDef, AccountOpened, Direction, Store, Transaction, TransactionPosted
+from store import AccountDef, AccountOpened, Store, Transaction, TransactionPosted
 
 from ..events.feed import event_pages, last_seq
+from ..events.text import signed_minor
 from ..posting.correction import corrected_id, is_in_force, reversed_id
 from .edits import Imported, Traits
 from .mapping import CONVERSION, KEY_PREFIX, bare_description, noted_day
@@ -113,10 +114,6 @@ def imported(seq: int, transaction: Transaction) -> Imported:
 def amounts_of(transaction: Transaction) -> list[tuple[str, str, int]]:
     """(path, asset, minor units, negative for a credit) of each posting, in an order of their own."""
     return sorted(
-        (
-            posting.account.path,
-            posting.amount.asset,
-            posting.amount.minor if posting.direction is Direction.DEBIT else -posting.amount.minor,
-        )
+        (posting.account.path, posting.amount.asset, signed_minor(posting))
         for posting in transaction.postings
     )

@@ -11,10 +11,11 @@ import re
 from collections.abc import AsyncIterator, Iterable
 from typing import Any
 
-from store import AccountKind, AccountOpened, Direction, Store, Transaction, TransactionPosted
+from store import AccountKind, AccountOpened, Store, Transaction, TransactionPosted
 
 from ..events.feed import event_pages, last_seq
 from ..events.jsonl import exact_event_json
+from ..events.text import signed_minor
 from .journal import JournalPosting, JournalTransaction, Quantity, txid_line
 from .mapping import noted_day
 
@@ -91,14 +92,13 @@ class HledgerJournal:
         for place, posting in enumerate(transaction.postings):
             detail = details[place] if isinstance(details, list) and place < len(details) else {}
             detail = detail if isinstance(detail, dict) else {}
-            asset, minor = posting.amount.asset, posting.amount.minor
-            minor = minor if posting.direction is Direction.DEBIT else -minor
+            asset = posting.amount.asset
             places = self._precisions[asset]
             postings.append(
                 JournalPosting(
                     account=self._account(posting.account.path),
                     commodity=self._symbols[asset],
-                    quantity=Quantity(minor, places),
+                    quantity=Quantity(signed_minor(posting), places),
                     shown_places=places,
                     status=_status(detail.get("status")),
                     comment="\n".join(_comment_lines(detail.get("comment"), dates=False)),

@@ -6,6 +6,7 @@ from datetime import datetime
 
 from store import StoreError
 
+from ..events.feed import last_seq
 from ..formatting import format_count, format_date, format_datetime, format_time
 from ..parsing import ParseError, parse_as_of
 from ..widgets.shell import Instant, Shell
@@ -57,8 +58,7 @@ async def instant_of(app: Shell, text: str) -> Instant:
         seq = await app.store.seq_at(app.book, moment)
         return Instant(_label(app, text, moment), moment, seq, app.book)
     assert app.book is not None
-    info = await app.store.book(app.book)
-    seq = min(asked, info.last_seq if info is not None else 0)
+    seq = min(asked, await last_seq(app.store, app.book))
     found = await app.store.events_at(app.book, [seq])
     moment = found[0].at if found else datetime.min.replace(tzinfo=app.now().tzinfo)
     return Instant(_label(app, "", moment) if found else "the beginning", moment, seq, app.book)

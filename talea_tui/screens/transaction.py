@@ -11,7 +11,7 @@ from textual.containers import Vertical
 
 from store import Direction, Sequenced, StoredTransaction, StoreError, Transaction, TransactionPosted
 
-from ..events.text import description_of
+from ..events.text import description_of, signed_minor
 from ..formatting import format_amount, format_amount_plain, printable
 from ..json_text import shortened, shown_json
 from ..posting.correction import corrected_id, reversed_id
@@ -178,8 +178,7 @@ class TransactionScreen(TaleaScreen):
         transaction = self.stored.transaction
         lines = [f"{day_of(transaction, self.app.zone)} {description_of(transaction)}".rstrip()]
         for posting in transaction.postings:
-            minor = posting.amount.minor if posting.direction is Direction.DEBIT else -posting.amount.minor
-            amount = format_amount_plain(minor, self.app.precision(posting.amount.asset))
+            amount = format_amount_plain(signed_minor(posting), self.app.precision(posting.amount.asset))
             lines.append(f"    {posting.account.path}  {amount} {posting.amount.asset}")
         return "\n".join(lines)
 

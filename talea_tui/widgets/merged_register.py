@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from itertools import accumulate
 from typing import NamedTuple
 
-from store import AccountInfo, Direction, TransactionPosted
+from store import AccountInfo, TransactionPosted
 
-from ..events.text import description_of
+from ..events.text import description_of, signed_minor
 from ..formatting import format_date, printable
 from .columns import Cell, Column
 from .register import COLUMNS, RegisterRow, day_of, money
@@ -69,14 +69,7 @@ class BranchSource:
                 if not rows:
                     break
                 self.taken[place] += len(rows)
-                fresh.extend(
-                    _Change(
-                        row.seq,
-                        place,
-                        row.amount.minor if row.direction is Direction.DEBIT else -row.amount.minor,
-                    )
-                    for row in rows
-                )
+                fresh.extend(_Change(row.seq, place, signed_minor(row)) for row in rows)
                 await asyncio.sleep(0)
         fresh.sort(key=lambda change: change.seq)
         if fresh:
