@@ -43,7 +43,6 @@ class HledgerJournal:
         self._symbols = _distinct(precisions, _symbol)
         self._accounts: dict[str, str] = {}
         self._taken: set[str] = set()
-        self.altered = 0
 
     def commodities(self) -> str:
         """Before anything else, so that every amount is read with a point for its decimals."""
@@ -125,7 +124,6 @@ class HledgerJournal:
                 name, number = f"{wanted} {number}", number + 1
             self._accounts[path] = name
             self._taken.add(name)
-            self.altered += name != path
         return name
 
 

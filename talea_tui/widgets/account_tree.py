@@ -86,11 +86,6 @@ class AccountTree(VirtualTable):
             here = next((node.path for node in found if node.info is not None), here)
         self._show_again(here)
 
-    def show_signs(self, natural: bool) -> None:
-        if natural != self.natural:
-            self.natural = natural
-            self._show_again(self.path_under_cursor())
-
     def _show_again(self, here: str | None) -> None:
         self.nodes = visible_nodes(self.chart, self.view)
         places = {node.path: place for place, node in enumerate(self.nodes)}

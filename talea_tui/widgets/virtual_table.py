@@ -226,16 +226,6 @@ class VirtualTable(ScrollView, can_focus=True):
             self.move_to(count - 1)
         self.refresh()
 
-    def reload(self, count: int) -> None:
-        """Any row may have changed; what is shown stays until the new rows are there."""
-        self._generation += 1
-        self._stale.update(self._pages)
-        self._failed.clear()
-        self.count = count
-        self._resize_content()
-        self.move_to(self.cursor)
-        self.refresh()
-
     def set_columns(self, columns: Sequence[Column]) -> None:
         self.columns = list(columns)
         self.column = min(self.column, len(self.columns) - 1)
@@ -584,7 +574,3 @@ class VirtualTable(ScrollView, can_focus=True):
 
     def action_export(self) -> None:
         self.post_message(self.ExportAsked(self))
-
-    def region_of_cursor(self) -> Region:
-        """Where the cursor's row is drawn, in this widget."""
-        return Region(0, self.cursor - self.scroll_top + self.head_lines, self.size.width, 1)
