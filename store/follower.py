@@ -317,18 +317,9 @@ class FollowedBook:
     # ------------------------------------------------------------ what reading needs
 
     async def payloads(self, from_seq: int, count: int) -> Sequence[bytes]:
-        state = self.state
-        if from_seq > state.last_seq:
-            return []
-        if self._replaced is not None:
+        if self._replaced is not None and from_seq <= self.state.last_seq:
             raise self._replaced
-        segment = self.log.segment_of(from_seq)
-        last = min(from_seq + count - 1, self.log.last_seq_of(segment, state.last_seq))
-        offset = state.offset_of(from_seq)
-        try:
-            return await self._offload.run(self.log.read, segment, from_seq, offset, last - from_seq + 1)
-        except OSError as e:
-            raise StoreIOError(f"Book {self.name!r} cannot be read: {e.strerror or e}.") from e
+        return await self.log.payloads(self._offload, self.state, from_seq, count)
 
     async def find_key(self, key: str) -> int | None:
         return await self._keys.find(key, self.state.last_seq)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import re
 from bisect import bisect_right
-from collections.abc import Sequence
+from functools import partial
 from itertools import count
 from pathlib import Path
 from typing import NamedTuple
@@ -26,7 +26,7 @@ from .codec import (
     synced_in_order,
 )
 from .columns import CHUNK_EVENTS
-from .errors import CorruptLog, StoreIOError, UnsupportedFormat
+from .errors import CorruptLog, UnsupportedFormat
 from .files import TEMPORARY_SUFFIX, DurableFile, Entry, Files, read_all, write_all
 from .frames import FRAME_HEAD_BYTES, bytes_of, frame, read_frame
 from .idempotency import READ_BACK_TOGETHER, KeyIndex
@@ -45,7 +45,7 @@ from .segments import (
     new_salt,
     segment_name,
 )
-from .snapshots import CHUNK_NAME, SNAPSHOT_NAME, Snapshot, Unusable, load_snapshot
+from .snapshots import CHUNK_NAME, SNAPSHOT_NAME, Snapshot, Unusable, load_snapshot, snapshot_name
 from .state import BookState
 from .watermark import WATERMARK_NAME, read_watermark
 
@@ -323,7 +323,7 @@ class _Opening:
         book = self._book
         good: Snapshot | None = None
         for last_seq in reversed(self._found.snapshots):
-            path = f"snapshot-{last_seq:020}.snap"
+            path = snapshot_name(last_seq)
             try:
                 snapshot = await load_snapshot(self._files, self._offload, book.directory, path, book.name)
                 if snapshot.state.last_seq != last_seq or not snapshot.segments:
@@ -515,21 +515,7 @@ class _Opening:
         """Raises _ForeignRuns when some were not made from this log, all of which has been read or is covered."""
         book = self._book
         log = SegmentLog(self._files, book.directory, book.name, 0, book.segments)
-
-        async def payloads(from_seq: int, count: int) -> Sequence[bytes]:
-            last_seq = book.state.last_seq
-            if from_seq > last_seq:
-                return []
-            segment = log.segment_of(from_seq)
-            last = min(from_seq + count - 1, log.last_seq_of(segment, last_seq))
-            offset = book.state.offset_of(from_seq)
-            found: list[bytes]
-            try:
-                found = await self._offload.run(log.read, segment, from_seq, offset, last - from_seq + 1)
-            except OSError as e:
-                raise StoreIOError(f"Book {book.name!r} cannot be read: {e.strerror or e}.") from e
-            return found
-
+        payloads = partial(log.payloads, self._offload, book.state)
         foreign: set[Path] = set()
         for run in book.keys.loaded:
             try:

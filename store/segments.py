@@ -14,7 +14,7 @@ from typing import NamedTuple
 from zlib import crc32
 
 from .codec import SALT_BYTES, encode_segment_header, is_event
-from .errors import CorruptLog
+from .errors import CorruptLog, StoreIOError
 from .files import (
     FULL,
     OUT_OF_DESCRIPTORS,
@@ -28,6 +28,7 @@ from .files import (
 )
 from .frames import FRAME_HEAD_BYTES, bytes_of, frame, frame_bytes_wanted, frames_in
 from .offload import Offload
+from .state import BookState
 
 SEGMENT_NAME = re.compile(r"segment-([0-9]{20})\.log")
 
@@ -290,6 +291,21 @@ class SegmentLog:
 
     def _path(self, segment: Segment) -> Path:
         return self.directory / segment_name(segment.base_seq)
+
+    async def payloads(self, offload: Offload, state: BookState, from_seq: int, count: int) -> list[bytes]:
+        """Up to `count` payloads from `from_seq` to the last seq of `state`, at least one if there is any.
+
+        Raises CorruptLog, StoreIOError.
+        """
+        if from_seq > state.last_seq:
+            return []
+        segment = self.segment_of(from_seq)
+        last = min(from_seq + count - 1, self.last_seq_of(segment, state.last_seq))
+        offset = state.offset_of(from_seq)
+        try:
+            return await offload.run(self.read, segment, from_seq, offset, last - from_seq + 1)
+        except OSError as e:
+            raise StoreIOError(f"Book {self._book!r} cannot be read: {e.strerror or e}.") from e
 
     def read(self, segment: Segment, seq: int, offset: int, count: int) -> list[bytes]:
         """The payloads of `count` events from `seq` on, whose first frame is at `offset`. Blocks.

@@ -162,16 +162,14 @@ async def verify_book(
 async def check_continues(offload: Offload, before: BookState, state: BookState, log: SegmentLog) -> None:
     """That a log examined anew holds the history known `before`, perhaps with events after it.
 
-    Raises CorruptLog, OSError.
+    Raises CorruptLog, StoreIOError.
     """
     if state.last_seq < before.last_seq:
         reason = f"it ends at seq {state.last_seq}, but everything up to seq {before.last_seq} had been acknowledged"
         raise CorruptLog(before.name, None, None, reason)
     head, seq = before.head, before.head_seq + 1
     while seq <= state.last_seq:
-        segment = log.segment_of(seq)
-        count = log.last_seq_of(segment, state.last_seq) - seq + 1
-        payloads = await offload.run(log.read, segment, seq, state.offset_of(seq), count)
+        payloads = await log.payloads(offload, state, seq, state.last_seq)
         for payload in payloads:
             head = sha256(head + payload).digest()
         seq += len(payloads)

@@ -505,22 +505,14 @@ class BookWriter:
 
         Raises CorruptLog, StoreIOError.
         """
-        state = self.state
-        recent = self.ring.take(from_seq, count, state.last_seq)
+        recent = self.ring.take(from_seq, count, self.state.last_seq)
         if recent:
             return recent
-        if from_seq > state.last_seq:
-            return []
-        segment = self.log.segment_of(from_seq)
-        last = min(from_seq + count - 1, self.log.last_seq_of(segment, state.last_seq))
-        offset = state.offset_of(from_seq)
         try:
-            return await self._shop.reads.run(self.log.read, segment, from_seq, offset, last - from_seq + 1)
+            return await self.log.payloads(self._shop.reads, self.state, from_seq, count)
         except CorruptLog as e:
             self.stop(e)
             raise
-        except OSError as e:
-            raise StoreIOError(f"Book {self.name!r} cannot be read: {e.strerror or e}.") from e
 
     def info(self) -> BookInfo:
         figures = self._figures
