@@ -220,7 +220,7 @@ class RunWriter:
 
 async def load_run(files: Files, offload: Offload, path: Path, book: str) -> Run:
     """A run whose every byte was checked. Raises OSError, DamagedRun."""
-    reader = _FrameReader(files, offload, path)
+    reader = FrameReader(files, offload, path, DamagedRun)
     try:
         header = decode_items(await reader.next())
         if (
@@ -299,11 +299,13 @@ async def _holds_stretch(
     return seq is not None and await has_key(payloads, seq, keys[-1])
 
 
-class _FrameReader:
-    """The frames of a file, one after another."""
+class FrameReader:
+    """The frames of a file, one after another; what is none is raised as `damaged`."""
 
-    def __init__(self, files: Files, offload: Offload, path: Path) -> None:
-        self._files, self._offload, self._path = files, offload, path
+    def __init__(
+        self, files: Files, offload: Offload, path: Path, damaged: Callable[[str], Exception]
+    ) -> None:
+        self._files, self._offload, self._path, self._damaged = files, offload, path, damaged
         self._fd: int | None = None
         self._buffer, self._at = b"", 0
         self._size = 0
@@ -326,7 +328,7 @@ class _FrameReader:
             self._buffer, self._at = data, 0
             payload = read_frame(self._buffer, 0)
             if payload is None:
-                raise DamagedRun(f"{self._path.name}: byte {self.offset} is damaged")
+                raise self._damaged(f"{self._path.name}: byte {self.offset} is damaged")
         self._at += FRAME_HEAD_BYTES + len(payload)
         self.offset += FRAME_HEAD_BYTES + len(payload)
         return payload

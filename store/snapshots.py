@@ -30,11 +30,12 @@ from .codec import (
     from_micros,
 )
 from .columns import CHUNK_EVENTS, Chunk, Column
-from .files import DurableFile, Entry, Files, read_all
-from .frames import FRAME_HEAD_BYTES, frame, read_frame
+from .files import DurableFile, Entry, Files
+from .frames import frame
 from .model import SnapshotFile
 from .offload import Offload, Pace
 from .protocol import Progress
+from .runs import FrameReader
 from .segments import Segment
 from .state import BookState
 
@@ -45,7 +46,6 @@ KEPT = 2
 _SNAPSHOT_MAGIC, _CHUNK_MAGIC, _VERSION, _END = "talea snapshot", "talea chunk", 1, "end"
 _ACCOUNTS_A_FRAME = 256
 _COLUMN_PIECE_BYTES = 2**18
-_WINDOW_BYTES = 2**22
 _NO_SALT = b"\0" * 8
 _ROWS_AN_ACCOUNT = 16
 """From so many rows an account on, a sealed chunk lists them by account: to sort them on loading takes four times as
@@ -300,29 +300,15 @@ async def _write(
 
 async def _frames_of(files: Files, offload: Offload, path: Path) -> AsyncGenerator[list[Any], None]:
     """The arrays in a file's frames, the end frame checked and left out. Raises OSError, Unusable."""
-    fd = await offload.run_to_end(files.open, path, undo=files.close)
+    reader, count = FrameReader(files, offload, path, Unusable), 0
+    pace = Pace()
     try:
-        size, offset, count = files.size(fd), 0, 0
-        buffer, at = b"", 0
-        pace = Pace()
         while True:
-            payload = read_frame(buffer, at)
-            if payload is None:
-                wanted = _WINDOW_BYTES if at else 5 * _WINDOW_BYTES
-                buffer, at = await offload.run(read_all, files, fd, wanted, offset), 0
-                payload = read_frame(buffer, 0)
-                if payload is None and wanted == _WINDOW_BYTES:
-                    buffer = await offload.run(read_all, files, fd, 5 * _WINDOW_BYTES, offset)
-                    payload = read_frame(buffer, 0)
-                if payload is None:
-                    raise Unusable(f"{path.name}: byte {offset} is damaged")
-            at += FRAME_HEAD_BYTES + len(payload)
-            offset += FRAME_HEAD_BYTES + len(payload)
-            items = decode_items(payload)
+            items = decode_items(await reader.next())
             if items is None:
                 raise Unusable(f"{path.name}: a frame is no array")
             if items and items[0] == _END:
-                if items != [_END, count] or offset != size:
+                if items != [_END, count] or not reader.at_end:
                     raise Unusable(f"{path.name}: its end does not fit")
                 return
             count += 1
@@ -330,7 +316,7 @@ async def _frames_of(files: Files, offload: Offload, path: Path) -> AsyncGenerat
             if pace.due:
                 await pace.rest()
     finally:
-        files.close(fd)
+        await reader.close()
 
 
 class _ChunkReader:
