@@ -48,25 +48,31 @@ class BookHistory:
             self.accounts[account.path] = known
 
     async def learn_usage(self, store: Store) -> None:
-        """Newest pages first, so that the last uses are offered at once; later only what is new and what failed."""
+        """Newest pages first, so that the last uses are offered at once; later only what is new and what failed.
+
+        Goes on until nothing is unread; a call meanwhile returns at once.
+        """
         if self._learning:
             return
         self._learning = True
         try:
-            last = await last_seq(store, self.book)
-            most = min(HISTORY_EVENTS, last - self.last_seq)
-            self._unread += reversed(pages_back(last, most, HISTORY_PAGE))
-            self.last_seq = last
-            while self._unread:
-                start, count = self._unread[-1]
-                events = await store.read_events(self.book, start, count)
-                for event in events:
-                    if isinstance(event.event, AccountOpened):
-                        account = event.event.definition.id
-                        if account.path not in self.accounts:
-                            await self._learn_account(store, account)
-                self.usage.observe_all(events)
-                self._unread.pop()
-                await asyncio.sleep(0)
+            while (last := await last_seq(store, self.book)) > self.last_seq or self._unread:
+                most = min(HISTORY_EVENTS, last - self.last_seq)
+                self._unread += reversed(pages_back(last, most, HISTORY_PAGE))
+                self.last_seq = last
+                await self._learn_unread(store)
         finally:
             self._learning = False
+
+    async def _learn_unread(self, store: Store) -> None:
+        while self._unread:
+            start, count = self._unread[-1]
+            events = await store.read_events(self.book, start, count)
+            for event in events:
+                if isinstance(event.event, AccountOpened):
+                    account = event.event.definition.id
+                    if account.path not in self.accounts:
+                        await self._learn_account(store, account)
+            self.usage.observe_all(events)
+            self._unread.pop()
+            await asyncio.sleep(0)

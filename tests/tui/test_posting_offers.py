@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import UTC, date, datetime
 
 import pytest
@@ -253,3 +254,26 @@ async def test_what_a_failed_read_kept_from_completion_is_learnt_by_the_next_one
             assert history.usage.description(f"sale {number}") == learnt.usage.description(f"sale {number}")
         assert history.usage.account("Expenses:Rent") == learnt.usage.account("Expenses:Rent")
         assert history.accounts.keys() == learnt.accounts.keys()
+
+
+async def test_what_is_posted_while_history_is_being_learnt_is_learnt_too_and_nothing_twice() -> None:
+    store = MemoryStore()
+    await open_shop(store)
+    read_events, may_read = store.read_events, asyncio.Event()
+
+    async def read_held(book: str, from_seq: int = 1, limit: int = 100) -> list[Sequenced]:
+        await may_read.wait()
+        return await read_events(book, from_seq, limit)
+
+    store.read_events = read_held  # type: ignore[method-assign]
+    history = BookHistory(BOOK)
+    learning = asyncio.ensure_future(history.learn_usage(store))
+    await asyncio.sleep(0)
+    await store.commit(entry("2026-11-22", "Late", "Expenses:Rent", "Assets:Checking", 1))
+    await history.learn_usage(store)
+    may_read.set()
+    await learning
+    assert history.usage.description("Late") is not None
+    rent = history.usage.account("Expenses:Rent")
+    assert rent is not None
+    assert rent.count == 2
