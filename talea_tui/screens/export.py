@@ -8,8 +8,9 @@ import io
 import os
 import re
 import tempfile
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Coroutine
 from pathlib import Path
+from typing import Any
 
 from store import StoreError
 
@@ -31,23 +32,17 @@ def file_name(name: str) -> str:
 
 
 async def ask_export(app: Shell, table: VirtualTable) -> None:
-    """Ask where to, and write there."""
+    """Ask where to, and begin to write there."""
     default = working_directory() / f"{file_name(table.export_name)}.csv"
     path = await _ask_path(app, "Export what is shown to a CSV file", plural(table.count, "row"), default)
-    if path is None:
-        return
-    try:
-        written = await export(table, path)
-    except (OSError, StoreError) as error:
-        app.refuse(f"Nothing was exported to {path}: {error}")
-    else:
-        app.tell(f"Exported {plural(written, 'row')} to {path}")
+    if path is not None:
+        _write_behind(app, path, export(table, path), "row")
 
 
 async def ask_lines_export(
     app: Shell, name: str, hint: str, lines: Callable[[], AsyncIterator[list[str]]]
 ) -> None:
-    """Ask where to, and write lines there; `lines` gives them some at a time."""
+    """Ask where to, and begin to write lines there; `lines` gives them some at a time."""
     default = working_directory() / f"{file_name(name)}.jsonl"
     path = await _ask_path(app, "Export what is shown as JSON lines", hint, default)
     if path is None:
@@ -57,12 +52,21 @@ async def ask_lines_export(
         async for some in lines():
             yield "".join(f"{line}\n" for line in some), len(some)
 
-    try:
-        written = await write_whole(path, pieces())
-    except (OSError, StoreError, TooManyDigits) as error:
-        app.refuse(f"Nothing was exported to {path}: {error}")
-    else:
-        app.tell(f"Exported {plural(written, 'event')} to {path}")
+    _write_behind(app, path, write_whole(path, pieces()), "event")
+
+
+def _write_behind(app: Shell, path: Path, writing: Coroutine[Any, Any, int], what: str) -> None:
+    """Write while one goes on, with another question or on another screen, and tell how it ended."""
+
+    async def write() -> None:
+        try:
+            written = await writing
+        except (OSError, StoreError, TooManyDigits) as error:
+            app.refuse(f"Nothing was exported to {path}: {error}")
+        else:
+            app.tell(f"Exported {plural(written, what)} to {path}")
+
+    app.run_worker(write(), group="export")
 
 
 def copy_event(app: Shell, event: BookEvent) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import random
 from datetime import UTC, datetime, timedelta, timezone
 
@@ -304,3 +305,28 @@ async def test_a_date_is_found_although_some_rows_were_recorded_late(store, open
         dates = [row[0] for row in await register.fetch_rows(0, register.count)]
         for wanted in ("2023-01-01", "2024-02-29", "2026-01-02", "2026-05-05", "2026-10-20"):
             assert await register.row_on(datetime.fromisoformat(wanted).date()) == dates.index(wanted)
+
+
+async def test_an_export_under_way_is_not_lost_by_another_question(
+    store, open_app: OpenApp, tmp_path, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    async with open_app(store, size=(120, 30)) as pilot:
+        register = await open_bank(pilot)
+        may_go_on, fetch_rows = asyncio.Event(), register.fetch_rows
+
+        async def fetch_held(start: int, limit: int):  # type: ignore[no-untyped-def]
+            await may_go_on.wait()
+            return await fetch_rows(start, limit)
+
+        monkeypatch.setattr(register, "fetch_rows", fetch_held)
+        await pilot.press("e")
+        await settle(pilot)
+        await pilot.press("enter")
+        await until(pilot, lambda: bool(list(tmp_path.glob(".*.tmp"))))
+        await pilot.press("number_sign")
+        await settle(pilot)
+        may_go_on.set()
+        await until(pilot, lambda: bool(list(tmp_path.glob("*.csv"))))
+        assert len((tmp_path / f"{BOOK}-assets-bank.csv").read_text().splitlines()) == ROWS + 1
+        await until(pilot, lambda: "Exported 700 rows" in screen_text(pilot.app))
