@@ -26,7 +26,6 @@ from ..widgets.virtual_table import VirtualTable
 from .ask import go_to_day
 from .base import TaleaScreen
 
-SLOW_CHART_SECONDS = 0.02
 EMPTY = "This ledger is empty. Press {accounts.open_account} to open a first account in a first book."
 
 
@@ -50,7 +49,6 @@ class AccountsScreen(TaleaScreen):
     def __init__(self) -> None:
         super().__init__()
         self._shown_book: str | None = None
-        self._chart_due = 0.0
         self._account_due = False
         self._account_busy = False
         self._branch: tuple[tuple[object, ...], BranchSource] | None = None
@@ -100,17 +98,13 @@ class AccountsScreen(TaleaScreen):
             return
         if changed is not None and book not in changed:
             return
-        if changed is not None and time.monotonic() < self._chart_due:
+        if changed is not None and self.put_off(changed):
             await self._show_account()
-            self.set_timer(
-                max(0.1, self._chart_due - time.monotonic()), lambda: self.note_changes(frozenset({book}))
-            )
             return
         began = time.monotonic()
         infos = await self.app.accounts(book)
         chart = await build_chart(infos)
-        took = time.monotonic() - began
-        self._chart_due = time.monotonic() + took * 20 if took > SLOW_CHART_SECONDS else 0.0
+        self.rest_after(began)
         tree = self.tree_view
         fresh = book != self._shown_book
         if fresh:

@@ -22,7 +22,8 @@ A screen is one file with one subclass of `TaleaScreen`::
   StoreError and `self.app.refuse(error)`.
 - *Changes*: `refresh_data(None)` means everything (first showing; another book, another instant). Otherwise
   `changed` are the names of the books that changed, coalesced, at most ten times a second, never twice at
-  once; a screen that was not to be seen gets them when it comes back. Refetch only what is shown.
+  once; a screen that was not to be seen gets them when it comes back. Refetch only what is shown; where that
+  may take long, `self.rest_after(began)` when it is done, and `if self.put_off(changed): return` before.
 - *Book and instant*: `self.app.book` (None in an empty ledger), `self.app.as_of(book)` to hand to the store,
   `self.app.instant` (None when live). `self.app.choose_book(name)` makes another book current.
 - *Unreadable*: a screen that shows the current book says `SHOWS_BOOK = True`; while that book is damaged
@@ -46,6 +47,7 @@ A screen is one file with one subclass of `TaleaScreen`::
 
 from __future__ import annotations
 
+import time
 from typing import Any, ClassVar
 
 from textual import events, getters, on
@@ -56,6 +58,7 @@ from textual.content import Content
 from textual.css.query import NoMatches
 from textual.geometry import Size
 from textual.screen import ModalScreen, Screen
+from textual.timer import Timer
 from textual.widget import Widget
 from textual.widgets import Static
 
@@ -72,6 +75,8 @@ RESTORE = (
     "to read it again."
 )
 LEAST_WIDTH, LEAST_HEIGHT = 60, 20
+SLOW_SECONDS, REST, REST_SECONDS_MIN = 0.02, 20, 0.1
+"""What takes longer than slow rests so many times as long, and not less than the least."""
 
 
 class TooSmall(Widget):
@@ -124,6 +129,9 @@ class TaleaScreen(Screen[None]):
         self._everything_changed = True
         self._changed: frozenset[str] = frozenset()
         self._refreshing = False
+        self._rests_until = 0.0
+        self._resting: Timer | None = None
+        self._put_off: frozenset[str] = frozenset()
         self.past_seq: int | None = None
         """The last seq that is to be seen of the book shown, as of the instant shown; None when live."""
 
@@ -179,6 +187,24 @@ class TaleaScreen(Screen[None]):
         else:
             self._changed |= changed
         self._refresh_soon()
+
+    def rest_after(self, began: float) -> None:
+        """What took long since `began`, monotonic, is not done again at once, only because something was posted."""
+        took = time.monotonic() - began
+        self._rests_until = time.monotonic() + REST * took if took > SLOW_SECONDS else 0.0
+
+    def put_off(self, changed: frozenset[str]) -> bool:
+        """Whether it is too early to refresh; `changed` is then noted again when it is not."""
+        left = self._rests_until - time.monotonic()
+        if left > 0:
+            self._put_off |= changed
+            if self._resting is None:
+                self._resting = self.set_timer(max(REST_SECONDS_MIN, left), self._note_put_off)
+        return left > 0
+
+    def _note_put_off(self) -> None:
+        changed, self._put_off, self._resting = self._put_off, frozenset(), None
+        self.note_changes(changed)
 
     def refresh_now(self) -> None:
         """Fetch everything again, for instance after an option changed what is shown."""

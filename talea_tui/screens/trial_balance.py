@@ -85,7 +85,6 @@ STATEMENT_COLUMNS = (
 )
 ACCOUNTS_AT_A_TIME = 500
 READINGS_MAX = 2
-SLOW_SECONDS = 0.02
 REPAINT_SECONDS = 0.1
 RECENT_EVENTS = 100
 """So far back is looked for the day that a first period is to hold."""
@@ -110,7 +109,6 @@ class TrialBalanceScreen(TaleaScreen):
         self._book: str | None = None
         self._latest: date | None = None
         self._least_money = 10
-        self._due = 0.0
         self._dated: DatedTurnover | None = None
         self._figures_for: Period | None = None
         self._fold_due = False
@@ -135,10 +133,7 @@ class TrialBalanceScreen(TaleaScreen):
         book = self.app.book
         if changed is not None and book not in changed and book == self._book:
             return
-        if changed is not None and book is not None and time.monotonic() < self._due:
-            self.set_timer(
-                max(0.1, self._due - time.monotonic()), lambda: self.note_changes(frozenset({book}))
-            )
+        if changed is not None and self.put_off(changed):
             return
         moved = book != self._book
         self._book = book
@@ -153,12 +148,7 @@ class TrialBalanceScreen(TaleaScreen):
             self.figures, self.turnover, self._figures_for = figures, turnover, ALL
             self._note = ""
             await self._show(reset=moved)
-        self._rest_after(began)
-
-    def _rest_after(self, began: float) -> None:
-        """What takes long is not done again at once, only because something was posted."""
-        took = time.monotonic() - began
-        self._due = time.monotonic() + 20 * took if took > SLOW_SECONDS else 0.0
+        self.rest_after(began)
 
     async def _read(self, book: str) -> tuple[list[AccountFigures], list[TrialBalanceRow]]:
         """Accounts and the log's turnover at one instant, also while postings arrive."""
@@ -176,11 +166,14 @@ class TrialBalanceScreen(TaleaScreen):
     # Periods
 
     def on_screen_resume(self, event: events.ScreenResume) -> None:
-        if self.period != ALL and self._figures_for != self.period:
+        if self._fold_due:
             self._fold_soon()
 
     def _fold_soon(self) -> None:
-        """Show the period; while one is being added up, the one that was chosen last."""
+        """Show the period; while one is being added up, the one that was chosen last.
+
+        It stays due where one left before it was shown, or it could not be read.
+        """
         self._fold_due = True
         if not self._folding and self.app.is_open:
             self._folding = True
@@ -195,6 +188,7 @@ class TrialBalanceScreen(TaleaScreen):
         except StoreClosed:
             return
         except StoreError as error:
+            self._fold_due = True
             self.app.refuse(error)
         finally:
             self._folding = False
@@ -208,7 +202,8 @@ class TrialBalanceScreen(TaleaScreen):
         painted = began
         while dated.seq != seq:
             await dated.step(self.app.store, seq)
-            if self._fold_due or not self.is_seen:
+            self._fold_due = self._fold_due or not self.is_seen
+            if self._fold_due:
                 return
             if time.monotonic() - painted >= REPAINT_SECONDS:
                 painted = time.monotonic()
@@ -230,7 +225,7 @@ class TrialBalanceScreen(TaleaScreen):
         self.figures, self.turnover, self._figures_for = figures, None, period
         await self._show(reset=reset)
         self.refresh_chrome()
-        self._rest_after(began)
+        self.rest_after(began)
 
     def _show_progress(self, done: int, of: int, per_second: float) -> None:
         share = done / max(1, of)

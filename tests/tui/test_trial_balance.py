@@ -270,3 +270,50 @@ async def test_the_view_is_remembered_with_the_screen(store, open_app: OpenApp, 
         await until(pilot, lambda: "[income statement]" in screen_text(pilot.app))
     async with open_app(again, settings=Settings.load(path), size=(120, 30)) as pilot:
         await until(pilot, lambda: "[income statement]" in screen_text(pilot.app))
+
+
+async def test_a_period_left_while_it_is_being_added_up_is_right_when_one_comes_back(open_app: OpenApp):
+    made = MemoryStore()
+    await open_shop(made)
+    await open_years(made)
+    slow = Slow(made)
+    async with open_app(slow, size=(120, 40)) as pilot:
+        await period_keys(pilot, "6", "v", "v", "d", *"2025", "enter")
+        assert ["Expenses:Rent", "0.78", "USD"] in shown_rows(pilot)
+        slow.pages = asyncio.Semaphore(0)
+        await slow.commit(entry("2025-07-01", "Late", "Expenses:Rent", "Assets:Checking", 10_00))
+        await until(pilot, lambda: any(worker.group == "fold" for worker in pilot.app.workers))
+        await pilot.press("1")
+        slow.pages.release()
+        await until(pilot, lambda: not any(worker.group == "fold" for worker in pilot.app.workers))
+        slow.pages = asyncio.Semaphore(10_000)
+        await pilot.press("6")
+        await until(pilot, lambda: ["Expenses:Rent", "10.78", "USD"] in shown_rows(pilot))
+
+
+@pytest.mark.parametrize("mode", ["2", "6"])
+async def test_however_much_is_posted_while_a_screen_rests_it_is_refreshed_once(
+    store, open_app: OpenApp, monkeypatch, mode: str
+):
+    monkeypatch.setattr("talea_tui.screens.base.SLOW_SECONDS", 0.0)
+    monkeypatch.setattr("talea_tui.screens.base.REST", 1e9)
+    async with open_app(store, size=(120, 40)) as pilot:
+        await keys(pilot, mode)
+        screen = pilot.app.screen
+        timers, refreshed = len(screen._timers), []
+        for number in range(5):
+            await store.commit(entry("2026-11-21", f"{number}", "Expenses:Rent", "Assets:Checking", 1))
+            pilot.app._tell_screens(frozenset({BOOK}))
+            await calm(pilot)
+        assert len(screen._timers) == timers + 1
+        refresh_data = screen.refresh_data
+
+        async def watched(changed):
+            refreshed.append(changed)
+            await refresh_data(changed)
+
+        monkeypatch.setattr(screen, "refresh_data", watched)
+        [waiting] = [timer for timer in screen._timers if timer is screen._resting]
+        waiting._callback()
+        await calm(pilot)
+        assert refreshed == [frozenset({BOOK})]
