@@ -12,6 +12,7 @@ from textual.widgets import Static
 from store import StoreError
 
 from ..events.detail import detail_of
+from ..events.feed import SYSTEM_BOOK
 from ..events.rules import Rules
 from ..events.text import BookEvent
 from ..widgets.keys import bindings_for
@@ -35,17 +36,22 @@ class TailScreen(TaleaScreen):
         self.tails = Container(id="tails")
         self.details = VerticalScroll(id="tail-details", can_focus=False)
         self.detail = Static(id="tail-detail", markup=False)
+        self._elsewhere: list[tuple[str, str]] = []
+        """Tails that were remembered of books that another ledger has."""
         self._current: TailPane | None = None
         self._to_tell: BookEvent | None = None
         self._telling = False
 
     def compose_body(self) -> ComposeResult:
         layout = self.app.settings.layout
+        here = {"", SYSTEM_BOOK, *self.app.books}
+        kept = _panes_kept(layout.get("tails"))
+        self._elsewhere = [pane for pane in kept if pane[0] not in here]
         with Horizontal(id="tail"):
             with self.tails:
                 yield TailPane(self.rules, all_books=bool(layout.get("tail_all")))
-                for kept in _panes_kept(layout.get("tails"))[: PANES_MAX - 1]:
-                    yield self._restored(*kept)
+                for pane in [pane for pane in kept if pane[0] in here][: PANES_MAX - 1]:
+                    yield self._restored(*pane)
             with self.details:
                 yield self.detail
 
@@ -126,7 +132,7 @@ class TailScreen(TaleaScreen):
             ["" if pane.all_books else pane.book or "", pane.filter.text]
             for pane in others
             if pane.all_books or pane.book
-        ]
+        ] + [list(pane) for pane in self._elsewhere]
 
     async def action_add_tail(self) -> None:
         panes, here = self.panes, self.pane

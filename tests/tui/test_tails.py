@@ -147,6 +147,21 @@ async def test_tails_with_book_and_filter_come_back_the_next_time(open_app: Open
         assert [pane.filter.text for pane in panes(pilot)] == ["", "39", ""]
 
 
+async def test_a_tail_of_a_book_that_another_ledger_has_waits_until_that_one_is_opened(
+    open_app: OpenApp,
+) -> None:
+    settings = on_tail()
+    async with open_app(await filled(), size=(160, 48), settings=settings) as pilot:
+        await second_tail(pilot)
+    other = MemoryStore()
+    await household(other, ONE)
+    async with open_app(other, size=(160, 48), settings=settings) as pilot:
+        assert [pane.what for pane in panes(pilot)] == [ONE]
+        await second_tail(pilot, "all")
+    async with open_app(await filled(), size=(160, 48), settings=settings) as pilot:
+        assert [pane.what for pane in panes(pilot)] == [ONE, "all books", TWO]
+
+
 @pytest.mark.parametrize("kept", [None, 7, "x", [1], [["a"]], [[None, "x"]], {"a": 1}, [["gone", "amount>"]]])
 async def test_what_was_remembered_wrongly_keeps_nobody_out(open_app: OpenApp, kept: object) -> None:
     async with open_app(await filled(), settings=on_tail(tails=kept, tail_rules=kept)) as pilot:
