@@ -14,6 +14,7 @@ from textual.widgets import Static
 
 from ..actions import actions_of, key_name
 from ..formatting import format_count, format_rate, printable
+from ..widgets.columns import clip
 from ..widgets.shell import Shell
 
 if TYPE_CHECKING:
@@ -66,7 +67,7 @@ class TrafficBar(Widget):
         base = self.rich_style
         if y or not width:
             return Strip.blank(width, base)
-        words = self._words()
+        words = clip(self._words(), width - 5)
         segments = [Segment(" demo", self.get_component_rich_style("bar--name")), Segment(words, base)]
         at = 5 + cell_len(words) + 3
         segments.append(Segment("   ", base))

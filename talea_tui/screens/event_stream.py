@@ -236,8 +236,6 @@ class EventStream(Vertical):
         if not self.is_mounted or self._feed is None or not self._is_seen:
             return
         bar, feed, view = self.bar, self._feed, self.view
-        info = self.app.books.get(self.book or "") if not self.all_books else None
-        trouble = f"writer {info.writer}: {info.error or ''}" if info and info.writer != "running" else ""
         bar.show(
             StreamState(
                 what=self.what,
@@ -250,11 +248,21 @@ class EventStream(Vertical):
                 following=view.following,
                 new=view.new,
                 past=self.app.instant is not None,
-                trouble=trouble,
+                trouble=self._trouble,
                 current=self.is_current if self.is_one_of_many else None,
             )
         )
         self._show_prompt()
+
+    @property
+    def _trouble(self) -> str:
+        books = self.app.books
+        if self.all_books:
+            return ", ".join(
+                f"{name} {info.writer}" for name, info in books.items() if info.writer != "running"
+            )
+        info = books.get(self.book or "")
+        return f"writer {info.writer}: {info.error or ''}" if info and info.writer != "running" else ""
 
     def _show_prompt(self) -> None:
         """Tell what there is to tell below the events."""
@@ -305,6 +313,8 @@ class EventStream(Vertical):
     @on(EventView.Moved)
     def moved(self) -> None:
         self._pending = None
+        if self.view.following:
+            self._note = ""  # what went wrong while one read
         self.place_changed()
 
     @on(EventView.Filled)

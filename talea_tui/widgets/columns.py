@@ -59,11 +59,18 @@ def value_of(cell: Cell | str) -> str:
     return cell if isinstance(cell, str) else cell.value
 
 
+def clip(text: str, width: int) -> str:
+    """`text` in at most `width` terminal cells, with an ellipsis where it was cut."""
+    if cell_len(text) <= width:
+        return text
+    return set_cell_size(text, max(0, width - 1)).rstrip() + ELLIPSIS if width > 0 else ""
+
+
 def fit(text: str, width: int, align: str) -> str:
     """`text` in exactly `width` terminal cells, with an ellipsis where it was cut."""
     length = cell_len(text)
     if length > width:
-        return set_cell_size(set_cell_size(text, max(0, width - 1)).rstrip() + ELLIPSIS, width)
+        return set_cell_size(clip(text, width), width)
     if align == "right":
         return " " * (width - length) + text
     return text + " " * (width - length)

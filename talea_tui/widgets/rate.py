@@ -11,6 +11,7 @@ from textual.strip import Strip
 from textual.widget import Widget
 
 from ..formatting import format_count, format_rate, printable, sparkline
+from .columns import clip
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,12 +81,13 @@ class StreamBar(Widget):
         right = [Segment(f" {word} ", self.get_component_rich_style(word_class))]
         noun = "seq" if state.is_seq else "events"
         mark = "▸" if state.current else " "
-        pieces = [(f"{mark}{printable(state.what, 40)} ", self.get_component_rich_style("stream--what"))]
+        what = f"{mark}{printable(state.what, 40)} "
+        room = width - sum(cell_len(segment.text) for segment in right)
+        pieces = [(what, self.get_component_rich_style("stream--what"))]
         if state.trouble:
-            pieces.append(
-                (f" {printable(state.trouble, 300)} ", self.get_component_rich_style("stream--trouble"))
-            )
-        else:
+            said = clip(printable(state.trouble, 300), room - cell_len(what) - 2)
+            pieces.append((f" {said} ", self.get_component_rich_style("stream--trouble")))
+        if not (state.trouble and state.is_seq):  # of several books the others go on
             pieces.append((f" {sparkline(state.counts)} ", self.get_component_rich_style("stream--rate")))
             pieces.append((f"{format_rate(state.per_second)}  ", base))
         pieces.append((f"{noun} {format_count(state.last)}", base))
@@ -95,11 +97,10 @@ class StreamBar(Widget):
             pieces.append(
                 (f"  behind {format_count(state.behind)}", self.get_component_rich_style("stream--paused"))
             )
-        room = width - sum(cell_len(segment.text) for segment in right)
         left: list[Segment] = []
         for text, style in pieces:
             size = cell_len(text)
-            if size > room and not (state.trouble and room > 20):
+            if size > room:
                 break
             left.append(Segment(text, style))
             room -= size

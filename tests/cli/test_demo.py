@@ -278,6 +278,9 @@ async def test_a_demo_book_that_was_damaged_and_reopened_gets_its_traffic_again(
         flip(segment, 5_000)
         await pilot.press("7", "V")
         await until(pilot, lambda: "crypto-desk stopped" in screen_text(app).splitlines()[-2])
+        await pilot.resize_terminal(80, 30)
+        await until(pilot, lambda: screen_text(app).splitlines()[-2].endswith("…"))
+        await pilot.resize_terminal(160, 30)
         posted = traffic.posted
         await until(pilot, lambda: traffic.posted > posted + 20)
         flip(segment, 5_000)

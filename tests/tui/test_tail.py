@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 from bisect import bisect_right
 from collections.abc import AsyncGenerator, Callable, Iterable, Sequence
 from datetime import UTC, datetime, timedelta
@@ -942,6 +943,41 @@ async def test_a_writer_that_stopped_is_told_and_history_can_still_be_read(open_
         assert "writer stopped: No space left on device." in text(pilot)
         await press(pilot, "home")
         assert shown(pilot)[0] == 1
+
+
+async def test_a_sentence_that_does_not_fit_ends_in_dots_before_the_state(open_app: OpenApp) -> None:
+    async with open_app(await filled(100, Stopped), size=(60, 24), settings=on_tail()) as pilot:
+        assert re.search(r"writer stopped: No space left[a-z ]*…  following", text(pilot))
+
+
+async def test_among_all_books_the_one_whose_writer_stopped_is_named_beside_the_rate(
+    open_app: OpenApp,
+) -> None:
+    async with open_app(await filled(100, Stopped), size=(120, 24), settings=on_tail()) as pilot:
+        await press(pilot, "a")
+        assert re.search(r"all books +payments stopped +▁+ 0/s +events ", text(pilot))
+
+
+class Away(Stream):
+    """Its times cannot be read while it is away."""
+
+    is_away = False
+
+    async def seq_at(self, book: str, t: datetime) -> int:
+        if self.is_away:
+            raise StoreIOError("Book 'payments' cannot be read: No such file or directory.")
+        return await super().seq_at(book, t)
+
+
+async def test_whoever_follows_again_is_told_no_more_what_went_wrong_before(open_app: OpenApp) -> None:
+    store = await filled(100, Away)
+    async with open_app(store, size=(120, 24), settings=on_tail()) as pilot:
+        store.is_away = True
+        await press(pilot, "left_square_bracket")
+        assert "Book 'payments' cannot be read" in text(pilot)
+        store.is_away = False
+        await press(pilot, "f")
+        assert "cannot be read" not in text(pilot)
 
 
 class Raising(Stream):
