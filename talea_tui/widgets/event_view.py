@@ -97,17 +97,6 @@ class EventView(Widget, can_focus=True):
     class Filled(Message):
         """Rows that are to be seen have come; nobody moved."""
 
-        def __init__(self, view: EventView) -> None:
-            super().__init__()
-            self.view = view
-
-        @property
-        def control(self) -> EventView:
-            return self.view
-
-        def can_replace(self, message: Message) -> bool:
-            return isinstance(message, EventView.Filled)
-
     class Opened(Message):
         """The event is to be opened."""
 
@@ -380,7 +369,7 @@ class EventView(Widget, can_focus=True):
                 await asyncio.sleep(0)
                 if missing == self._missing(self.top, self.top + self.visible_rows):
                     return
-            self.post_message(self.Filled(self))
+            self.post_message(self.Filled())
             if not self.following:
                 await self._fetch(margin=self.visible_rows)
         finally:
