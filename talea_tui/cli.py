@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from .config import Config
     from .settings import Settings
 
-REFUSED = 1
+REFUSED, WRONG_USAGE = 1, 2
 INTERRUPTED = 130
 PIPE_CLOSED = 141
 NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
@@ -118,7 +118,8 @@ def _run_application(words: list[str]) -> int:
     meant = _nearest_command(words[-1]) if arguments.dir is not None else None
     if meant is not None:
         return _refuse(
-            f"there is no command {words[-1]!r}; the nearest is {meant!r}. A ledger there is ./{words[-1]}."
+            f"there is no command {words[-1]!r}; the nearest is {meant!r}. A ledger there is ./{words[-1]}.",
+            WRONG_USAGE,
         )
     if not _has_terminal():
         return _refuse("the application needs a terminal; for pipes use import, export, tail or stats.")
@@ -232,9 +233,9 @@ def _settings() -> Settings:
     return Settings.load(state_directory() / "settings.json")
 
 
-def _refuse(sentence: str) -> int:
+def _refuse(sentence: str, code: int = REFUSED) -> int:
     print(f"talea-tui: {sentence}", file=sys.stderr)
-    return REFUSED
+    return code
 
 
 def _application_parser() -> argparse.ArgumentParser:

@@ -397,10 +397,11 @@ def test_what_is_not_there_is_refused_by_name(ledger: Path, tmp_path: Path) -> N
     refused(talea("import", HACKERSPACE / "fy2024.jsonl", "--book", "b", "--dir", file))
 
 
-def test_a_misspelt_command_is_no_new_ledger(tmp_path: Path) -> None:
-    sentence = refused(talea("verfy"))
-    assert "the nearest is 'verify'" in sentence
-    assert "./verfy" in sentence
+def test_a_misspelt_command_is_wrong_usage_and_no_new_ledger(tmp_path: Path) -> None:
+    done = talea("verfy")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "the nearest is 'verify'" in done.stderr
+    assert "./verfy" in done.stderr
     assert "terminal" in refused(talea("./verfy"))
     assert "terminal" in refused(talea("household"))
 
