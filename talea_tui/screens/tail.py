@@ -9,10 +9,9 @@ from textual.app import ComposeResult
 from textual.containers import Container, Horizontal, VerticalScroll
 from textual.widgets import Static
 
-from store import StoreError
+from store import SYSTEM_BOOK, StoreError
 
 from ..events.detail import detail_of
-from ..events.feed import SYSTEM_BOOK
 from ..events.rules import Rules
 from ..events.text import BookEvent
 from ..widgets.keys import bindings_for
