@@ -109,22 +109,23 @@ def _check_yes(app: Shell, answer: str) -> str | None:
     return app.with_keys("Type yes, or press {dialog.cancel}.")
 
 
-async def export(table: VirtualTable, path: Path) -> int:
-    """Write every row of `table` to `path` in one step; the number of rows. Cancelled, it leaves no file
-    behind.
+def export(table: VirtualTable, path: Path) -> Coroutine[Any, Any, int]:
+    """Write every row that `table` shows now to `path` in one step; the number of rows. Cancelled, it leaves no
+    file behind.
     """
+    source, columns, count = table.source, table.columns, table.count
 
     async def pieces() -> AsyncIterator[tuple[str, int]]:
-        yield _csv([[column.title or column.id for column in table.columns]]), 0
+        yield _csv([[column.title or column.id for column in columns]]), 0
         written = 0
-        while written < table.count:
-            rows = await table.fetch_rows(written, min(ROWS_AT_A_TIME, table.count - written))
+        while written < count:
+            rows = await source.fetch(written, min(ROWS_AT_A_TIME, count - written))
             if not rows:
                 break
             yield _csv([[value_of(cell) for cell in row] for row in rows]), len(rows)
             written += len(rows)
 
-    return await write_whole(path, pieces())
+    return write_whole(path, pieces())
 
 
 async def write_whole(path: Path, pieces: AsyncIterator[tuple[str, int]]) -> int:

@@ -8,7 +8,7 @@ from rich.cells import cell_len, chop_cells
 from textual import events
 
 from ..formatting import printable, wrapped
-from .virtual_table import GAP, Cell, Column, Row, VirtualTable, value_of
+from .virtual_table import GAP, Cell, Column, Row, RowsAtHand, RowSource, VirtualTable, value_of
 
 
 class FactTable(VirtualTable):
@@ -38,8 +38,9 @@ class FactTable(VirtualTable):
         """The number of the fact that a line belongs to; -1 where there is none."""
         return self._fact_of[row] if 0 <= row < len(self._fact_of) else -1
 
-    async def fetch_rows(self, start: int, limit: int) -> Sequence[Row]:
-        return self.facts[start : start + limit]
+    @property
+    def source(self) -> RowSource:
+        return RowsAtHand(self.facts)  # each whole
 
     def on_resize(self, event: events.Resize) -> None:
         self.show_facts(self.facts)

@@ -246,7 +246,7 @@ class Register(VirtualTable):
         return None if found is None else found[1]
 
     async def _days(self, start: int, limit: int) -> list[str]:
-        return [value_of(row[0]) for row in await self.fetch_rows(start, limit)]
+        return [value_of(row[0]) for row in await self.source.fetch(start, limit)]
 
     async def _stored(self) -> StoredTransaction | None:
         """The transaction under the cursor, whole."""

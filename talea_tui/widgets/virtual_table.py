@@ -243,9 +243,10 @@ class VirtualTable(ScrollView, can_focus=True):
         at = row % PAGE_ROWS
         return page[at] if page is not None and row >= 0 and at < len(page) else None
 
-    async def fetch_rows(self, start: int, limit: int) -> Sequence[Row]:
-        """Rows straight from the source, for export."""
-        return await self._source.fetch(start, limit)
+    @property
+    def source(self) -> RowSource:
+        """What is shown now, whatever will be later."""
+        return self._source
 
     async def row_on(self, day: date) -> int | None:
         """The row to go to for a day, where rows have days; else None."""

@@ -12,7 +12,7 @@ from store import Direction
 from talea_tui.widgets.register import Register, RegisterSource, day_of
 from tests.support.build import BOOK, account, credit, debit, household, posted, transfer
 from tests.support.memory_store import MemoryStore
-from tests.tui.conftest import OpenApp, screen_text, settle, until
+from tests.tui.conftest import OpenApp, keys, screen_text, settle, until
 
 ROWS = 700
 
@@ -302,30 +302,33 @@ async def test_a_date_is_found_although_some_rows_were_recorded_late(store, open
         await store.commit(transfer("assets:bank", "income:salary", 5, occurred_at=moment))
     async with open_app(store) as pilot:
         register = await open_bank(pilot)
-        dates = [row[0] for row in await register.fetch_rows(0, register.count)]
+        dates = [row[0] for row in await register.source.fetch(0, register.count)]
         for wanted in ("2023-01-01", "2024-02-29", "2026-01-02", "2026-05-05", "2026-10-20"):
             assert await register.row_on(datetime.fromisoformat(wanted).date()) == dates.index(wanted)
 
 
-async def test_an_export_under_way_is_not_lost_by_another_question(
-    store, open_app: OpenApp, tmp_path, monkeypatch
+@pytest.mark.parametrize(
+    "pressed", [("number_sign",), ("escape", "home")], ids=["a question", "another account"]
+)
+async def test_an_export_under_way_holds_what_was_shown_whatever_is_asked_or_shown_next(
+    store, open_app: OpenApp, tmp_path, monkeypatch, pressed: tuple[str, ...]
 ):
     monkeypatch.chdir(tmp_path)
     async with open_app(store, size=(120, 30)) as pilot:
         register = await open_bank(pilot)
-        may_go_on, fetch_rows = asyncio.Event(), register.fetch_rows
+        source, may_go_on = register.source, asyncio.Event()
+        fetch = source.fetch
 
         async def fetch_held(start: int, limit: int):  # type: ignore[no-untyped-def]
             await may_go_on.wait()
-            return await fetch_rows(start, limit)
+            return await fetch(start, limit)
 
-        monkeypatch.setattr(register, "fetch_rows", fetch_held)
+        monkeypatch.setattr(source, "fetch", fetch_held)
         await pilot.press("e")
         await settle(pilot)
         await pilot.press("enter")
         await until(pilot, lambda: bool(list(tmp_path.glob(".*.tmp"))))
-        await pilot.press("number_sign")
-        await settle(pilot)
+        await keys(pilot, *pressed)
         may_go_on.set()
         await until(pilot, lambda: bool(list(tmp_path.glob("*.csv"))))
         assert len((tmp_path / f"{BOOK}-assets-bank.csv").read_text().splitlines()) == ROWS + 1
