@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import re
 import struct
 import subprocess
@@ -173,6 +174,17 @@ async def test_the_example_opens_as_a_ledger(tmp_path: Path) -> None:
         (stored,) = [event for event in await events_of(store, "shop") if event.seq == 3]
         assert stored.event.transaction.metadata == {"description": "Tea"}
         assert [asset.name for asset in await store.assets()] == ["Euro"]
+
+
+async def test_a_backup_of_the_example_writes_the_manifest_that_is_shown(tmp_path: Path) -> None:
+    name = f"segment-{1:020}.log"
+    files: dict[str, bytes | None] = {f"books/shop/{name}": SHOP, f"books/_system/{name}": SYSTEM}
+    async with opened(plant(files, tmp_path / "ledger")) as store:
+        written = await store.backup(tmp_path / "copy")
+    shown = json.loads(blocks("json")[0])
+    for book in (*shown["books"].values(), *written["books"].values()):
+        book["sha256"] = set(book["sha256"])  # the page tells the hashes in words
+    assert shown == written
 
 
 @pytest.mark.parametrize(
