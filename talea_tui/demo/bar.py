@@ -54,7 +54,7 @@ class TrafficBar(Widget):
         speed = format_rate(traffic.rate)
         if traffic.rate >= 100:
             speed = f"{format_rate(self._measured)} of {speed}"
-        state = "‖ paused" if traffic.paused else f"▶ {speed}"
+        state = f"‖ paused at {format_rate(traffic.rate)}" if traffic.paused else f"▶ {speed}"
         refused = f" · {format_count(traffic.refused)} refused" if traffic.refused else ""
         halted = ""
         if traffic.halted:

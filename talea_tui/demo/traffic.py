@@ -71,12 +71,11 @@ class Traffic:
         self._wake.set()
 
     def step(self, by: int) -> None:
-        """The next faster or slower of the usual rates; goes on when it was paused."""
+        """The next faster or slower of the usual rates."""
         if by > 0:
-            rate = next((rate for rate in RATES if rate > self._rate), RATE_MAX)
+            self.rate = next((rate for rate in RATES if rate > self._rate), RATE_MAX)
         else:
-            rate = next((rate for rate in reversed(RATES) if rate < self._rate), RATES[0])
-        self.rate, self.paused = rate, False
+            self.rate = next((rate for rate in reversed(RATES) if rate < self._rate), RATES[0])
 
     async def run(self) -> None:
         loop = asyncio.get_running_loop()

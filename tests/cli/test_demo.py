@@ -218,6 +218,13 @@ async def test_the_keyboard_steps_through_the_rates() -> None:
     assert traffic.rate == RATES[0]
 
 
+async def test_another_rate_leaves_paused_traffic_paused() -> None:
+    traffic = Traffic(MemoryStore(), [], 2.0)
+    traffic.paused = True
+    traffic.step(1)
+    assert (traffic.rate, traffic.paused) == (5.0, True)
+
+
 async def test_ten_thousand_a_second_go_in_batches_and_never_in_tasks(made: Path) -> None:
     store, books = await open_demo(made, 7, NOW, told)
     async with store:
