@@ -48,7 +48,7 @@ class OpenAccountScreen(FormDialog):
     def fields(self) -> Iterator[tuple[str, str, Widget]]:
         book = "" if self.new_book else (self.app.book or "")
         if self.new_book or not book:
-            yield "book", "book", EntryField(book, name="book", placeholder="household")
+            yield "book", "book", EntryField(book, name="book", placeholder="my-books")
         path = EntryField(self.path, name="path", placeholder="Assets:Checking")
         path.select_on_focus = False  # what is there is the beginning of what is typed
         yield "path", "account", path
