@@ -283,11 +283,11 @@ class VirtualTable(ScrollView, can_focus=True):
                 self.set_scroll_top(row - visible + 1 + (visible // 2 if center else 0))
         if before != row:
             self.post_message(self.Highlighted(self, row))
+            self._refresh_row(before)
+            self._refresh_row(row)
         if self._can_open != self._offered_to_open:
             self._offered_to_open = self._can_open
             self.refresh_bindings()
-            self._refresh_row(before)
-            self._refresh_row(row)
 
     def _resize_content(self) -> None:
         size = Size(max(1, self.size.width), self.count + self.head_lines)
