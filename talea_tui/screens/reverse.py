@@ -159,16 +159,20 @@ class ReverseScreen(Dialog):
         table.focus()
 
     def _hint(self) -> Content:
-        standing, leave, accept = self.standing, "esc close", ""
+        standing, leave, accept = self.standing, "close", ""
         if standing is not None and standing.in_force:
-            leave, accept = "esc nothing happens", "posts the reversal"
+            leave, accept = "nothing happens", "posts the reversal"
             accept += " and opens the form with its contents" if self.correct else ""
         elif standing is not None and standing.corrected_by is not None:
             accept = f"goes to seq {standing.corrected_by.seq:,}"
         elif standing is not None and self.correct:
             accept = "opens the form with its contents"
-        hint = f"[@click=screen.accept]enter {accept}[/]   " if accept else ""
-        return Content.from_markup(f"{hint}[@click=screen.cancel]{leave}[/]")
+        hint = f"[@click=screen.accept]$accept {accept}[/]   " if accept else ""
+        return Content.from_markup(
+            f"{hint}[@click=screen.cancel]$cancel {leave}[/]",
+            accept=self.app.with_keys("{reverse.accept}"),
+            cancel=self.app.with_keys("{dialog.cancel}"),
+        )
 
     @property
     def _instead(self) -> str:
