@@ -100,9 +100,5 @@ async def app_on_directory(
 
 
 async def shows(pilot: Pilot[int], *said: str) -> None:
-    """Wait until all of this can be read on the screen, spaces and the borders of notices aside."""
-
-    def words() -> str:
-        return " ".join(screen_text(pilot.app).replace("▌", " ").split())
-
-    await until(pilot, lambda: all(one in words() for one in said))
+    """Wait until all of this can be read on the screen, spaces aside."""
+    await until(pilot, lambda: all(one in " ".join(screen_text(pilot.app).split()) for one in said))
