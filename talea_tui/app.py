@@ -272,6 +272,9 @@ class TaleaApp(LedgerApp):
     def action_live(self) -> None:
         self.show_instant(None)
 
+    def action_cancel_export(self) -> None:
+        self.under_way.cancel()
+
     async def action_reopen_book(self) -> None:
         """Reopen the current book if it stopped, else the first that did."""
         stopped = [name for name, info in self.books.items() if info.writer != "running"]
@@ -315,6 +318,8 @@ class TaleaApp(LedgerApp):
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         if action == "live":
             return self.instant is not None
+        if action == "cancel_export":
+            return bool(self.under_way)
         if action in ("go", "as_of", "find_transaction", "palette", "toggle_signs", "reopen_book"):
             return self.is_open
         return True

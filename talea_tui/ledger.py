@@ -21,6 +21,7 @@ from .events.feed import last_seq
 from .formatting import printable
 from .screens.base import TaleaScreen
 from .widgets.shell import Instant, Shell, is_unreadable
+from .widgets.under_way import UnderWay
 
 if TYPE_CHECKING:
     from store import AccountInfo, Store
@@ -67,6 +68,7 @@ class LedgerApp(Shell):
         self.zone = zone if zone is not None else (datetime.now().astimezone().tzinfo or UTC)
         self.books = {}
         self.assets = {}
+        self.under_way = UnderWay(self, lambda: self.with_keys("{app.cancel_export} cancels"))
         self._clock = clock
         self._store: Store | None = None
         self._given_store = store

@@ -57,6 +57,13 @@ APP: tuple[Action, ...] = (
         "Bring back a book that stopped or is damaged; the storage screen shows how it goes.",
         "reopen_book",
     ),
+    Action(
+        "app.cancel_export",
+        ("X",),
+        "Cancel export",
+        "Stop the export that was begun last; no file is left.",
+        "cancel_export",
+    ),
     Action("app.theme", ("T",), "Theme", "Next theme: dark, light, ansi.", "next_theme"),
     Action(
         "app.signs",

@@ -68,6 +68,7 @@ from ..formatting import printable
 from ..widgets.footer import Footer
 from ..widgets.header import Header
 from ..widgets.shell import Shell
+from ..widgets.under_way import UnderWayLine
 from ..widgets.virtual_table import VirtualTable
 
 RESTORE = (
@@ -143,6 +144,7 @@ class TaleaScreen(Screen[None]):
             yield from self.compose_body()
         if self.SHOWS_BOOK:
             yield Unreadable(id="unreadable", markup=False)
+        yield UnderWayLine()
         yield from self.app.furniture()
         yield Footer()
         yield TooSmall()
@@ -227,6 +229,7 @@ class TaleaScreen(Screen[None]):
 
     def on_screen_resume(self, event: events.ScreenResume) -> None:
         self._refresh_soon()
+        self.app.under_way.show_on(self)
         self.call_after_refresh(self.refresh_chrome)
 
     @on(VirtualTable.GoToAsked)

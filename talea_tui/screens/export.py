@@ -8,22 +8,26 @@ import io
 import os
 import re
 import tempfile
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
-from typing import Any
+from typing import TypeAlias
 
 from store import StoreError
 
 from ..events.jsonl import event_json
 from ..events.text import BookEvent
-from ..formatting import plural
+from ..formatting import plural, printable
 from ..json_text import TooManyDigits
 from ..paths import working_directory
 from ..widgets.shell import Shell
 from ..widgets.virtual_table import VirtualTable, value_of
+from ..widgets.work import Work
 from .ask import Ask, ask_path
 
 ROWS_AT_A_TIME = 500
+
+Told: TypeAlias = Callable[[int], object]
+"""Called with how many rows or events are written, again and again."""
 
 
 def file_name(name: str) -> str:
@@ -36,14 +40,15 @@ async def ask_export(app: Shell, table: VirtualTable) -> None:
     default = working_directory() / f"{file_name(table.export_name)}.csv"
     path = await _ask_path(app, "Export what is shown to a CSV file", plural(table.count, "row"), default)
     if path is not None:
-        _write_behind(app, path, export(table, path), "row")
+        _write_behind(app, path, table.count, lambda told: export(table, path, told), "row")
 
 
 async def ask_lines_export(
-    app: Shell, name: str, hint: str, lines: Callable[[], AsyncIterator[list[str]]]
+    app: Shell, name: str, count: int, lines: Callable[[], AsyncIterator[list[str]]]
 ) -> None:
-    """Ask where to, and begin to write lines there; `lines` gives them some at a time."""
+    """Ask where to, and begin to write there a line for each of `count` events; `lines` gives some at a time."""
     default = working_directory() / f"{file_name(name)}.jsonl"
+    hint = plural(count, "event")
     path = await _ask_path(app, "Export what is shown as JSON lines", hint, default)
     if path is None:
         return
@@ -52,21 +57,27 @@ async def ask_lines_export(
         async for some in lines():
             yield "".join(f"{line}\n" for line in some), len(some)
 
-    _write_behind(app, path, write_whole(path, pieces()), "event")
+    _write_behind(app, path, count, lambda told: write_whole(path, pieces(), told), "event")
 
 
-def _write_behind(app: Shell, path: Path, writing: Coroutine[Any, Any, int], what: str) -> None:
+def _write_behind(
+    app: Shell, path: Path, count: int, writing: Callable[[Told], Awaitable[int]], what: str
+) -> None:
     """Write while one goes on, with another question or on another screen, and tell how it ended."""
 
-    async def write() -> None:
+    async def write(work: Work) -> None:
         try:
-            written = await writing
+            written = await writing(lambda done: work.told(done, count))
         except (OSError, StoreError, TooManyDigits) as error:
             app.refuse(f"Nothing was exported to {path}: {error}")
+        except asyncio.CancelledError:
+            if work.cancelled:
+                app.tell(f"Cancelled: nothing was exported to {path}")
+            raise
         else:
             app.tell(f"Exported {plural(written, what)} to {path}")
 
-    app.run_worker(write(), group="export")
+    app.under_way.begin(f"exporting {printable(path.name, 40)}", count, write)
 
 
 def copy_event(app: Shell, event: BookEvent) -> None:
@@ -109,7 +120,7 @@ def _check_yes(app: Shell, answer: str) -> str | None:
     return app.with_keys("Type yes, or press {dialog.cancel}.")
 
 
-def export(table: VirtualTable, path: Path) -> Coroutine[Any, Any, int]:
+def export(table: VirtualTable, path: Path, told: Told) -> Awaitable[int]:
     """Write every row that `table` shows now to `path` in one step; the number of rows. Cancelled, it leaves no
     file behind.
     """
@@ -125,10 +136,10 @@ def export(table: VirtualTable, path: Path) -> Coroutine[Any, Any, int]:
             yield _csv([[value_of(cell) for cell in row] for row in rows]), len(rows)
             written += len(rows)
 
-    return write_whole(path, pieces())
+    return write_whole(path, pieces(), told)
 
 
-async def write_whole(path: Path, pieces: AsyncIterator[tuple[str, int]]) -> int:
+async def write_whole(path: Path, pieces: AsyncIterator[tuple[str, int]], told: Told) -> int:
     """Write pieces of text to `path`, all or nothing; the sum of what they count for."""
     handle, temporary = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".tmp", dir=path.parent)
     try:
@@ -137,6 +148,7 @@ async def write_whole(path: Path, pieces: AsyncIterator[tuple[str, int]]) -> int
             async for text, count in pieces:
                 await asyncio.to_thread(file.write, text)
                 written += count
+                told(written)
             file.flush()
             await asyncio.to_thread(os.fsync, file.fileno())
         os.replace(temporary, path)

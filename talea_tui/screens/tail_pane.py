@@ -21,7 +21,7 @@ from ..events.lines import line_of, time_cell
 from ..events.rules import Rules
 from ..events.search import Search, SearchError, find_row
 from ..events.text import BookEvent
-from ..formatting import format_count, plural
+from ..formatting import format_count
 from ..parsing import ParseError
 from ..widgets.event_view import EventView
 from ..widgets.keys import bindings_for
@@ -377,7 +377,7 @@ class TailPane(EventStream):
                 yield [event_json(*event, self.app.precision) for event in rows]
 
         self.run_worker(
-            ask_lines_export(self.app, self.what, plural(end - first, "event"), lines),
+            ask_lines_export(self.app, self.what, end - first, lines),
             group="question",
             exclusive=True,
         )

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from ..config import Config
     from ..settings import Settings
+    from .under_way import UnderWay
 
 
 NOTHING_FOLLOWED = (
@@ -71,6 +72,8 @@ class Shell(App[int]):
     settings: Settings
     config: Config
     """What the user's configuration file says."""
+    under_way: UnderWay
+    """What goes on whichever screen is shown."""
     zone: tzinfo
     """In which dates and times are shown and read."""
 
