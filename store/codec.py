@@ -76,10 +76,8 @@ _BODY_HEAD = Struct(">B16sBQB8s")
 _BYTES16, _BYTES8 = _BYTES | 16, _BYTES | 8
 
 EMPTY_MAP, EMPTY_ARRAY = b"\xa0", b"\x80"
-POSTING_MAX_BYTES = 27
-"""The most that a posting takes: an index of 9 bytes and a bignum of 18."""
-ENVELOPE_MAX_BYTES = 160
-"""More than prefix, txid, time, fingerprint and the heads of the arrays take."""
+POSTING_MIN_BYTES = 10
+"""The least that a posting takes: an index of one byte and an amount of 9."""
 
 _dumps: Callable[[object], bytes] = cbor2.dumps
 

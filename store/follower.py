@@ -51,7 +51,7 @@ from .offload import Offload, Pace
 from .protocol import Progress
 from .reading import LedgerReads
 from .replay import NoEvent, replay
-from .segments import Segment, SegmentLog, bytes_beside_log, checksum_of, frame_groups, segment_name
+from .segments import FrameGroups, Segment, SegmentLog, bytes_beside_log, checksum_of, segment_name
 from .snapshots import Snapshot, Unusable, load_snapshot, snapshot_name, snapshots_among
 from .state import BookState
 from .subscriptions import Signal, Watchers
@@ -275,7 +275,7 @@ class FollowedBook:
         waiting: list[tuple[int, bytes]] = []
         """(offset, payload) of frames behind the last one that is known to be durable."""
         pace = Pace()
-        async for start, payloads in frame_groups(self._files, self._offload, fd, segment.bytes, size):
+        async for start, payloads in FrameGroups(self._files, self._offload, fd, segment.bytes, size):
             offset, sound = start, True
             for payload in payloads:
                 salt, synced, seq = read_identity(payload) or _NOBODY

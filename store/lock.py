@@ -4,13 +4,20 @@ from __future__ import annotations
 
 import contextlib
 import os
+import tempfile
 from pathlib import Path
 from typing import IO
 
-import portalocker
-
 from .errors import StoreLocked
 from .files import Files, make_directories
+
+# its defaults name the directory for temporary files, which is found by writing to it: where every disk is full, not
+# even a reader could be started
+_tempdir, tempfile.tempdir = tempfile.tempdir, os.sep
+try:
+    import portalocker
+finally:
+    tempfile.tempdir = _tempdir
 
 LOCK_NAME, BOOKS_NAME = "LOCK", "books"
 

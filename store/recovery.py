@@ -37,10 +37,10 @@ from .runs import RUN_NAME, DamagedRun, is_of_log
 from .segments import (
     SEGMENT_NAME,
     WINDOW_BYTES,
+    FrameGroups,
     Segment,
     SegmentLog,
     checksum_of,
-    frame_groups,
     gets_room,
     new_salt,
     segment_name,
@@ -424,7 +424,7 @@ class _Opening:
         book, state, salt = self._book, self._book.state, segment.salt
         name = segment_name(segment.base_seq)
         size, end = segment.bytes, self._read_from
-        async for start, payloads in frame_groups(self._files, self._offload, self._fd, end, size):
+        async for start, payloads in FrameGroups(self._files, self._offload, self._fd, end, size):
             offset = start
             sound = synced_in_order(payloads, salt, next_seq) if payloads else None
             for group in [payloads] if sound is not None else [[payload] for payload in payloads]:

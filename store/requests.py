@@ -16,12 +16,12 @@ from .account import Account
 from .codec import (
     EMPTY_ARRAY,
     EMPTY_MAP,
-    ENVELOPE_MAX_BYTES,
     METADATA_DEPTH_MAX,
     MICROS_END,
     MICROS_START,
     NARROW_END,
-    POSTING_MAX_BYTES,
+    POSTING_MIN_BYTES,
+    PREFIX_BYTES,
     narrow_amount,
     postings_head,
     text_item,
@@ -47,7 +47,8 @@ from .model import (
 
 _DEBIT, _CREDIT = Direction.DEBIT, Direction.CREDIT
 _TWO = postings_head(2)
-_DETAILS_MAX_BYTES = PAYLOAD_MAX_BYTES - NAME_MAX_BYTES - ENVELOPE_MAX_BYTES
+_BODY_MAX_BYTES = PAYLOAD_MAX_BYTES - PREFIX_BYTES
+_TOO_LARGE = "it is larger than 16 MiB"
 
 Resolved: TypeAlias = tuple[tuple[int, ...], tuple[bytes, ...]]
 """The legs of a transaction and the pieces of their item: `Request.legs`, and what stands first in its content."""
@@ -132,7 +133,7 @@ class _JsonCheck:
     def _count(self, size: int) -> None:
         self.bytes += size
         if self.bytes > PAYLOAD_MAX_BYTES:
-            raise InvalidTransaction("it is larger than 16 MiB")
+            raise InvalidTransaction(_TOO_LARGE)
 
 
 def _sorted_keys(value: Any) -> Any:
@@ -261,17 +262,19 @@ def check_transaction(
     details, canonical = metadata
     refs = t.external_refs
     refs_item = EMPTY_ARRAY if type(refs) is tuple and not refs else encode_refs(refs)
-    if len(refs_item) + len(details) + len(postings) * POSTING_MAX_BYTES > _DETAILS_MAX_BYTES:
-        raise InvalidTransaction("it is larger than 16 MiB")
     at = t.occurred_at
     occurred = to_micros(at) if type(at) is datetime and at.tzinfo is UTC else _occurred_micros(at)
     txid = id.int.to_bytes(16, "big")  # its `bytes`, without a call
     if resolved is None:
+        if len(refs_item) + len(details) + len(postings) * POSTING_MIN_BYTES > PAYLOAD_MAX_BYTES:
+            raise InvalidTransaction(_TOO_LARGE)
         return Request(id, key, txid, (t, metadata))
     legs, items = resolved
     content = b"".join((*items, refs_item, details))
     compared = content if canonical is details else b"".join((*items, refs_item, canonical))
     print8, body = transaction_body(txid, occurred, key, content, compared)
+    if len(body) > _BODY_MAX_BYTES:
+        raise InvalidTransaction(_TOO_LARGE)
     return Request(id, key, txid, None, legs, print8, body)
 
 

@@ -6,7 +6,7 @@ import contextlib
 import os
 import re
 from bisect import bisect_right
-from collections.abc import AsyncGenerator, Iterable
+from collections.abc import Iterable
 from errno import EEXIST, ENOENT
 from pathlib import Path
 from time import monotonic
@@ -284,6 +284,10 @@ class SegmentLog:
     def segment_of(self, seq: int) -> Segment:
         return self.segments[bisect_right(self._bases, seq) - 1]
 
+    def is_sealed(self, segment: Segment) -> bool:
+        """Whether nothing will be appended to it any more."""
+        return segment.base_seq < self._bases[-1]
+
     def last_seq_of(self, segment: Segment, last_seq: int) -> int:
         """The last seq in a segment of a log that ends at `last_seq`."""
         i = bisect_right(self._bases, segment.base_seq)
@@ -291,6 +295,16 @@ class SegmentLog:
 
     def _path(self, segment: Segment) -> Path:
         return self.directory / segment_name(segment.base_seq)
+
+    def open(self, segment: Segment) -> int:
+        """A segment's file, to read. Blocks; raises OSError, CorruptLog where it alone is gone."""
+        path = self._path(segment)
+        try:
+            return self._files.open(path)
+        except FileNotFoundError as e:
+            if not self.directory.is_dir():
+                raise
+            raise CorruptLog(self._book, path.name, 0, "its file is gone") from e
 
     async def payloads(self, offload: Offload, state: BookState, from_seq: int, count: int) -> list[bytes]:
         """Up to `count` payloads from `from_seq` to the last seq of `state`, at least one if there is any.
@@ -312,7 +326,7 @@ class SegmentLog:
 
         Fewer when they are large, at least one. Raises OSError, CorruptLog.
         """
-        fd = self._files.open(self._path(segment))
+        fd = self.open(segment)
         payloads: list[bytes] = []
         try:
             at, size, wanted = offset, 0, READ_BYTES
@@ -348,24 +362,43 @@ def checksum_of(files: Files, fd: int, start: int, stop: int, checksum: int = 0)
     return checksum
 
 
-async def frame_groups(
-    files: Files, offload: Offload, fd: int, start: int, stop: int
-) -> AsyncGenerator[tuple[int, list[bytes]], None]:
-    """(offset of the first, payloads) of consecutive frames; (offset, []) last where a frame is torn or damaged."""
-    offset = start
-    window_bytes = WINDOW_BYTES
-    while offset < stop:
-        window = await offload.run(read_all, files, fd, min(window_bytes, stop - offset), offset)
-        at = 0
-        while payloads := list(frames_in(window, GROUP_FRAMES, at, GROUP_BYTES)):
-            yield offset + at, payloads
-            at += bytes_of(payloads)
-        if at == 0:
-            wanted = frame_bytes_wanted(window, 0)
-            if not len(window) < wanted <= stop - offset or window_bytes >= wanted:
-                yield offset, []
-                return
-            window_bytes = wanted
-        else:
-            window_bytes = WINDOW_BYTES
-        offset += at
+class FrameGroups:
+    """(offset of the first, payloads) of consecutive frames; (offset, []) last where a frame is torn or damaged.
+
+    `async for` reads them, raising OSError. Not a generator: who leaves one early has to close it.
+    """
+
+    def __init__(self, files: Files, offload: Offload, fd: int, start: int, stop: int) -> None:
+        self._files, self._offload, self._fd = files, offload, fd
+        self._offset, self._stop = start, stop
+        self._window: bytes | None = None
+        """What was read from `_offset` on."""
+        self._at = 0
+        self._window_bytes = WINDOW_BYTES
+
+    def __aiter__(self) -> FrameGroups:
+        return self
+
+    async def __anext__(self) -> tuple[int, list[bytes]]:
+        while True:
+            if self._window is not None:
+                payloads = list(frames_in(self._window, GROUP_FRAMES, self._at, GROUP_BYTES))
+                if payloads:
+                    start = self._offset + self._at
+                    self._at += bytes_of(payloads)
+                    return start, payloads
+                if self._at:
+                    self._offset += self._at
+                    self._window_bytes = WINDOW_BYTES
+                else:
+                    wanted = frame_bytes_wanted(self._window, 0)
+                    left = self._stop - self._offset
+                    if not len(self._window) < wanted <= left or self._window_bytes >= wanted:
+                        self._window, self._stop = None, self._offset
+                        return self._offset, []
+                    self._window_bytes = wanted
+            if self._offset >= self._stop:
+                raise StopAsyncIteration
+            count = min(self._window_bytes, self._stop - self._offset)
+            self._window = await self._offload.run(read_all, self._files, self._fd, count, self._offset)
+            self._at = 0

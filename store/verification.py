@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from array import array
 from hashlib import sha256
-from pathlib import Path
 from typing import Any
 
 from .codec import (
@@ -21,7 +20,7 @@ from .files import Files, read_all
 from .frames import FRAME_HEAD_BYTES, frame
 from .offload import Offload, Pace
 from .protocol import Progress
-from .segments import Segment, SegmentLog, checksum_of, frame_groups, segment_name
+from .segments import FrameGroups, Segment, SegmentLog, checksum_of, segment_name
 from .state import BookState
 
 
@@ -40,7 +39,7 @@ async def check_segment(
     `each(payload, offset, seq)` is told of every event. Raises CorruptLog, OSError.
     """
     name = segment_name(segment.base_seq)
-    fd = await offload.run_to_end(files.open, log.directory / name, undo=files.close)
+    fd = await offload.run_to_end(log.open, segment, undo=files.close)
     pace = Pace()
     try:
         header = frame(encode_segment_header(book, segment.base_seq, segment.salt))
@@ -48,7 +47,7 @@ async def check_segment(
         if found != header:
             raise CorruptLog(book, name, 0, "its header is damaged")
         end = len(header)
-        async for start, payloads in frame_groups(files, offload, fd, end, stop):
+        async for start, payloads in FrameGroups(files, offload, fd, end, stop):
             offset = start
             for payload in payloads:
                 prefix = read_prefix(payload)
@@ -65,6 +64,8 @@ async def check_segment(
                 await pace.rest()
         if end != stop:
             raise CorruptLog(book, name, end, "bytes are missing")
+        if log.is_sealed(segment) and await offload.run(files.size, fd) != segment.bytes:
+            raise CorruptLog(book, name, segment.bytes, "something stands behind its last frame")
     finally:
         files.close(fd)
     return seq
@@ -190,7 +191,7 @@ async def scrub(
         segment = segments[0]
         await check_segment(files, offload, log, state.name, segment, segment.bytes, segment.base_seq, None)
         name = segment_name(segment.base_seq)
-        checksum = await offload.run(_checksum_of_file, files, log.directory / name, segment.bytes)
+        checksum = await offload.run(_checksum_of_segment, files, log, segment)
         if segment.checksum not in (0, checksum):  # older snapshots told none
             raise CorruptLog(state.name, name, None, "its bytes are not those that were written")
         segment.checksum = checksum
@@ -198,9 +199,9 @@ async def scrub(
         await asyncio.sleep(SCRUB_REST_SECONDS)
 
 
-def _checksum_of_file(files: Files, path: Path, size: int) -> int:
-    fd = files.open(path)
+def _checksum_of_segment(files: Files, log: SegmentLog, segment: Segment) -> int:
+    fd = log.open(segment)
     try:
-        return checksum_of(files, fd, 0, size)
+        return checksum_of(files, fd, 0, segment.bytes)
     finally:
         files.close(fd)

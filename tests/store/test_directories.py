@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import errno
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -191,3 +193,10 @@ async def test_readers_elsewhere_learn_of_what_was_posted_while_there_were_no_de
         await pay(store, 1, start=51)
         async with await FollowedLedger.open(directory) as followed:
             assert (await followed.book(BOOK)).last_seq == 15
+
+
+def test_the_store_is_imported_without_a_place_for_temporary_files() -> None:
+    """Every disk may be full: a ledger can be read all the same."""
+    said = "import tempfile; tempfile._get_default_tempdir = None; import store; print(tempfile.tempdir)"
+    done = subprocess.run([sys.executable, "-c", said], capture_output=True, text=True)
+    assert (done.stdout, done.stderr) == ("None\n", "")

@@ -7,6 +7,7 @@ import math
 from collections import OrderedDict
 from datetime import UTC, datetime, timedelta, timezone
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 from uuid import UUID
 
@@ -37,6 +38,8 @@ from tests.support.build import (
     transfer,
     txid,
 )
+from tests.support.disk import frames, segments
+from tests.support.ledgers import opened
 from tests.support.memory_store import MemoryStore
 from tests.support.strategies import json_values, nasty_values, printable_names
 
@@ -135,6 +138,22 @@ async def test_a_malformed_transaction_is_refused(home: Store, changes: dict[str
     assert [type(result) is Committed for result in results] == [True, False]
     assert isinstance(results[1], InvalidTransaction)
     assert (await home.commit(transfer("assets:cash", "assets:bank", 1))).seq == 9
+
+
+async def test_an_event_of_just_16_mib_is_taken_and_one_byte_more_is_refused(tmp_path: Path) -> None:
+    """Whatever it consists of: its postings count for what they take."""
+    sides = [
+        posting for n in range(1, 501) for posting in (debit("assets:cash", n), credit("assets:bank", n))
+    ]
+    async with opened(tmp_path) as store:
+        await household(store)
+        small = await store.commit(posted(*sides, key="small", metadata={"t": "x" * 70_000}))
+        (segment,) = segments(tmp_path, BOOK)
+        room = 16 * 2**20 - len(frames(segment.read_bytes())[-1].payload)
+        with pytest.raises(InvalidTransaction, match="larger than 16 MiB"):
+            await store.commit(posted(*sides, key="large", metadata={"t": "x" * (70_001 + room)}))
+        large = await store.commit(posted(*sides, key="large", metadata={"t": "x" * (70_000 + room)}))
+        assert large.seq == small.seq + 1
 
 
 async def test_a_list_that_holds_itself_is_refused(home: Store) -> None:
