@@ -18,6 +18,7 @@ import pytest
 from store import (
     AccountCfg,
     Committed,
+    ConstraintViolation,
     LogStoreOptions,
     LogTaleaStore,
     Sequenced,
@@ -364,6 +365,25 @@ async def test_a_full_disk_while_appending_is_refused_and_survived(tmp_path: Pat
     async with await LogTaleaStore.open(files.root) as store:
         assert (await store.book("alpha")).last_seq == 4
         assert (await store.book("alpha")).repairs == ()
+
+
+async def test_what_a_full_disk_refused_counts_against_no_minimum(tmp_path: Path) -> None:
+    files = FaultyFiles(tmp_path / "ledger")
+    async with await ready(files.root, files) as store:
+        await store.open_account(definition("assets:box", book="alpha"), AccountCfg(min_balance=0))
+        await store.commit(transfer("assets:box", PATHS[1], 10, book="alpha"))
+        files.fails = every("write", errno.ENOSPC)
+        for refused in (
+            transfer("assets:box", PATHS[1], 5, book="alpha"),
+            transfer(PATHS[0], "assets:box", 8, book="alpha"),
+        ):
+            with pytest.raises(StoreIOError):
+                await store.commit(refused)
+        files.fails = never
+        with pytest.raises(ConstraintViolation) as caught:
+            await store.commit(transfer(PATHS[0], "assets:box", 11, book="alpha"))
+        assert caught.value.would_be == -1
+        await store.commit(transfer(PATHS[0], "assets:box", 10, book="alpha"))
 
 
 async def test_another_write_error_loses_nothing_that_was_acknowledged(tmp_path: Path) -> None:
