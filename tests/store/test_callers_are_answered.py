@@ -23,6 +23,7 @@ from store import (
     LogTaleaStore,
     StoreClosed,
     StoreIOError,
+    UnknownAccount,
     WriterStopped,
 )
 from store import writer as store_writer
@@ -200,6 +201,25 @@ async def test_a_fault_between_slices_leaves_no_caller_waiting_and_answers_what_
     assert [type(answer) for answer in answers] == [Committed, StoreIOError, Committed, StoreIOError]
     assert answers[2] == answers[0]
     assert answers[2].deduplicated
+
+
+async def test_what_was_refused_before_a_fault_in_its_batch_is_still_told_why(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = await ready(tmp_path / "ledger")
+    decide = BookState.decide_transaction
+
+    def fails_at_one(state: BookState, request: Any, *args: Any) -> Any:
+        if request.key == "fault":
+            raise RuntimeError("a fault of the program")
+        return decide(state, request, *args)
+
+    monkeypatch.setattr(BookState, "decide_transaction", fails_at_one)
+    posted = [transfer(path, "b", 1, book="shop", key=key) for path, key in (("x", "k"), ("a", "fault"))]
+    async with asyncio.timeout(30):
+        answers = await store.commit_batch(posted)
+        await store.shutdown()
+    assert [type(answer) for answer in answers] == [UnknownAccount, StoreIOError]
 
 
 class HeldFiles(Files):
