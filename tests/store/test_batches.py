@@ -63,6 +63,18 @@ async def test_a_batch_of_large_entries_is_written_piece_by_piece_and_in_order(
     assert max(files.written) < 5000 + 2 * 2000
 
 
+async def test_what_repeats_an_entry_of_a_long_batch_is_answered_once_that_is_applied(tmp_path: Path) -> None:
+    async with opened(tmp_path / "ledger") as store:
+        await household(store)
+        count = 3 * store_writer.APPLY_SLICE
+        entries = [transfer("assets:cash", "income:salary", 1, key=f"key {n}") for n in range(count)]
+        answers = await store.commit_batch([*entries, *reversed(entries)])
+        first, again = answers[:count], answers[count:]
+        assert [receipt.seq for receipt in first] == list(range(8, 8 + count))
+        assert again == first[::-1]
+        assert all(receipt.deduplicated for receipt in again)
+
+
 async def test_whoever_is_far_behind_is_read_large_entries_a_few_at_a_time(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
