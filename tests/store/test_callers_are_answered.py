@@ -18,6 +18,7 @@ from store import (
     Committed,
     CorruptLog,
     IdempotencyConflict,
+    InvalidBook,
     InvalidTransaction,
     LogStoreOptions,
     LogTaleaStore,
@@ -252,6 +253,22 @@ async def until(holds: Callable[[], bool]) -> None:
     async with asyncio.timeout(30):
         while not holds():  # noqa: ASYNC110 - what is waited for happens in a thread or in files
             await asyncio.sleep(0.01)
+
+
+async def test_a_book_keeps_its_name_to_itself_while_its_first_event_is_being_written(tmp_path: Path) -> None:
+    files = HeldSyncs()
+    async with await ready(tmp_path / "ledger", files) as store:
+        files.gate.clear()
+        opening = asyncio.create_task(store.open_account(definition("a", book="house"), AccountCfg()))
+        try:
+            await until(files.waits.is_set)
+            async with asyncio.timeout(10):
+                with pytest.raises(InvalidBook):
+                    await store.open_account(definition("a", book="House"), AccountCfg())
+        finally:
+            files.gate.set()
+        await opening
+        assert [info.name for info in await store.books()] == ["house", "shop"]
 
 
 async def test_a_subscriber_gets_what_was_being_written_when_its_book_was_stopped(tmp_path: Path) -> None:

@@ -361,9 +361,11 @@ async def test_hundreds_of_books_live_in_one_ledger(tmp_path: Path) -> None:
         batch = [transfer("assets:cash", "income:salary", 5, book=name) for name in names * 3]
         results = await store.commit_batch(batch)
         assert all(isinstance(result, Committed) for result in results)
-    async with opened(tmp_path / "ledger") as store:
+    files = CountedDescriptors()
+    async with opened(tmp_path / "ledger", files=files) as store:
         infos = await store.books()
         assert {info.name: info.last_seq for info in infos} == dict.fromkeys(names, 10)
+        assert not files.open_ones
     assert len(infos) == 200
 
 
