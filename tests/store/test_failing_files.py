@@ -326,6 +326,7 @@ async def test_a_failed_sync_stops_that_writer_for_good(tmp_path: Path, code: in
     async with await LogTaleaStore.open(files.root) as store:
         again = await store.commit(transfer(*PATHS, 5, book="alpha", key="first"))
         assert (again, again.deduplicated) == (first, True)
+        assert await store.by_key("alpha", "lost") is None  # it was cut off when its sync failed
         await store.commit(transfer(*PATHS, 7, book="alpha", key="lost"))
         assert (await store.balance(definition(PATHS[0], book="alpha").id)).amount.minor == 12
 

@@ -560,6 +560,17 @@ async def test_a_book_whose_log_was_deleted_takes_nothing_more_and_says_so(
     assert not directory.exists()
 
 
+async def test_a_log_whose_growing_segment_was_deleted_does_not_go_on_in_another(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(segments_module, "DELETED_WITHIN_SECONDS", 0.0)
+    async with opened(tmp_path / "ledger", segment_max=1) as store:
+        await household(store)
+        segments(tmp_path / "ledger", BOOK)[-1].unlink()
+        with pytest.raises(StoreIOError, match="was deleted"):
+            await store.commit(transfer("assets:cash", "income:salary", 1))
+
+
 async def test_a_watermark_that_fails_when_it_is_closed_stops_nothing(tmp_path: Path) -> None:
     class Failing(Files):
         watermarks: ClassVar[set[int]] = set()

@@ -15,6 +15,7 @@ from store.files import Files
 from tests.support.build import BOOK, household, transfer
 from tests.support.disk import frames
 from tests.support.faulty_files import FaultyFiles, every, never
+from tests.support.ledgers import CASH
 from tests.support.observe import events_of, plant
 from tests.support.subjects import open_log_store
 
@@ -22,14 +23,14 @@ ROOM = 4096
 
 
 class SmallDisk(Files):
-    """Every file has room for so many bytes."""
+    """Every file has room for so many bytes; of what is too long, as much is written as there is room for."""
 
     capacity = 2**30
 
     def write(self, fd: int, data: bytes | memoryview, offset: int) -> int:
-        if offset + len(data) > self.capacity:
+        if offset >= self.capacity:
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-        return super().write(fd, data, offset)
+        return super().write(fd, data[: self.capacity - offset], offset)
 
 
 @pytest.fixture(autouse=True)
@@ -196,10 +197,45 @@ async def test_a_disk_too_full_for_room_still_takes_what_is_posted(tmp_path: Pat
         info = await store.book(BOOK)
         assert info is not None
         assert info.last_seq >= 27 + 3, "there was room for some"
+        whole = the_segment(tmp_path).read_bytes()
+        assert frames(whole)[-1].end == len(whole)
         disk.capacity = 2**30
         await post(store, 5, "ample")
         await store.verify(BOOK)
     assert zeros_behind(the_segment(tmp_path)) == 0
+
+
+async def test_room_that_was_begun_on_a_full_disk_is_given_back(tmp_path: Path) -> None:
+    disk = SmallDisk()
+    async with await open_log_store(tmp_path, files=disk) as store:
+        await household(store)
+        await post(store, 20)
+        filled = the_segment(tmp_path).stat().st_size
+        disk.capacity = filled + 500
+        while frames(the_segment(tmp_path).read_bytes())[-1].end <= filled:
+            await post(store, 1, f"key at {len(await store.posting_rows(CASH, 0, 1000))}")
+        assert zeros_behind(the_segment(tmp_path)) == 0
+    assert zeros_behind(the_segment(tmp_path)) == 0
+
+
+async def test_what_a_full_disk_took_of_a_refused_batch_is_gone_after_a_kill(tmp_path: Path) -> None:
+    disk, directory = SmallDisk(), tmp_path / "ledger"
+    async with await open_log_store(directory, files=disk) as store:
+        await household(store)
+        await post(store, 20)
+        data = the_segment(directory).read_bytes()
+        first, second = (
+            transfer("assets:cash", "income:salary", 5, key=key, metadata={"memo": "x" * size})
+            for key, size in (("first", 10), ("second", 1000))
+        )
+        disk.capacity = frames(data)[-1].end + 500
+        for answer in await store.commit_batch([first, second]):
+            assert isinstance(answer, StoreIOError)
+        async with await LogTaleaStore.open(killed(directory)) as again:
+            assert await again.by_key(BOOK, "first") is None
+            info = await again.book(BOOK)
+            assert info is not None
+            assert (info.last_seq, info.repairs) == (27, ())
 
 
 async def test_a_follower_takes_no_room_for_events(tmp_path: Path) -> None:
