@@ -244,6 +244,25 @@ async def test_no_file_stays_open_whenever_the_waiting_ends(tmp_path: Path) -> N
         assert not files.open_ones
 
 
+@pytest.mark.parametrize("segment_max", [1, 2**20])
+async def test_a_segment_that_could_not_be_synced_does_not_stay_open(tmp_path: Path, segment_max: int) -> None:
+    class WornOut(CountedDescriptors):
+        armed = False
+
+        def sync(self, fd: int) -> None:
+            if self.armed:
+                raise OSError(errno.EIO, os.strerror(errno.EIO))
+            super().sync(fd)
+
+    files = WornOut()
+    async with ledgers.opened(tmp_path / "ledger", files=files, segment_max=segment_max) as store:
+        await household(store)
+        files.armed = True
+        with pytest.raises(StoreIOError):
+            await store.commit(transfer("assets:cash", "income:salary", 1))
+    assert not files.open_ones
+
+
 def test_a_shutdown_that_the_end_of_the_loop_cuts_short_leaves_neither_lock_nor_thread(
     tmp_path: Path,
 ) -> None:
