@@ -199,6 +199,27 @@ async def test_a_page_that_cannot_be_read_says_why_and_the_rest_can_be_read():
         assert any("row 700" in line for line in app.lines())
 
 
+@pytest.mark.parametrize("fail", [False, True])
+async def test_what_comes_late_of_other_rows_is_neither_shown_nor_told(fail: bool):
+    app, left, there = OneTable(), Numbers(), Numbers()
+    left.gate, there.gate = asyncio.Event(), asyncio.Event()
+    async with app.run_test(size=(60, 20)) as pilot:
+        app.table.set_source(left, 100)
+        await pilot.pause()
+        assert left.asked
+        app.table.set_source(there, 100)
+        left.fail = fail
+        left.gate.set()
+        async with asyncio.timeout(10):
+            while not there.asked:
+                await pilot.pause()
+        assert app.table.row_at(0) is None
+        assert "bad frame" not in " ".join(app.lines())
+        there.gate.set()
+        await rest(pilot)
+        assert "row 0" in app.lines()[1]
+
+
 async def test_columns_give_way_in_their_order_where_there_is_little_room():
     columns = (
         Column("a", "aaaa", min_width=10, max_width=10),
