@@ -198,6 +198,13 @@ def test_an_instant_is_read_in_the_zone_that_is_given() -> None:
     assert parse_as_of("2026-09-30", NOW, tokyo) == utc(2026, 9, 30, 14, 59, 59, 999_999)
 
 
+def test_a_time_alone_is_the_latest_such_time_in_the_zone_it_names() -> None:
+    shortly_after_midnight = datetime(2026, 11, 23, 0, 30, tzinfo=timezone(timedelta(hours=2)))
+    berlin = shortly_after_midnight.tzinfo
+    assert parse_as_of("23:30Z", shortly_after_midnight, berlin) == utc(2026, 11, 21, 23, 30, 59, 999_999)
+    assert parse_as_of("22:30Z", shortly_after_midnight, berlin) == utc(2026, 11, 22, 22, 30, 59, 999_999)
+
+
 def test_a_number_that_looks_like_a_day_is_not_guessed_at() -> None:
     with pytest.raises(ParseError, match="seq 20261122 or 2026-11-22"):
         parse_as_of("20261122", NOW)
