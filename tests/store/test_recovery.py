@@ -9,9 +9,17 @@ from pathlib import Path
 
 import pytest
 
-from store import CorruptLog, LogStoreOptions, LogTaleaStore, StoreError, StoreIOError, UnsupportedFormat
+from store import (
+    AccountCfg,
+    CorruptLog,
+    LogStoreOptions,
+    LogTaleaStore,
+    StoreError,
+    StoreIOError,
+    UnsupportedFormat,
+)
 from store.files import Files
-from tests.support.build import BOOK, account, household, transfer
+from tests.support.build import BOOK, account, asset, definition, household, transfer
 from tests.support.disk import (
     append,
     book_directory,
@@ -278,6 +286,16 @@ async def test_a_first_batch_whose_header_never_reached_the_disk_is_a_tear(tmp_p
         results = await store.commit_batch(batch)
         assert [result.seq for result in results] == [14, 15, 16]
     assert await last_seq(directory) == 16
+
+
+async def test_a_damaged_header_is_damage_though_one_event_alone_is_known_to_be_synced(tmp_path: Path) -> None:
+    async with opened(tmp_path) as store:
+        await store.register_asset(asset("EUR"))
+        for path in ("a", "b"):
+            await store.open_account(definition(path), AccountCfg())
+    (segment,) = segments(tmp_path, BOOK)
+    flip(segment, 10)
+    await refused(tmp_path)
 
 
 async def test_a_lost_header_before_frames_that_say_they_were_synced_is_damage(tmp_path: Path) -> None:

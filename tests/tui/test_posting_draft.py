@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -257,6 +257,31 @@ def test_a_blank_draft_does_not_wait_under_the_one_that_is_begun() -> None:
     assert (len(stack), stack.current) == (1, first)
     stack.begin(second)
     assert (len(stack), stack.current) == (2, second)
+
+
+def test_a_draft_that_is_begun_again_comes_back_as_it_was_left() -> None:
+    stack = DraftStack(BOOK, None)
+    stack.begin(draft(key="correct:1", description="half typed"))
+    stack.another()
+    stack.begin(draft(key="correct:1", description="as it was posted"))
+    assert (stack.current.description, stack.waiting, len(stack)) == ("half typed", 1, 1)
+
+
+def test_another_entry_is_for_the_day_that_was_meant_whatever_day_it_is_by_now() -> None:
+    stack = DraftStack(BOOK, None)
+    stack.current.description = "Rent"
+    stack.current.date_typed("-1", SUNDAY)
+    stack.another()
+    assert stack.current.day(SUNDAY + timedelta(days=3)) == SUNDAY - timedelta(days=1)
+
+
+def test_a_draft_that_was_posted_under_another_one_is_dropped_alone() -> None:
+    stack = DraftStack(BOOK, None)
+    first, second = (draft(("Expenses:Rent", amount, "")) for amount in ("1", "2"))
+    stack.begin(first)
+    stack.begin(second)
+    stack.drop(first)
+    assert (len(stack), stack.current) == (1, second)
 
 
 def test_of_many_drafts_the_latest_are_kept(tmp_path) -> None:

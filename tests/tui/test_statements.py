@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from store import (
     AccountCfg,
     AccountDef,
@@ -16,6 +18,7 @@ from store import (
 from talea_tui.statements.statement import (
     NET_INCOME,
     AccountFigures,
+    AssetTotal,
     balance_sheet,
     income_statement,
     trial_totals,
@@ -63,6 +66,12 @@ def test_totals_prove_that_debits_equal_credits_and_agree_with_the_log() -> None
     wrong = trial_totals(SHOP, [TrialBalanceRow(asset="USD", debits=1851, credits=1851)])
     assert [(t.asset, t.proved) for t in wrong] == [("ETH", False), ("USD", False)]
     assert not trial_totals(SHOP[:1])[0].proved
+
+
+def test_a_period_is_not_proved_where_what_was_before_it_does_not_balance() -> None:
+    balanced = AssetTotal("USD", opening=0, debits=5, credits=5, log_debits=5, log_credits=5)
+    assert balanced.proved
+    assert not replace(balanced, opening=1).proved
 
 
 def test_the_income_statement_ends_in_net_income_of_each_asset() -> None:
