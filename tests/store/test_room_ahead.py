@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import errno
 import logging
 import os
@@ -12,6 +13,7 @@ import pytest
 
 from store import Committed, CorruptLog, FollowedLedger, LogTaleaStore, StoreIOError, segments
 from store.files import Files
+from store.watermark import WATERMARK_NAME
 from tests.support.build import BOOK, household, transfer
 from tests.support.disk import frames
 from tests.support.faulty_files import FaultyFiles, every, never
@@ -251,6 +253,27 @@ async def test_a_follower_takes_no_room_for_events(tmp_path: Path) -> None:
             async for event in followed.subscribe(BOOK, seen + 1):
                 if event.seq == seen + 3:
                     break
+
+
+async def test_events_within_the_room_are_followed_though_no_watermark_tells_of_them(tmp_path: Path) -> None:
+    class Unwatched(Files):
+        def create(self, path: Path) -> int:
+            if path.name == WATERMARK_NAME:
+                raise OSError(errno.EACCES, os.strerror(errno.EACCES))
+            return super().create(path)
+
+    async with await open_log_store(tmp_path, files=Unwatched()) as store:
+        await household(store)
+        await post(store, 20)
+        while zeros_behind(the_segment(tmp_path)) < 1000:
+            await post(store, 1, f"key at {len(await store.posting_rows(CASH, 0, 1000))}")
+        async with await FollowedLedger.open(tmp_path) as followed, asyncio.timeout(20):
+            size = the_segment(tmp_path).stat().st_size
+            for prefix in ("at first", "at rest"):
+                await post(store, 2, prefix)
+                while await followed.by_key(BOOK, f"{prefix} 0") is None:
+                    await asyncio.sleep(0.01)
+            assert the_segment(tmp_path).stat().st_size == size
 
 
 async def test_room_that_a_failed_cut_left_on_the_disk_never_stands_in_a_sealed_segment(

@@ -205,6 +205,23 @@ async def test_sums_of_days_are_those_of_a_plain_fold_wherever_the_log_is_looked
             assert plain(dated.figures(info, period)) == tuple(expected[path])
 
 
+@pytest.mark.parametrize(
+    ("typed", "figures"),
+    [("until 2024-05-31", (0, 3, 0)), ("since 2024-06-01", (3, 4, 0)), ("all", (0, 7, 0))],
+)
+async def test_a_period_without_bound_counts_all_there_is_on_that_side(
+    typed: str, figures: tuple[int, int, int]
+) -> None:
+    store = MemoryStore()
+    await store.register_asset(asset("EUR"))
+    await open_accounts(store, ACCOUNTS, book="b")
+    for minor, month in ((1, 4), (2, 5), (4, 6)):
+        when = datetime(2024, month, 1, tzinfo=UTC)
+        await store.commit(transfer("cash", "sales", minor, book="b", occurred_at=when))
+    period = parse_period(typed, TODAY)
+    assert plain((await folded(store, "b", len(ACCOUNTS) + 3, period))["cash"]) == figures
+
+
 async def test_a_fold_goes_on_in_pages_and_comes_back_without_beginning_anew() -> None:
     store = MemoryStore()
     await store.register_asset(asset("EUR"))
