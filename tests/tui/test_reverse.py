@@ -12,7 +12,7 @@ from msgspec.structs import replace
 
 from store import AccountId, ExternalRef, LogTaleaStore, StoredTransaction, TransactionPosted
 from store.protocol import Store
-from talea_tui.posting.correction import is_in_force, reversal_key
+from talea_tui.posting.correction import corrected_id, is_in_force, reversal_key
 from talea_tui.screens.post import PostScreen
 from talea_tui.screens.reverse import ReverseScreen
 from talea_tui.screens.transaction import TransactionScreen
@@ -284,6 +284,17 @@ async def test_what_is_in_force_again_can_be_reversed_and_corrected_anew(
             assert (await store.balance(supplies)).amount.minor == 15_36
         shown = await reverse(pilot, original, correct=correct)
         assert "reversed already, by seq 15" in shown
+
+
+async def test_what_was_corrected_once_and_is_in_force_again_is_entered_anew(store, open_app: OpenApp):
+    original = await stored(store, 11)
+    async with open_app(store) as pilot:
+        await reverse(pilot, original, "enter", "ctrl+s", correct=True)
+        await reverse(pilot, await stored(store, 13), "enter")
+        await reverse(pilot, original, "enter", "ctrl+s", correct=True)
+        first, second = await stored(store, 14), await stored(store, 17)
+        assert corrected_id(first.transaction) == corrected_id(second.transaction) == original.transaction.id
+        assert first.transaction.postings == second.transaction.postings == original.transaction.postings
 
 
 async def test_throwing_a_correction_away_tells_that_its_reversal_stays(store, open_app: OpenApp):
