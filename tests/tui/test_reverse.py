@@ -12,13 +12,14 @@ from msgspec.structs import replace
 
 from store import AccountId, ExternalRef, LogTaleaStore, StoredTransaction, TransactionPosted
 from store.protocol import Store
-from talea_tui.posting.correction import corrected_id, is_in_force, reversal_key
+from talea_tui.posting.correction import balance_changes, corrected_id, is_in_force, reversal_key
 from talea_tui.screens.post import PostScreen
 from talea_tui.screens.reverse import ReverseScreen
 from talea_tui.screens.transaction import TransactionScreen
 from talea_tui.statements.period import Period
 from talea_tui.statements.turnover import DatedTurnover
-from tests.support.forms import BOOK, entry, open_shop
+from tests.support.build import credit, debit, posted
+from tests.support.forms import ACCOUNTS, BOOK, entry, open_shop
 from tests.support.memory_store import MemoryStore
 from tests.tui.conftest import OpenApp, screen_text, until
 from tests.tui.test_posting_form import calm, keys
@@ -329,6 +330,21 @@ async def post_many(store: Store, postings: int) -> StoredTransaction:
     whole = replace(credit, amount=replace(credit.amount, minor=postings - 1))
     committed = await store.commit(replace(made, postings=(debit,) * (postings - 1) + (whole,)))
     return await stored(store, committed.seq)
+
+
+def test_a_preview_counts_every_posting_of_an_account():
+    paid = posted(
+        debit("Expenses:Rent", 90_00, "USD", BOOK),
+        credit("Assets:Checking", 60_00, "USD", BOOK),
+        debit("Expenses:Rent", 20_00, "USD", BOOK),
+        credit("Assets:Checking", 50_00, "USD", BOOK),
+        book=BOOK,
+    )
+    changes = balance_changes(paid, ACCOUNTS)
+    assert [(one.before, one.after, one.below_minimum) for one in changes] == [
+        (500_00, 610_00, False),
+        (100_00, -10_00, True),
+    ]
 
 
 async def test_what_is_too_long_for_the_form_is_not_reversed_to_be_corrected_there(store, open_app: OpenApp):
