@@ -175,13 +175,20 @@ async def test_a_backup_of_a_followed_ledger_ends_with_its_shutdown_and_leaves_n
     assert not (tmp_path / "copy").exists()
 
 
+def open_descriptors() -> int:
+    """0 where nothing tells which files are open."""
+    return len(os.listdir("/proc/self/fd")) if os.path.isdir("/proc/self/fd") else 0
+
+
 async def test_a_backup_that_fails_at_any_call_leaves_nothing_and_its_place_can_be_used_again(
     tmp_path: Path,
 ) -> None:
     directory = await written(tmp_path / "ledger", 8, segment_max=500)
     (tmp_path / "empty").mkdir()
     (tmp_path / "empty-too").mkdir()
+    fds = open_descriptors()
     for count in range(1, 1_000):
+        assert open_descriptors() == fds
         files = FullFrom(count)
         async with opened(directory, files=files) as store:
             for target in (tmp_path / "new" / "copy", tmp_path / "empty"):
