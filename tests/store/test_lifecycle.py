@@ -245,7 +245,9 @@ async def test_no_file_stays_open_whenever_the_waiting_ends(tmp_path: Path) -> N
 
 
 @pytest.mark.parametrize("segment_max", [1, 2**20])
-async def test_a_segment_that_could_not_be_synced_does_not_stay_open(tmp_path: Path, segment_max: int) -> None:
+async def test_a_segment_that_could_not_be_synced_does_not_stay_open(
+    tmp_path: Path, segment_max: int
+) -> None:
     class WornOut(CountedDescriptors):
         armed = False
 

@@ -30,6 +30,7 @@ from tests.support.build import (
     definition,
     eur,
     household,
+    open_accounts,
     posted,
     transfer,
     txid,
@@ -482,3 +483,15 @@ async def test_what_is_read_is_whole_values(year: Year) -> None:
     assert isinstance(stored, StoredTransaction)
     assert isinstance(event.event, TransactionPosted)
     assert event.event.transaction == stored.transaction
+
+
+async def test_a_trial_balance_of_the_past_knows_an_asset_that_came_late(home: Store) -> None:
+    await home.commit_batch([transfer("assets:cash", "income:salary", 1) for _ in range(300)])
+    kinds = {"usd:cash": AccountKind.ASSET, "usd:salary": AccountKind.INCOME}
+    await open_accounts(home, kinds, asset="USD")
+    paid = await home.commit(transfer("usd:cash", "usd:salary", 5, asset="USD"))
+    await home.commit(transfer("usd:cash", "usd:salary", 7, asset="USD"))
+    assert await home.trial_balance(BOOK, paid.seq) == [
+        TrialBalanceRow(asset="EUR", debits=300, credits=300),
+        TrialBalanceRow(asset="USD", debits=5, credits=5),
+    ]

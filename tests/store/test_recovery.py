@@ -288,7 +288,9 @@ async def test_a_first_batch_whose_header_never_reached_the_disk_is_a_tear(tmp_p
     assert await last_seq(directory) == 16
 
 
-async def test_a_damaged_header_is_damage_though_one_event_alone_is_known_to_be_synced(tmp_path: Path) -> None:
+async def test_a_damaged_header_is_damage_though_one_event_alone_is_known_to_be_synced(
+    tmp_path: Path,
+) -> None:
     async with opened(tmp_path) as store:
         await store.register_asset(asset("EUR"))
         for path in ("a", "b"):

@@ -369,7 +369,9 @@ async def test_damage_where_only_the_snapshot_looked_keeps_the_book_closed(tmp_p
         await store.verify(BOOK)
 
 
-async def test_what_only_the_snapshot_looked_at_is_checked_once_a_stopped_book_is_back(tmp_path: Path) -> None:
+async def test_what_only_the_snapshot_looked_at_is_checked_once_a_stopped_book_is_back(
+    tmp_path: Path,
+) -> None:
     async with ledger(tmp_path, segment_max=1000) as (store, disk), aclosing(store.watch()) as changes:
         await store.snapshot_now(BOOK)
         await failing_sync(store, disk)

@@ -7,6 +7,7 @@ import errno
 import logging
 import os
 import shutil
+from contextlib import aclosing
 from pathlib import Path
 
 import pytest
@@ -269,10 +270,11 @@ async def test_events_within_the_room_are_followed_though_no_watermark_tells_of_
             await post(store, 1, f"key at {len(await store.posting_rows(CASH, 0, 1000))}")
         async with await FollowedLedger.open(tmp_path) as followed, asyncio.timeout(20):
             size = the_segment(tmp_path).stat().st_size
-            for prefix in ("at first", "at rest"):
-                await post(store, 2, prefix)
-                while await followed.by_key(BOOK, f"{prefix} 0") is None:
-                    await asyncio.sleep(0.01)
+            async with aclosing(followed.subscribe(BOOK)) as events:
+                for prefix in ("at first", "at rest"):
+                    receipt, _ = await post(store, 2, prefix)
+                    while (await anext(events)).seq < receipt.seq:
+                        pass
             assert the_segment(tmp_path).stat().st_size == size
 
 
