@@ -10,8 +10,8 @@ import pytest
 from store import AccountCfg, CorruptLog, FollowedLedger, LogTaleaStore, StoreIOError
 from store.files import Files
 from tests.support.build import BOOK, account, asset, definition, household, transfer
-from tests.support.disk import book_directory, cut, frames, runs, segments
-from tests.support.ledgers import opened, pay, refused, seen, spilled, written
+from tests.support.disk import append, book_directory, cut, frames, runs, segments
+from tests.support.ledgers import NOISE, opened, pay, refused, seen, spilled, written
 
 
 async def test_a_file_named_like_a_book_is_named_and_stops_nobody(tmp_path: Path) -> None:
@@ -162,6 +162,22 @@ async def test_runs_that_another_copy_of_the_ledger_left_are_not_believed(
     async with opened(directory, idem_hot_cap=6, snapshot_every=0) as store:
         for key in others:
             assert not (await store.commit(transfer("assets:cash", "income:salary", 1, key=key))).deduplicated
+
+
+async def test_a_run_of_another_copy_makes_no_damage_of_a_tear(tmp_path: Path) -> None:
+    ours, theirs = tmp_path / "ours", tmp_path / "theirs"
+    await posted(ours, [f"both {n}" for n in range(40)], 1000)
+    shutil.copytree(ours, theirs)
+    await posted(ours, [f"ours {n}" for n in range(30)], 1000)
+    await posted(theirs, [f"theirs {n}" for n in range(20)], 1000)
+    async with opened(ours) as store:
+        await store.snapshot_now(BOOK)
+    (run,) = runs(ours, BOOK)
+    shutil.copy(run, book_directory(theirs, BOOK))
+    append(segments(theirs, BOOK)[-1], NOISE)
+    async with opened(theirs) as store:
+        info = await store.book(BOOK)
+        assert (info.last_seq, len(info.repairs)) == (67, 1)
 
 
 async def test_a_log_that_was_cut_is_damage_beside_runs_of_another_copy_too(tmp_path: Path) -> None:
