@@ -71,7 +71,7 @@ class FollowedKeys:
                 return None
             if await has_key(self._payloads, seq, key):
                 return seq
-            covered = 0  # that run was made from another log
+            # that run was made from another log, and covers nothing
         return await self._in_log(key, covered + 1, before)
 
     async def _in_runs(self, key: str, last_seq: int) -> tuple[int, int | None]:
