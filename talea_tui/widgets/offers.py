@@ -105,17 +105,16 @@ class Offers(Widget, can_focus=False):
         if y >= len(self.offers):
             return Strip.blank(width, base)
         offer = self.offers[y]
-        style = (
-            base + self.get_component_rich_style("offers--chosen", partial=True) if y == self.chosen else base
-        )
-        aside_style = style + self.get_component_rich_style("offers--aside", partial=True)
+        is_chosen = y == self.chosen
+        style = base + self.get_component_rich_style("offers--chosen", partial=True) if is_chosen else base
+        aside_style = style if is_chosen else base + self.get_component_rich_style("offers--aside")
         text, aside = printable(offer.text, 300), printable(offer.aside, 60)
         if cell_len(text) + cell_len(aside) + 4 > width:
             aside = "" if cell_len(aside) > width // 2 else aside
         room = width - cell_len(aside) - (4 if aside else 2)
         if cell_len(text) > room:
             text = set_cell_size(text, max(0, room - 1)) + ELLIPSIS
-        marker = "▌" if y == self.chosen else " "
+        marker = "▌" if is_chosen else " "
         segments = [Segment(marker + set_cell_size(text, max(0, room)), style)]
         if aside:
             segments.append(Segment("  " + aside, aside_style))

@@ -484,8 +484,9 @@ class VirtualTable(ScrollView, can_focus=True):
                 segments.append(Segment(" " * GAP, base))
             cell = cells[at] if at < len(cells) else ""
             text, tone = (cell, "") if isinstance(cell, str) else (cell.text, cell.tone)
-            # Dim text would drown in the cursor's colour.
-            style = base + self._tone(tone) if tone and not (is_cursor and tone == "dim") else base
+            style = base + self._tone(tone) if tone else base
+            if is_cursor and (tone == "dim" or self.app.native_ansi_color):
+                style += base  # dim text would drown in the cursor's colour, and all in a terminal's own
             column = self.columns[at]
             if column.number and len(text) > size:
                 text = fit_amount(text, size)

@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 from rich.color import Color
+from rich.style import Style
+from rich.terminal_theme import TerminalTheme
 from syrupy.assertion import SnapshotAssertion
 from syrupy.extensions.single_file import SingleFileSnapshotExtension, WriteMode
 from textual.pilot import Pilot
@@ -172,35 +174,78 @@ def contrast(one: Color, other: Color) -> float:
     return (light + 0.05) / (dark + 0.05)
 
 
+def contrast_of(style: Style, terminal: TerminalTheme) -> float:
+    """As `contrast`, of a text and its ground."""
+    word = (style.color or Color.default()).get_truecolor(terminal)
+    ground = (style.bgcolor or Color.default()).get_truecolor(terminal, foreground=False)
+    return contrast(Color.from_triplet(word), Color.from_triplet(ground))
+
+
 def is_uncoloured(colour: Color) -> bool:
     """Whether it is the terminal's own, or a grey."""
     return colour.is_default or (colour.triplet is not None and len(set(colour.triplet)) == 1)
 
 
-LEAST_CONTRAST = 4.5
-DRAWN = " ─│╭╮╰╯▁▂▃▄▅▆▇█▌▎▊"
+LEAST_CONTRAST, LEAST_CONTRAST_OF_A_TERMINAL = 4.5, 2.5
+"""A terminal's own colours are as good as they are: only what vanishes among them is ours."""
+
+DRAWN = " ─━│╭╮╰╯▁▂▃▄▅▆▇█▌▎▊"
 """What is no text."""
 
+WRITTEN = {
+    **SCREENS,
+    "offers": ["2", "p", "enter"],
+    "offer": ["2", "p", "enter", "down"],
+    "entry": ["2", "p", "tab", "tab", "tab", *"rent", "enter", *"12"],
+    "draft": ["2", "p", "down", "down", "down", *"rent"],
+    "bar": ["2", "p", "up"],
+    "tail": ["5", "a", "up", "up"],
+    "tail filter": ["5", "slash"],
+    "account filter": ["2", "slash"],
+    "storage": ["7"],
+    "question": ["3"],
+    "form": ["1", "n"],
+}
 
-@pytest.mark.parametrize("theme", ["talea-dark", "talea-light"])
-@pytest.mark.parametrize("screen", [name for name in SCREENS if name not in ("help", "palette")])
-async def test_every_word_stands_out_from_its_ground(store, open_app: OpenApp, theme, screen):
+
+@pytest.mark.parametrize("screen", WRITTEN)
+async def test_every_word_stands_out_from_its_ground_in_every_theme(store, open_app: OpenApp, screen):
     async with open_app(store, size=(120, 40)) as pilot:
-        pilot.app.theme = theme
-        for key in SCREENS[screen]:
+        for key in WRITTEN[screen]:
             await pilot.press(key)
             await settle(pilot)
         top = pilot.app.screen
-        faint = set()
-        for strip in top._compositor.render_strips():
-            for text, style, _ in strip:
-                if not text.strip(DRAWN) or style is None or not style.color or not style.bgcolor:
-                    continue
-                if style.color.triplet is None or style.bgcolor.triplet is None:
-                    continue
-                if contrast(style.color, style.bgcolor) < LEAST_CONTRAST:
-                    faint.add((text.strip(), style.color.name, style.bgcolor.name))
-        assert not faint
+        seen = next((dialog.region for dialog in top.query(".dialog")), top.region)
+        for theme in THEMES:
+            pilot.app.theme = theme
+            await settle(pilot)
+            least = LEAST_CONTRAST_OF_A_TERMINAL if pilot.app.native_ansi_color else LEAST_CONTRAST
+            faint = {
+                (text.strip(), str(style))
+                for strip in top._compositor.render_strips()[seen.y : seen.bottom]
+                for text, style, _ in strip.crop(seen.x, seen.right)
+                if text.strip(DRAWN) and style and contrast_of(style, pilot.app.ansi_theme) < least
+            }
+            assert not faint, theme
+
+
+@pytest.mark.parametrize("theme", ["ansi-dark", "ansi-light"])
+@pytest.mark.parametrize("screen", ["draft", "tail filter", "account filter", "question", "form"])
+async def test_without_colours_a_line_tells_a_field_and_the_cursor_is_reversed(
+    store, open_app: OpenApp, monkeypatch, screen, theme
+):
+    monkeypatch.setenv("NO_COLOR", "1")
+    async with open_app(store, size=(120, 40)) as pilot:
+        pilot.app.theme = theme
+        for key in [*WRITTEN[screen], *"xyz"]:
+            await pilot.press(key)
+            await settle(pilot)
+        field = pilot.app.focused
+        assert field is not None
+        row = pilot.app.screen._compositor.render_strips()[field.region.y]
+        drawn = [(text, style) for text, style, _ in row.crop(field.region.x, field.region.right) if style]
+        assert [text for text, style in drawn if style.reverse] == [" "]
+        assert "".join(text for text, style in drawn if style.underline).strip().endswith("xyz")
 
 
 @pytest.mark.parametrize("screen", ["books", "past"])
