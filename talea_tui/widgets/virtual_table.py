@@ -39,7 +39,9 @@ __all__ = ["GAP", "Cell", "Column", "Row", "RowSource", "RowsAtHand", "VirtualTa
 
 PAGE_ROWS = 64
 PAGES_KEPT = 64
-MARKER = "▌"
+MARKER, MARKER_ASIDE = "▌", "│"
+"""At the row under the cursor, where the keys go and where they do not."""
+
 _CELL_CHARACTERS = 1_000
 _ROWS_MEASURED = 300
 
@@ -465,11 +467,14 @@ class VirtualTable(ScrollView, can_focus=True):
     def _row(self, row: int, width: int) -> Strip:
         base = self._base
         is_cursor = row == self.cursor
-        if is_cursor:
-            base = base + self.get_component_rich_style(
-                "table--cursor" if self.has_focus else "table--cursor-blurred", partial=True
-            )
-        segments = [Segment(MARKER if is_cursor else " ", base + self._tone("accent") if is_cursor else base)]
+        marker = Segment(" ", base)
+        if is_cursor and (self.has_focus or not self.can_focus):  # then what has the focus moves the cursor
+            base = base + self._tone("cursor")
+            marker = Segment(MARKER, base + self._tone("accent"))
+        elif is_cursor:
+            base = base + self._tone("cursor-blurred")
+            marker = Segment(MARKER_ASIDE, base + self._tone("dim"))
+        segments = [marker]
         cells = self.row_at(row)
         if cells is not None:
             self._drawn[row] = cells

@@ -12,7 +12,7 @@ from tests.support.build import BOOK, household, transfer
 from tests.support.disk import cut, frames, segments
 from tests.support.ledgers import written
 from tests.support.memory_store import MemoryStore
-from tests.tui.conftest import OpenApp, app_on_directory, screen_text, settle, shows, until
+from tests.tui.conftest import OpenApp, app_on_directory, keys, screen_text, settle, shows, until
 
 
 @pytest.fixture
@@ -61,6 +61,16 @@ async def test_a_transaction_shows_all_that_is_known_of_it(store, open_app: Open
             assert words in text
         for words in ("tags", "a, 1", "deep.er.x", "null", str(10**40), "committed", "occurred"):
             assert words in text
+
+
+async def test_of_two_tables_only_the_one_the_keys_go_to_has_the_bright_cursor(store, open_app: OpenApp):
+    async with open_app(store, size=(100, 30)) as pilot:
+        await show(pilot, 9)
+        for bright, quiet in (("expenses:food", "date"), ("date", "expenses:food")):
+            lines = screen_text(pilot.app).splitlines()
+            marks = {line[0]: line[1:].split()[0] for line in lines if line.startswith(("▌", "│"))}
+            assert marks == {"▌": bright, "│": quiet}
+            await keys(pilot, "tab")
 
 
 async def test_debit_and_credit_stand_in_their_columns(store, open_app: OpenApp):
