@@ -321,6 +321,7 @@ class TaleaScreen(Screen[None]):
 class Dialog(ModalScreen[Any]):
     """A question over the screen that asks it; `escape` or a click beside it answers None."""
 
+    HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (104, "-normal")]  # noqa: RUF012
     # what is under a dialog gets no keys, the application included
     BINDINGS: ClassVar = [Binding("ctrl+q", "app.quit", show=False, id="app.quit")]
 
