@@ -17,7 +17,9 @@ ELLIPSIS = "…"
 SignStyle = Literal["minus", "plus", "none"]
 """`minus`: only negatives are marked. `plus`: positives too, zero never. `none`: the magnitude."""
 
-_BARS = "▁▂▃▄▅▆▇█"
+_BARS = "▁▂▃▄▅▆▇"
+"""None fills its cell: bars of neighbouring lines would run into one."""
+
 _COMBINING_RUN_MAX = 3
 _VARIATION_SELECTORS = ("\ufe0e", "\ufe0f")
 
@@ -221,13 +223,10 @@ def format_bytes(size_bytes: int) -> str:
 
 
 def sparkline(values: Sequence[float], width: int | None = None) -> str:
-    """One bar a value, scaled to the largest; only zero is the lowest. `width` cuts or pads on the left."""
+    """One bar a value, scaled to the largest; only zero is the lowest. `width` cuts on the left, or leaves blank."""
     if width is not None:
-        values = [0.0] * (width - len(values)) + list(values[max(0, len(values) - width) :])
-    top = max(values, default=0)
-    if top <= 0:
-        return _BARS[0] * len(values)
-    steps = len(_BARS) - 1
+        return sparkline(values[max(0, len(values) - width) :]).rjust(width)
+    top, steps = max(values, default=0), len(_BARS) - 1
     return "".join(_BARS[0] if value <= 0 else _BARS[max(1, round(value / top * steps))] for value in values)
 
 

@@ -49,6 +49,5 @@ class RateMeter:
         return (after - before) / (end - start) if end > start else 0.0
 
     def counts(self, width: int) -> list[int]:
-        """The newest `width` buckets, oldest first, the one under way included; zeros before the start."""
-        counts = list(self._counts)[-width:]
-        return [0] * (width - len(counts)) + counts
+        """The newest `width` buckets, oldest first, the one under way included; fewer soon after the start."""
+        return list(self._counts)[-width:]

@@ -248,7 +248,11 @@ class StorageScreen(TaleaScreen):
         history = self._histories[info.name]
         cells = max(10, min(_SPARK_CELLS, self.detail.size.width - _LABEL_CELLS - 16))
         lines: list[tuple[str, str, str]] = [
-            ("commits", sparkline(history.meter.counts(cells)), format_rate(history.meter.per_second())),
+            (
+                "commits",
+                sparkline(history.meter.counts(cells), cells),
+                format_rate(history.meter.per_second()),
+            ),
         ]
         if not self.app.is_followed:
             lines += self._writer_lines(info, cells)
@@ -261,9 +265,9 @@ class StorageScreen(TaleaScreen):
         history = self._histories[info.name]
         sync = format_micros(info.sync_micros) if info.sync_micros else "none yet"
         return [
-            ("sync", _recent(history.sync_micros, cells), sync),
-            ("batch", _recent(history.batch_size, cells), f"{info.batch_size:,.1f} events"),
-            ("queue", _recent(history.queued, cells), format_count(info.queued)),
+            ("sync", sparkline(list(history.sync_micros), cells), sync),
+            ("batch", sparkline(list(history.batch_size), cells), f"{info.batch_size:,.1f} events"),
+            ("queue", sparkline(list(history.queued), cells), format_count(info.queued)),
         ]
 
     def _state_facts(self, info: BookInfo) -> list[tuple[str, str]]:
@@ -551,7 +555,3 @@ def _facts_content(facts: list[tuple[str, str]]) -> Content:
     return Content("").join(
         Content.assemble((f"{label:<{_LABEL_CELLS}}", "$dim"), f"{value}\n") for label, value in facts
     )
-
-
-def _recent(values: deque[float], cells: int) -> str:
-    return sparkline(list(values)[-cells:], cells)

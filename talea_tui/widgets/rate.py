@@ -36,7 +36,7 @@ class StreamState:
 
 
 class StreamBar(Widget):
-    """`payments  ▁▂▅█▆▃ 9,812/s  seq 4,812,331 · lag 54 ms           following`"""
+    """`payments  ▁▂▅▇▆▃ 9,812/s  seq 4,812,331 · lag 54 ms           following`"""
 
     COMPONENT_CLASSES: ClassVar[set[str]] = {
         "stream--what",
@@ -88,7 +88,8 @@ class StreamBar(Widget):
             said = clip(printable(state.trouble, 300), room - cell_len(what) - 2)
             pieces.append((f" {said} ", self.get_component_rich_style("stream--trouble")))
         if not (state.trouble and state.is_seq):  # of several books the others go on
-            pieces.append((f" {sparkline(state.counts)} ", self.get_component_rich_style("stream--rate")))
+            bars = sparkline(state.counts, self.sparkline_cells)
+            pieces.append((f" {bars} ", self.get_component_rich_style("stream--rate")))
             pieces.append((f"{format_rate(state.per_second)}  ", base))
         pieces.append((f"{noun} {format_count(state.last)}", base))
         if state.age:

@@ -170,10 +170,15 @@ def test_sizes_and_durations_take_three_figures() -> None:
 
 
 def test_a_sparkline_tells_zero_from_little() -> None:
-    assert sparkline([0, 1, 500, 1000]) == "▁▂▅█"
-    assert sparkline([3], width=3) == "▁▁█"
-    assert sparkline([1, 2, 3, 4], width=2) == "▆█"
+    assert sparkline([0, 1, 500, 1000]) == "▁▂▄▇"
+    assert sparkline([0, 0]) == "▁▁"
+    assert sparkline([1, 2, 3, 4], width=2) == "▅▇"
     assert sparkline([]) == ""
+
+
+def test_a_sparkline_leaves_blank_what_was_not_measured() -> None:
+    assert sparkline([0, 3], width=4) == "  ▁▇"
+    assert sparkline([], width=2) == "  "
 
 
 @pytest.mark.parametrize(

@@ -224,7 +224,7 @@ async def test_what_came_while_one_was_elsewhere_is_no_burst(open_app: OpenApp) 
         await press(pilot, "5")
         await until(pilot, lambda: "seq 1,100" in text(pilot))
         assert meter.counts(10) == [100] * 10
-        assert "█ 100/s" in text(pilot)
+        assert "▇ 100/s" in text(pilot)
 
 
 async def test_a_clock_set_back_ends_the_telling_of_how_late_events_come(open_app: OpenApp) -> None:
