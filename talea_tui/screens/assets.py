@@ -30,7 +30,7 @@ from ..widgets.choice import Choice
 from ..widgets.entry_field import EntryField
 from ..widgets.keys import bindings_for
 from ..widgets.pane_title import PaneTitle
-from ..widgets.virtual_table import Cell, Column, Row, VirtualTable
+from ..widgets.virtual_table import READING_WIDTH, Cell, Column, Row, VirtualTable
 from .base import TaleaScreen
 from .form import FormDialog
 
@@ -69,7 +69,14 @@ class AssetsScreen(TaleaScreen):
 
     def compose_body(self) -> ComposeResult:
         yield PaneTitle("Assets", id="assets-title", lit_by="assets")
-        yield VirtualTable(COLUMNS, id="assets", empty=self.app.with_keys(EMPTY), follow=False, opens=False)
+        yield VirtualTable(
+            COLUMNS,
+            id="assets",
+            empty=self.app.with_keys(EMPTY),
+            follow=False,
+            opens=False,
+            reading_width=READING_WIDTH,
+        )
 
     def on_mount(self) -> None:
         self.table.column = 0  # of an asset one copies the id

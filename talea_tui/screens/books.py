@@ -15,7 +15,7 @@ from store import BookInfo
 from ..formatting import format_age, format_bytes, format_count, format_date, printable, sparkline
 from ..widgets.keys import bindings_for
 from ..widgets.shell import is_unreadable
-from ..widgets.virtual_table import Cell, Column, Row, VirtualTable
+from ..widgets.virtual_table import READING_WIDTH, Cell, Column, Row, VirtualTable
 from .base import TaleaScreen
 
 COLUMNS = (
@@ -51,7 +51,8 @@ class BooksScreen(TaleaScreen):
         self._past: dict[str, BookInfo] = {}
 
     def compose_body(self) -> ComposeResult:
-        yield VirtualTable(COLUMNS, id="books", empty=self.app.with_keys(EMPTY), follow=False)
+        empty = self.app.with_keys(EMPTY)
+        yield VirtualTable(COLUMNS, id="books", empty=empty, follow=False, reading_width=READING_WIDTH)
         yield Static(id="books-why", markup=False)
 
     @property

@@ -32,7 +32,7 @@ from ..paths import working_directory
 from ..widgets.keys import bindings_for
 from ..widgets.pane_title import PaneTitle
 from ..widgets.shell import is_unreadable
-from ..widgets.virtual_table import Cell, Column, Row, VirtualTable
+from ..widgets.virtual_table import READING_WIDTH, Cell, Column, Row, VirtualTable
 from ..widgets.work import Work
 from .ask import ask_path
 from .base import TaleaScreen
@@ -110,7 +110,12 @@ class StorageScreen(TaleaScreen):
     def __init__(self) -> None:
         super().__init__()
         self.table = VirtualTable(
-            COLUMNS, id="stores", empty="No book has been written yet.", follow=False, opens=self._has_tail
+            COLUMNS,
+            id="stores",
+            empty="No book has been written yet.",
+            follow=False,
+            opens=self._has_tail,
+            reading_width=READING_WIDTH,
         )
         self.heading = PaneTitle(id="store-title")
         self.detail = Static(id="store-detail", markup=False)

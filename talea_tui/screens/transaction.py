@@ -21,7 +21,7 @@ from ..widgets.fact_table import FactTable
 from ..widgets.keys import bindings_for
 from ..widgets.pane_title import PaneTitle
 from ..widgets.register import day_of, moment_text
-from ..widgets.virtual_table import Cell, Column, Row, VirtualTable
+from ..widgets.virtual_table import READING_WIDTH, Cell, Column, Row, VirtualTable
 from .base import TaleaScreen
 
 COLUMNS = (
@@ -48,7 +48,7 @@ class TransactionScreen(TaleaScreen):
     def compose_body(self) -> ComposeResult:
         with Vertical(id="transaction"):
             yield PaneTitle(f"seq {self.seq:,}", id="transaction-title", lit_by="postings")
-            yield VirtualTable(COLUMNS, id="postings", follow=False)
+            yield VirtualTable(COLUMNS, id="postings", follow=False, reading_width=READING_WIDTH)
             yield PaneTitle("Details", id="facts-title", lit_by="facts")
             yield FactTable(FACT_NAMES, id="facts", opens=lambda fact: 0 <= fact < len(self.links))
 

@@ -47,7 +47,7 @@ from ..widgets.chart import reads_negative
 from ..widgets.keys import bindings_for
 from ..widgets.pane_title import PaneTitle
 from ..widgets.row_detail import RowDetail
-from ..widgets.virtual_table import Cell, Column, Row, VirtualTable, value_of
+from ..widgets.virtual_table import READING_WIDTH, Cell, Column, Row, VirtualTable, value_of
 from .ask import Ask
 from .base import TaleaScreen
 
@@ -71,9 +71,6 @@ NARROW_PERIOD_AMOUNTS = (
     Column("change", "change", align="right", max_width=60),
     Column("closing", "closing", align="right", max_width=60),
 )
-READING_WIDTH, WIDE_WIDTH = 92, 140
-"""An amount should not stand too far from its account on a wide screen, unless names or amounts need the room."""
-
 TITLE_WIDTH, PERIOD_TITLE_WIDTH = 76, 112
 KIND_WIDTH = 100
 """Narrower than this, the room of the kind is better given to the account's name."""
@@ -118,7 +115,13 @@ class TrialBalanceScreen(TaleaScreen):
     def compose_body(self) -> ComposeResult:
         yield PaneTitle("Trial balance", id="trial-title", lit_by="trial")
         columns = (ACCOUNT, *TRIAL_AMOUNTS, ASSET, KIND)
-        yield VirtualTable(columns, id="trial", follow=False, opens=lambda row: self._target(row) is not None)
+        yield VirtualTable(
+            columns,
+            id="trial",
+            follow=False,
+            opens=lambda row: self._target(row) is not None,
+            reading_width=READING_WIDTH,
+        )
         yield RowDetail(id="trial-detail")
 
     @property
@@ -334,8 +337,6 @@ class TrialBalanceScreen(TaleaScreen):
         table.export_name = f"{self._book or 'ledger'}-{self.view.replace(' ', '-')}{period}"
         table.empty = self._nothing()
         table.set_rows(rows, cursor=0 if reset else None)
-        readable = READING_WIDTH if wanted is STATEMENT_COLUMNS else WIDE_WIDTH
-        table.styles.max_width = max(readable, table.natural_width)
         self.query_one("#trial-title", PaneTitle).show(self._title(), self._proof(totals))
         self.call_after_refresh(self._show_detail)
 

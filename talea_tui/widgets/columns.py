@@ -13,6 +13,9 @@ from ..formatting import ELLIPSIS
 GAP = 2
 """Terminal cells between columns."""
 
+READING_WIDTH = 92
+"""Cells over which the eye still finds from a name to its number."""
+
 
 class Cell(NamedTuple):
     """`tone` is one of dim, strong, negative, positive, accent, warning; `plain` is what copy and export

@@ -31,16 +31,29 @@ from textual.strip import Strip
 from store import StoreClosed, StoreError
 
 from ..formatting import fit_amount, printable, wrapped
-from .columns import GAP, Cell, Column, Row, fit, fit_path, lay_out, value_of
+from .columns import GAP, READING_WIDTH, Cell, Column, Row, fit, fit_path, lay_out, value_of
 from .keys import bindings_for
 from .shell import Shell
 
-__all__ = ["GAP", "Cell", "Column", "Row", "RowSource", "RowsAtHand", "VirtualTable", "value_of"]
+__all__ = [
+    "GAP",
+    "READING_WIDTH",
+    "Cell",
+    "Column",
+    "Row",
+    "RowSource",
+    "RowsAtHand",
+    "VirtualTable",
+    "value_of",
+]
 
 PAGE_ROWS = 64
 PAGES_KEPT = 64
 MARKER, MARKER_ASIDE = "▌", "│"
 """At the row under the cursor, where the keys go and where they do not."""
+
+_MARGINS = 3
+"""Cells of the marker, after the last column, and of the scroll bar."""
 
 _CELL_CHARACTERS = 1_000
 _ROWS_MEASURED = 300
@@ -63,7 +76,10 @@ class RowsAtHand:
 
 
 class VirtualTable(ScrollView, can_focus=True):
-    """Rows by number from an asynchronous source, with a cursor. `opens` tells whether a row can be opened, or any."""
+    """Rows by number from an asynchronous source, with a cursor. `opens` tells whether a row can be opened, or any.
+
+    On a wide screen the columns are not spread over more than `reading_width` cells, unless the rows need them.
+    """
 
     BINDINGS: ClassVar = bindings_for("table")
     DATED: ClassVar[bool] = False
@@ -142,6 +158,7 @@ class VirtualTable(ScrollView, can_focus=True):
         show_head: bool = True,
         follow: bool = True,
         opens: bool | Callable[[int], bool] = True,
+        reading_width: int | None = None,
     ) -> None:
         super().__init__(name=name, id=id, classes=classes)
         self.columns = list(columns)
@@ -149,6 +166,7 @@ class VirtualTable(ScrollView, can_focus=True):
         self.show_head = show_head
         self.follow = follow
         self._opens = opens
+        self._reading_width = reading_width
         self._offered_to_open = False
         self.count = 0
         self.cursor = -1
@@ -384,6 +402,8 @@ class VirtualTable(ScrollView, can_focus=True):
     def column_layout(self) -> list[tuple[int, int]]:
         """(column index, width) of the columns that fit, left to right."""
         room = self.scrollable_content_region.width - 2
+        if self._reading_width is not None:
+            room = min(room, max(self._reading_width, self.natural_width) - _MARGINS)
         key = (room, tuple(self._seen_widths), tuple(self.columns))
         if key == self._layout_for:
             return self._layout
@@ -398,7 +418,7 @@ class VirtualTable(ScrollView, can_focus=True):
             max(column.min_width, min(column.max_width, seen))
             for column, seen in zip(self.columns, self._seen_widths, strict=True)
         )
-        return sum(width + GAP for width in widths) - GAP + 3
+        return sum(width + GAP for width in widths) - GAP + _MARGINS
 
     def cut_columns(self, row: int) -> set[str]:
         """The ids of the columns that have no room for all that a row holds in them."""
