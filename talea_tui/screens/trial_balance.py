@@ -11,6 +11,7 @@ import time
 from dataclasses import replace
 from datetime import date
 
+from rich.cells import cell_len
 from textual import events, on
 from textual.app import ComposeResult
 
@@ -18,6 +19,7 @@ from store import AccountId, StoreClosed, StoreError, TransactionPosted, TrialBa
 
 from ..formatting import (
     ELLIPSIS,
+    MINUS,
     align_point,
     fit_amount,
     format_amount,
@@ -71,7 +73,9 @@ NARROW_PERIOD_AMOUNTS = (
     Column("change", "change", align="right", max_width=60),
     Column("closing", "closing", align="right", max_width=60),
 )
-TITLE_WIDTH, PERIOD_TITLE_WIDTH = 76, 112
+TITLE_MARGINS = 5
+"""Cells of a title beside what it says, two of them between its sides."""
+
 KIND_WIDTH = 100
 """Narrower than this, the room of the kind is better given to the account's name."""
 
@@ -245,7 +249,7 @@ class TrialBalanceScreen(TaleaScreen):
             self.targets = []
             self.table.set_rows([], cursor=0)
             self.table.refresh()
-        self.query_one("#trial-title", PaneTitle).show(self._title(), self._note)
+        self._show_title([self._note])
 
     async def _choose(self, period: Period) -> None:
         """Show another period."""
@@ -253,7 +257,7 @@ class TrialBalanceScreen(TaleaScreen):
             return
         self.period = period
         self.refresh_chrome()
-        self.query_one("#trial-title", PaneTitle).show(self._title(), self._note)
+        self._show_title([self._note])
         self.refresh_now()
 
     async def _latest_day(self) -> date:
@@ -326,7 +330,11 @@ class TrialBalanceScreen(TaleaScreen):
 
     async def _show(self, *, reset: bool) -> None:
         totals = trial_totals(self.figures, self.turnover)
-        rows, targets = await (self._trial(totals) if self.view == VIEWS[0] else self._statement())
+        statement = self._statement()
+        if self.view == VIEWS[0]:
+            rows, targets = await self._trial(totals)
+        else:
+            rows, targets = self._lines_of(statement) if statement is not None else ([], [])
         self.targets = targets
         table = self.table
         trial = self._trial_columns()
@@ -337,7 +345,7 @@ class TrialBalanceScreen(TaleaScreen):
         table.export_name = f"{self._book or 'ledger'}-{self.view.replace(' ', '-')}{period}"
         table.empty = self._nothing()
         table.set_rows(rows, cursor=0 if reset else None)
-        self.query_one("#trial-title", PaneTitle).show(self._title(), self._proof(totals))
+        self._show_title(self._result(totals, statement))
         self.call_after_refresh(self._show_detail)
 
     @on(VirtualTable.Highlighted)
@@ -381,33 +389,49 @@ class TrialBalanceScreen(TaleaScreen):
         amounts = tuple(replace(column, min_width=self._least_money) for column in self._amounts)
         return (ACCOUNT, *amounts, ASSET, *((KIND,) if self.size.width >= KIND_WIDTH else ()))
 
-    def _title(self) -> str:
-        period = f" · {self.period.label}" if self.period != ALL else ""
-        if not self._names_views:
-            return self.view.capitalize() + period
-        told = self.app.instant is not None and self.size.width >= KIND_WIDTH
-        instant = f" as of {self.app.instant.label}" if told and self.app.instant is not None else ""
-        return "  ".join(map(self._named, VIEWS)) + period + instant
+    def _show_title(self, told: list[str]) -> None:
+        """The names of all statements, and the first of what is `told` that leaves them room.
 
-    @property
-    def _names_views(self) -> bool:
-        """Whether the title has room for the names of all statements."""
-        return self.size.width >= (TITLE_WIDTH if self.period == ALL else PERIOD_TITLE_WIDTH)
+        Where none does the period alone, or the statement's name: both stand in the way one came, too.
+        """
+        title, room = self.query_one("#trial-title", PaneTitle), self.size.width - TITLE_MARGINS
+        when = [self.period.label] if self.period != ALL else []
+        if self.app.instant is not None and self.size.width >= KIND_WIDTH:
+            when.append(f"as of {self.app.instant.label}")
+        names = "  ".join(map(self._named, VIEWS)) + (f"  │  {' '.join(when)}" if when else "")
+        name = self.period.label if self.period != ALL else self.view.capitalize()
+        for left, chosen in ((names, self._named(self.view)), (name, "")):
+            for right in told:
+                if cell_len(left) + cell_len(right) <= room:
+                    title.show(left, right, chosen=chosen)
+                    return
+        title.show(name, told[-1])
 
     def _named(self, view: str) -> str:
         return f"[{view}]" if view == self.view else view
 
-    def _proof(self, totals: list[AssetTotal]) -> str:
-        """Whether debits equal credits, by the accounts and by the log."""
+    def _result(self, totals: list[AssetTotal], statement: Statement | None) -> list[str]:
+        """What is to be told first: in full, then in fewer and fewer words."""
         if not totals:
-            return ""
+            return [""]
         wrong = [total.asset for total in totals if not total.proved]
         if wrong:
-            return f"✗ {printable(', '.join(wrong), 40)} does not balance: " + self.app.with_keys(
-                "verify the book ({app.storage})"
-            )
-        assets = f"{len(totals)} assets" if len(totals) > 1 else printable(totals[0].asset, 20)
-        return f"debits = credits ✓ {assets}"
+            said = f"✗ {printable(', '.join(wrong), 40)} does not balance: "
+            return [said + self.app.with_keys("verify the book ({app.storage})")]
+        proof = "debits = credits ✓"
+        asset = statement.main_asset if statement is not None else ""
+        if statement is None or not asset:
+            assets = f"{len(totals)} assets" if len(totals) > 1 else printable(totals[0].asset, 20)
+            return [f"{proof} {assets}", proof]
+        precision = self.app.precision(asset)
+        first, second, left = (
+            f"{name} {format_amount(dict(amounts).get(asset, 0), precision)}"
+            for name, amounts in statement.summary
+        )
+        others = {held for _, amounts in statement.summary for held, minor in amounts if minor} - {asset}
+        left += f" {printable(asset, 20)}" + (f" +{len(others)}" if others else "")
+        equation = f"{first} {MINUS} {second} = {left}"
+        return [f"{equation}   {proof}", equation, f"{left}   {proof}", left]
 
     # Amounts in columns
 
@@ -489,11 +513,14 @@ class TrialBalanceScreen(TaleaScreen):
             "balance": closing,
         }
 
-    async def _statement(self) -> tuple[list[Row], list[AccountId | None]]:
-        if not any(one.moved for one in self.figures):
-            return [], []
+    def _statement(self) -> Statement | None:
+        """The balance sheet or the income statement, where one of them is shown."""
+        if self.view == VIEWS[0] or not any(one.moved for one in self.figures):
+            return None
         make = balance_sheet if self.view == VIEWS[1] else income_statement
-        statement: Statement = make(self.figures, empty=self.empty)
+        return make(self.figures, empty=self.empty)
+
+    def _lines_of(self, statement: Statement) -> tuple[list[Row], list[AccountId | None]]:
         amounts = [(line.minor, line.asset) for section in statement.sections for line in section.lines]
         for section in statement.sections:
             amounts += [(minor, asset) for asset, minor in section.totals]
@@ -571,7 +598,7 @@ class TrialBalanceScreen(TaleaScreen):
     @on(PaneTitle.Clicked)
     async def choose_view(self, event: PaneTitle.Clicked) -> None:
         """The statement that was clicked; where only one is named, the next."""
-        if not self._names_views:
+        if not event.title.chosen:
             await self.action_next_view()
             return
         begin = 0

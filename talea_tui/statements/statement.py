@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
@@ -118,12 +119,21 @@ class Section:
 class Statement:
     """`result` is (asset, minor): net income, or what is wrong with a balance sheet (all zero when it
     balances).
+
+    `summary` names three (asset, minor), of which the last is the first without the second.
     """
 
     title: str
     sections: tuple[Section, ...]
     result_label: str
     result: tuple[tuple[str, int], ...]
+    summary: tuple[tuple[str, tuple[tuple[str, int], ...]], ...]
+
+    @property
+    def main_asset(self) -> str:
+        """The one of most lines, where there is room for one."""
+        held = Counter(line.asset for section in self.sections for line in section.lines)
+        return max(held, key=lambda asset: (held[asset], asset), default="")
 
 
 _CREDIT_SIDE = (AccountKind.LIABILITY, AccountKind.EQUITY, AccountKind.INCOME)
@@ -158,9 +168,14 @@ def balance_sheet(accounts: Sequence[AccountFigures], *, empty: bool = False) ->
         equity = Section(equity.title, equity.lines + lines, _added(equity.totals, income.items()))
     owned = _added(assets.totals, clearing.totals)
     claims = _added(liabilities.totals, equity.totals)
-    difference = _added(owned, [(asset, -minor) for asset, minor in claims])
+    difference = _less(owned, claims)
     sections = tuple(s for s in (assets, clearing, liabilities, equity) if s.lines or s is not clearing)
-    return Statement("Balance sheet", sections, "Difference, must be zero", difference)
+    summary = (
+        ("assets and clearing" if clearing.lines else "assets", owned),
+        ("liabilities", liabilities.totals),
+        ("net assets", _less(owned, liabilities.totals)),
+    )
+    return Statement("Balance sheet", sections, "Difference, must be zero", difference, summary)
 
 
 def income_statement(accounts: Sequence[AccountFigures], *, empty: bool = False) -> Statement:
@@ -174,8 +189,9 @@ _Figure: TypeAlias = Callable[[AccountFigures], int]
 def _earned(accounts: Sequence[AccountFigures], figure: _Figure, empty: bool) -> Statement:
     income = _section("Income", accounts, (AccountKind.INCOME,), figure, empty)
     expenses = _section("Expenses", accounts, (AccountKind.EXPENSE,), figure, empty)
-    net = _added(income.totals, [(asset, -minor) for asset, minor in expenses.totals])
-    return Statement("Income statement", (income, expenses), "Net income", net)
+    net = _less(income.totals, expenses.totals)
+    summary = (("income", income.totals), ("expenses", expenses.totals), ("net income", net))
+    return Statement("Income statement", (income, expenses), "Net income", net, summary)
 
 
 def _section(
@@ -198,3 +214,7 @@ def _added(one: Iterable[tuple[str, int]], other: Iterable[tuple[str, int]]) -> 
     for asset, minor in (*one, *other):
         sums[asset] = sums.get(asset, 0) + minor
     return tuple(sorted(sums.items()))
+
+
+def _less(one: Iterable[tuple[str, int]], other: Iterable[tuple[str, int]]) -> tuple[tuple[str, int], ...]:
+    return _added(one, [(asset, -minor) for asset, minor in other])

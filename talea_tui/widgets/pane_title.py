@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from rich.cells import cell_len, set_cell_size
+from rich.cells import cell_len
 from rich.segment import Segment
 from textual import events
 from textual.geometry import Size
@@ -12,11 +12,15 @@ from textual.message import Message
 from textual.strip import Strip
 from textual.widget import Widget
 
-from ..formatting import ELLIPSIS, printable
+from ..formatting import printable
+from .columns import clip
 
 
 class PaneTitle(Widget):
-    """`left` and `right` are plain text; the left gives way. Lit while the pane named by `lit_by` has the focus."""
+    """`left` and `right` are plain text; the left gives way. Lit while the pane named by `lit_by` has the focus.
+
+    Of a `left` that holds a part `chosen`, only that is lit.
+    """
 
     COMPONENT_CLASSES: ClassVar[set[str]] = {"pane-title--left", "pane-title--lit", "pane-title--right"}
 
@@ -34,10 +38,11 @@ class PaneTitle(Widget):
     def __init__(self, left: str = "", right: str = "", *, id: str | None = None, lit_by: str = "") -> None:
         super().__init__(id=id)
         self.left, self.right, self.lit_by = left, right, lit_by
+        self.chosen = ""
 
-    def show(self, left: str, right: str = "") -> None:
-        if (left, right) != (self.left, self.right):
-            self.left, self.right = left, right
+    def show(self, left: str, right: str = "", *, chosen: str = "") -> None:
+        if (left, right, chosen) != (self.left, self.right, self.chosen):
+            self.left, self.right, self.chosen = left, right, chosen
             self.refresh(layout=self.styles.auto_dimensions)
 
     def get_content_width(self, container: Size, viewport: Size) -> int:
@@ -59,17 +64,23 @@ class PaneTitle(Widget):
             return Strip.blank(width, base)
         focused = self.screen.focused
         lit = bool(self.lit_by) and focused is not None and focused.id == self.lit_by
-        left_style = self.get_component_rich_style("pane-title--lit" if lit else "pane-title--left")
+        quiet = self.get_component_rich_style("pane-title--left")
+        left_style = self.get_component_rich_style("pane-title--lit") if lit else quiet
         right = printable(self.right, 200)
         if right:
             right += " "
-        room = max(0, width - cell_len(right) - 1)
-        left = ("▪ " if lit else "  ") + printable(self.left, 500)
-        if cell_len(left) > room:
-            left = set_cell_size(left, max(0, room - 1)) + ELLIPSIS
-        left = set_cell_size(left, max(0, width - cell_len(right)))
+        marker = "▪ " if lit else "  "
+        room = max(0, width - cell_len(right) - cell_len(marker))
+        left = clip(printable(self.left, 500), room - 1)
+        begin = left.find(self.chosen)
+        end = begin + len(self.chosen)
+        if begin == end or begin < 0:
+            begin, end = 0, len(left)
         segments = [
-            Segment(left, left_style),
+            Segment(marker, left_style),
+            Segment(left[:begin], quiet),
+            Segment(left[begin:end], left_style),
+            Segment(left[end:] + " " * max(0, room - cell_len(left)), quiet),
             Segment(right, self.get_component_rich_style("pane-title--right")),
         ]
         return Strip(segments).adjust_cell_length(width, base)

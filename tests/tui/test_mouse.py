@@ -43,7 +43,7 @@ async def test_help_opened_by_a_click_is_closed_by_one_beside_it(store, open_app
         assert isinstance(pilot.app.screen, HelpScreen)
         await click_on(pilot, "Keys of this pane")
         assert isinstance(pilot.app.screen, HelpScreen)
-        await pilot.click(offset=(0, 12))
+        await pilot.click(offset=(40, 0))
         await settle(pilot)
         assert not isinstance(pilot.app.screen, Dialog)
 

@@ -99,6 +99,19 @@ def test_the_balance_sheet_balances_with_net_income_in_equity() -> None:
     assert statement.result == (("ETH", 0), ("USD", 0))
 
 
+def test_what_a_statement_comes_to_is_told_in_three_figures() -> None:
+    assert balance_sheet(SHOP).summary == (
+        ("assets", (("ETH", 5), ("USD", 1100))),
+        ("liabilities", (("USD", 100),)),
+        ("net assets", (("ETH", 5), ("USD", 1000))),
+    )
+    settling = [*SHOP, account("till", AccountKind.CLEARING, 7, 0)]
+    assert balance_sheet(settling).summary[0] == ("assets and clearing", (("ETH", 5), ("USD", 1107)))
+    income = income_statement(SHOP)
+    assert income.summary[-1] == ("net income", income.result)
+    assert income.main_asset == "USD"
+
+
 def test_a_contra_account_reduces_its_section() -> None:
     lines = {line.label: line.minor for line in balance_sheet(SHOP).sections[0].lines}
     assert lines["depreciation"] == -100

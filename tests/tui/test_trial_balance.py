@@ -13,6 +13,7 @@ from store import LogTaleaStore
 from store.protocol import Store
 from talea_tui.screens.trial_balance import TrialBalanceScreen
 from talea_tui.settings import Settings
+from talea_tui.widgets.pane_title import PaneTitle
 from talea_tui.widgets.register import Register
 from talea_tui.widgets.shell import Instant
 from talea_tui.widgets.virtual_table import value_of
@@ -78,6 +79,27 @@ async def test_one_key_leads_through_the_statements(store, open_app: OpenApp):
         income = shown_rows(pilot)
         assert ["Total expenses", "1481.36", "USD"] in income
         assert income[-1] == ["", "-1481.36", "USD"]
+
+
+async def test_the_title_tells_what_a_statement_comes_to_and_lights_the_one_that_is_shown(
+    store, open_app: OpenApp
+):
+    async with open_app(store, size=(160, 40)) as pilot:
+        await period_keys(pilot, "6", "v", "v")
+        net = "income 0.00 − expenses 1,481.36 = net income −1,481.36 USD +1"
+        assert net in screen_text(pilot.app).splitlines()[1]
+        await pilot.resize_terminal(100, 30)
+        await calm(pilot)
+        title = pilot.app.screen.query_one(PaneTitle).render_line(0)
+        assert [text for text, style, _ in title if style and style.bold and text.strip()] == [
+            "▪ ",
+            "[income statement]",
+        ]
+        assert title.text.endswith(" net income −1,481.36 USD +1 ")
+        await period_keys(pilot, "d", *"2026", "enter")
+        await pilot.resize_terminal(60, 20)
+        await calm(pilot)
+        assert screen_text(pilot.app).splitlines()[1].split()[1] == "2026"
 
 
 async def test_every_statement_shows_the_instant_that_is_chosen(store, open_app: OpenApp):
