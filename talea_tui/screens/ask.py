@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from datetime import date
+from inspect import isawaitable
 from pathlib import Path
+from typing import TypeAlias
 
 from textual import on
 from textual.app import ComposeResult
@@ -22,6 +24,8 @@ from ..widgets.shell import Shell
 from ..widgets.virtual_table import VirtualTable
 from .base import Dialog
 
+Refusal: TypeAlias = "str | None"
+
 
 class Ask(Dialog):
     """Answers with the line typed, or None. `check` returns a sentence when an answer will not do."""
@@ -35,7 +39,7 @@ class Ask(Dialog):
         hint: str = "",
         value: str = "",
         placeholder: str = "",
-        check: Callable[[str], str | None] = lambda answer: None,
+        check: Callable[[str], Refusal | Awaitable[Refusal]] = lambda answer: None,
     ) -> None:
         super().__init__()
         self.question, self.hint = question, hint
@@ -54,8 +58,11 @@ class Ask(Dialog):
         self.query_one(".dialog--hint", Label).update(Content(self.hint))
 
     @on(Input.Submitted)
-    def answer(self, event: Input.Submitted) -> None:
-        refusal = self.check(event.value)
+    async def answer(self, event: Input.Submitted) -> None:
+        checked = self.check(event.value)
+        refusal = await checked if isawaitable(checked) else checked
+        if not self.is_current:
+            return  # it was cancelled meanwhile
         if refusal is None:
             self.dismiss(event.value)
         else:

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 NOTHING_FOLLOWED = (
     "Nothing has been written to this ledger yet. What is written where it is open appears here."
 )
-NO_BOOK = "There is no book to post to yet: press {app.books}, then {books.new} to begin one."
+NO_BOOK = "There is no book yet: press {app.books}, then {books.new} to begin one."
 
 
 @dataclass(frozen=True, slots=True)

@@ -101,7 +101,8 @@ async def test_a_transaction_later_than_the_instant_is_said_to_be_later(store, o
         await pilot.press("3", *by, "enter")
         await until(pilot, lambda: "Seq 41 is later than this instant" in notices(pilot))
         await pilot.press("3", *"900", "enter")
-        await until(pilot, lambda: "No transaction has the seq, key or id 900" in notices(pilot))
+        await until(pilot, lambda: "✗ No transaction has the seq, key or id 900" in words_of(pilot))
+        assert f"{BOOK} is 20." in words_of(pilot)
 
 
 async def test_the_seq_in_the_header_is_of_the_book_on_the_screen(store, open_app: OpenApp):

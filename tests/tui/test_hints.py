@@ -33,7 +33,7 @@ async def test_an_empty_posting_form_names_keys_that_lead_to_a_first_book(open_a
     async with open_app(MemoryStore(), size=size) as pilot:
         await keys(pilot, "p")
         said = " ".join(screen_text(pilot.app).split())
-        assert "There is no book to post to yet: press 1, then n to begin one." in said
+        assert "There is no book yet: press 1, then n to begin one." in said
         assert not any(hint in footer(pilot) for hint in ("take", "s post", "another", "throw away"))
         await keys(pilot, "1", "n")
         assert "Open an account" in screen_text(pilot.app)

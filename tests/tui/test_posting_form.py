@@ -393,7 +393,7 @@ async def test_hostile_text_is_posted_as_typed_and_changes_nothing_else(store, s
 async def test_an_empty_ledger_says_where_to_begin(open_app: OpenApp):
     async with open_app(MemoryStore()) as pilot:
         await keys(pilot, "p")
-        assert "no book to post to yet" in screen_text(pilot.app)
+        assert "There is no book yet" in screen_text(pilot.app)
         await keys(pilot, "enter", "tab", "ctrl+n", "ctrl+t")
 
 

@@ -15,6 +15,7 @@ from textual.events import MouseScrollUp
 from store import AccountCfg, LogStoreOptions, LogTaleaStore, StoreClosed, StoreLocked, WriterStopped
 from store.files import Files
 from talea_tui.app import TaleaApp
+from talea_tui.screens.base import Dialog
 from talea_tui.screens.help import HelpScreen
 from talea_tui.screens.opening import OpeningScreen
 from talea_tui.screens.palette import Palette
@@ -24,7 +25,7 @@ from talea_tui.widgets.virtual_table import VirtualTable
 from tests.support.build import BOOK, account, definition, household, transfer
 from tests.support.ledgers import written
 from tests.support.memory_store import MemoryStore
-from tests.tui.conftest import OpenApp, screen_text, settle, until
+from tests.tui.conftest import OpenApp, keys, screen_text, settle, shows, until
 
 
 @pytest.fixture
@@ -339,6 +340,23 @@ async def test_a_transaction_is_found_by_seq_key_or_id(store, open_app: OpenApp,
         await settle(pilot)
         assert "Opening" in screen_text(pilot.app)
         assert pilot.app.screen.seq == 8
+
+
+async def test_a_transaction_that_is_not_found_is_refused_where_it_was_asked_for(store, open_app: OpenApp):
+    async with open_app(store) as pilot:
+        await pilot.press("3", *"900", "enter")
+        last = pilot.app.books[BOOK].last_seq
+        await shows(pilot, "✗ No transaction has the seq, key or id 900", f"{BOOK} is {last}.")
+        await pilot.press("backspace", "backspace", "backspace", "8", "enter")
+        await shows(pilot, "Opening")
+        assert pilot.app.screen.seq == 8
+
+
+async def test_an_empty_ledger_is_not_asked_for_a_transaction(open_app: OpenApp):
+    async with open_app(MemoryStore()) as pilot:
+        await keys(pilot, "3")
+        assert "There is no book yet: press 1, then n to begin one." in notices(pilot.app)
+        assert not isinstance(pilot.app.screen, Dialog)
 
 
 # The past

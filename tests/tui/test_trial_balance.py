@@ -143,7 +143,7 @@ async def test_an_empty_ledger_says_what_to_press(open_app: OpenApp):
     async with open_app(MemoryStore()) as pilot:
         await keys(pilot, "6")
         await calm(pilot)
-        assert "There is no book to post to yet: press 1, then n to begin one." in screen_text(pilot.app)
+        assert "There is no book yet: press 1, then n to begin one." in screen_text(pilot.app)
 
 
 # Periods
