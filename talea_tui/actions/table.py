@@ -288,7 +288,12 @@ POST: tuple[Action, ...] = (
         footer=True,
     ),
     Action(
-        "post.fill", ("equals_sign",), "Missing", "Put the missing amount into the row.", "fill", footer=True
+        "post.fill",
+        ("equals_sign",),
+        "Missing",
+        "Put the missing amount into the row, else that of the last time.",
+        "fill",
+        footer=True,
     ),
     Action("post.up", ("up",), "Up", "The offer or the row above.", "step(-1)", palette=False),
     Action("post.down", ("down",), "Down", "The offer or the row below.", "step(1)", palette=False),

@@ -287,6 +287,19 @@ def waits_for_missing(draft: Draft, assessment: Assessment, number: int) -> bool
     )
 
 
+def offered_amount(draft: Draft, assessment: Assessment, number: int) -> tuple[Direction, str] | None:
+    """What enter takes where row `number` has no amount: the missing one where only this row lacks one, else that
+    of the last time.
+    """
+    row = draft.rows[number]
+    if row.amount or row.blank:
+        return None
+    missing = missing_amount(assessment, number)
+    if missing is not None and waits_for_missing(draft, assessment, number):
+        return missing[0], format_amount(missing[1], assessment.rows[number].precision)
+    return (row.hint_side, row.hint) if row.hint and row.hint_side is not None else None
+
+
 def metadata_of(draft: Draft, day: date) -> dict[str, Any]:
     """Description, date and comments as imports write them, beside what the repeated transaction carried."""
     metadata: dict[str, Any] = dict(draft.carried)

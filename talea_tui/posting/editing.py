@@ -8,7 +8,7 @@ from store import AccountKind, Direction
 
 from ..formatting import format_amount
 from ..parsing import ParseError, parse_amount
-from .assessment import DESCRIPTION, Assessment, Field, missing_amount, opposite, waits_for_missing
+from .assessment import DESCRIPTION, Assessment, Field, missing_amount, offered_amount, opposite
 from .correction import rows_of
 from .draft import Draft
 from .usage import DescriptionUse, UsageIndex
@@ -53,16 +53,11 @@ def fill_missing(draft: Draft, assessment: Assessment, number: int) -> bool:
 
 
 def take_offer(draft: Draft, assessment: Assessment, number: int) -> bool:
-    """What enter does on an empty amount: the missing amount where only this row lacks one, else the hint."""
-    row = draft.rows[number]
-    if row.amount:
-        return False
-    if waits_for_missing(draft, assessment, number) and fill_missing(draft, assessment, number):
-        return True
-    if row.hint and row.hint_side is not None:
-        row.put(row.hint_side, row.hint)
-        return True
-    return False
+    """What enter does on an empty amount; False when nothing is offered there."""
+    offered = offered_amount(draft, assessment, number)
+    if offered is not None:
+        draft.rows[number].put(*offered)
+    return offered is not None
 
 
 def work_out(draft: Draft, assessment: Assessment, number: int) -> None:

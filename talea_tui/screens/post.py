@@ -39,7 +39,7 @@ from ..posting.history import BookHistory
 from ..posting.standing import what_stays
 from ..posting.usage import DescriptionUse
 from ..widgets.entry_field import EntryField, RowField
-from ..widgets.entry_form import AMOUNTS, EntryForm, EntryView, PostBar, bar_lines
+from ..widgets.entry_form import AMOUNTS, EntryForm, EntryView, PostBar, bar_lines, offer_line
 from ..widgets.entry_offers import Surroundings, offers_of_account, offers_of_description
 from ..widgets.keys import bindings_for
 from ..widgets.offers import Offer, Offers
@@ -220,6 +220,7 @@ class PostScreen(TaleaScreen):
             closed=why or "",
             posting=self.posting,
             enter_posts=at is None or at.name in AMOUNTS,
+            offer=offer_line(self.draft, assessment, at),
             receipt=self.receipt if self.draft.blank else "",
             trouble=self.stack.trouble if self.stack is not None else "",
         )
@@ -379,7 +380,7 @@ class PostScreen(TaleaScreen):
             self._fill_row(event.field.row)
 
     def _fill_row(self, row: int) -> None:
-        if fill_missing(self.draft, self.read(), row):
+        if fill_missing(self.draft, self.read(), row) or take_offer(self.draft, self.read(), row):
             self.form.put_row(self.draft, row)
             side = expected_side(self.draft, self.read(), row, self.history.usage)
             self.set_focus(self.form.widget_at(Field(side.value, row)))

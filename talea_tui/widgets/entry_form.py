@@ -16,6 +16,8 @@ from textual.message import Message
 from textual.widget import Widget
 from textual.widgets import Label
 
+from store import Direction
+
 from ..actions import POST
 from ..formatting import (
     fit_amount,
@@ -34,6 +36,7 @@ from ..posting.assessment import (
     Difference,
     Field,
     missing_amount,
+    offered_amount,
     waits_for_missing,
 )
 from ..posting.draft import Draft
@@ -75,6 +78,20 @@ def tone_of(difference: Difference) -> str:
     return "bold $warning" if difference.minor or not difference.whole else "bold $success"
 
 
+def offer_line(draft: Draft, assessment: Assessment, at: Field | None) -> str:
+    """Which keys take the amount that is offered at `at`; empty where none is."""
+    if at is None or at.name not in AMOUNTS or at.row is None or at.row >= len(draft.rows):
+        return ""
+    offered = offered_amount(draft, assessment, at.row)
+    if offered is None:
+        return ""
+    if missing_amount(assessment, at.row) is None:
+        return f"enter or = takes {offered[1]}, as last time"
+    if waits_for_missing(draft, assessment, at.row):
+        return f"enter or = takes the missing {offered[1]}"
+    return f"enter takes {offered[1]}, as last time; = takes what is missing"
+
+
 def bar_lines(
     assessment: Assessment,
     *,
@@ -82,6 +99,7 @@ def bar_lines(
     closed: str,
     posting: bool,
     enter_posts: bool,
+    offer: str,
     receipt: str,
     trouble: str,
 ) -> list[tuple[str, str]]:
@@ -101,6 +119,8 @@ def bar_lines(
     elif assessment.ready and not refusal:
         enter = "enter" if enter_posts else "enter twice"
         lines.append((f"{enter} posts this entry   esc keeps it as a draft", "bold $accent"))
+    elif offer:
+        lines.append((offer, "bold $accent"))
     elif receipt:
         lines.append((f"✓ {receipt}", "$success"))
     if trouble:
@@ -289,15 +309,10 @@ class EntryForm(Vertical):
         label.display = bool(problem)
 
     def _show_row(self, shown: EntryRow, number: int, view: EntryView) -> None:
-        row, reading = view.draft.rows[number], view.assessment.rows[number]
-        offered = {"debit": "", "credit": ""}
-        if not row.amount and not row.blank:
-            missing = missing_amount(view.assessment, number)
-            if missing is not None and waits_for_missing(view.draft, view.assessment, number):
-                offered[missing[0].value] = format_amount(missing[1], reading.precision)
-            elif row.hint and row.hint_side is not None:
-                offered[row.hint_side.value] = row.hint
-        shown.debit.placeholder, shown.credit.placeholder = offered["debit"], offered["credit"]
+        reading = view.assessment.rows[number]
+        side, offered = offered_amount(view.draft, view.assessment, number) or (None, "")
+        shown.debit.placeholder = offered if side is Direction.DEBIT else ""
+        shown.credit.placeholder = offered if side is Direction.CREDIT else ""
         balance = ""
         if reading.account is not None and reading.balance_after is not None:
             after = reading.balance_after * shown_sign(reading.account, natural=view.natural_signs)

@@ -9,6 +9,7 @@ from rich.segment import Segment
 from textual import events
 from textual.strip import Strip
 from textual.widget import Widget
+from textual.widgets import Input
 
 from ..actions import every_action, key_name
 from ..formatting import format_count, format_micros
@@ -42,14 +43,16 @@ class Footer(Widget):
         if self.shell.instant is not None:
             key = self._first_keys["app.escape"][0]
             hints["app.escape"] = (key_name(key), "back to now", key)
+        in_field = isinstance(self.screen.focused, Input)  # which hands enter on to its form
         for binding in live_bindings(self.screen):
             if not binding.show:
                 continue
             name = binding.id or binding.action
             into = late if name.startswith("app.") else hints
             first_keys = self._first_keys.get(name, ())
-            if name not in into or (binding.key in first_keys and into[name][2] not in first_keys):
-                into[name] = (key_name(binding.key), binding.description.lower(), binding.key)
+            key = first_keys[0] if in_field and first_keys == ("enter",) else binding.key
+            if name not in into or (key in first_keys and into[name][2] not in first_keys):
+                into[name] = (key_name(key), binding.description.lower(), key)
         return [*hints.values(), *(late[name] for name in self._first_keys if name in late)]
 
     def _log(self) -> str:

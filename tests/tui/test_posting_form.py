@@ -131,6 +131,28 @@ async def test_the_amount_of_the_last_time_is_taken_by_enter(store, settings, op
         ]
 
 
+async def test_the_amount_of_the_last_time_is_taken_by_equals_too_as_the_form_says(
+    store, settings, open_app: OpenApp
+):
+    async with open_app(store, settings=settings) as pilot:
+        await keys(pilot, "p", "b", "u", "b", "tab")
+        assert "enter or = takes 1,466.00, as last time" in screen_text(pilot.app)
+        await keys(pilot, "equals_sign", "tab", "tab")
+        assert form_of(pilot).draft.rows[0].debit == "1,466.00"
+        assert "as last time" not in screen_text(pilot.app)
+        await keys(pilot, "tab")
+        assert "enter or = takes the missing 1,466.00" in screen_text(pilot.app)
+        assert form_of(pilot).draft.rows[1].amount == ""
+        await keys(pilot, "equals_sign")
+        assert "balanced ✓" in screen_text(pilot.app)
+
+
+async def test_the_footer_of_the_form_names_the_key_that_leads_through_it(store, open_app: OpenApp):
+    async with open_app(store) as pilot:
+        await keys(pilot, "p")
+        assert "enter post" in screen_text(pilot.app)
+
+
 @pytest.mark.parametrize("theme", ["talea-dark", "talea-light", "ansi-dark"])
 async def test_an_amount_that_is_only_offered_looks_other_than_one_that_is_there(
     store, open_app: OpenApp, theme: str
