@@ -9,7 +9,8 @@ from dataclasses import dataclass
 class Action:
     """`id` names the binding (a configuration file remaps by it); `run` is the Textual action it runs.
 
-    `footer` shows it in the footer's line, `palette` offers it in the palette while its scope has the focus;
+    `footer` shows it in the footer's line, those of a scope with the same `joint` as one hint under that word;
+    `palette` offers it in the palette while its scope has the focus;
     `writes` tells that it is refused where nothing can be written, `owns` where the ledger is only followed.
     """
 
@@ -19,6 +20,7 @@ class Action:
     help: str
     run: str
     footer: bool = False
+    joint: str = ""
     palette: bool = True
     priority: bool = False
     writes: bool = False

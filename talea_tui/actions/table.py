@@ -5,7 +5,15 @@ from __future__ import annotations
 from .action import Action
 
 APP: tuple[Action, ...] = (
-    Action("app.books", ("1",), "Books", "Every book of this ledger.", "go('books')"),
+    Action(
+        "app.books",
+        ("1",),
+        "Books",
+        "Every book of this ledger.",
+        "go('books')",
+        footer=True,
+        joint="screens",
+    ),
     Action("app.accounts", ("2",), "Accounts", "The chart of accounts and its registers.", "go('accounts')"),
     Action("app.find", ("3",), "Transaction", "Open a transaction by seq, key or id.", "find_transaction"),
     Action("app.post", ("p", "4"), "Post", "The posting form.", "go('post')", footer=True, writes=True),
@@ -20,7 +28,15 @@ APP: tuple[Action, ...] = (
     Action(
         "app.storage", ("7",), "Storage", "Segments, snapshots and the state of each writer.", "go('storage')"
     ),
-    Action("app.assets", ("8",), "Assets", "The registry of assets.", "go('assets')"),
+    Action(
+        "app.assets",
+        ("8",),
+        "Assets",
+        "The registry of assets.",
+        "go('assets')",
+        footer=True,
+        joint="screens",
+    ),
     Action(
         "app.as_of",
         ("at",),
@@ -178,6 +194,7 @@ ACCOUNTS: tuple[Action, ...] = (
         "Register alone",
         "Show the register alone, as wide as the screen.",
         "wide",
+        footer=True,
     ),
 )
 
@@ -436,8 +453,24 @@ EVENT: tuple[Action, ...] = (
         "transaction",
         footer=True,
     ),
-    Action("event.previous", ("comma",), "Previous", "The event before this one.", "step(-1)", footer=True),
-    Action("event.next", ("full_stop",), "Next", "The event after this one.", "step(1)", footer=True),
+    Action(
+        "event.previous",
+        ("comma",),
+        "Previous",
+        "The event before this one.",
+        "step(-1)",
+        footer=True,
+        joint="step",
+    ),
+    Action(
+        "event.next",
+        ("full_stop",),
+        "Next",
+        "The event after this one.",
+        "step(1)",
+        footer=True,
+        joint="step",
+    ),
     Action("event.copy_json", ("C",), "Copy JSON", "Copy the event as JSON.", "copy_json", footer=True),
 )
 
@@ -465,6 +498,7 @@ TRIAL_BALANCE: tuple[Action, ...] = (
         "A shorter period: all, a year, a quarter, a month.",
         "shorter",
         footer=True,
+        joint="length",
     ),
     Action(
         "trial_balance.longer",
@@ -473,6 +507,7 @@ TRIAL_BALANCE: tuple[Action, ...] = (
         "A longer period: a month, a quarter, a year, all.",
         "longer",
         footer=True,
+        joint="length",
     ),
     Action(
         "trial_balance.previous",
@@ -481,6 +516,7 @@ TRIAL_BALANCE: tuple[Action, ...] = (
         "The period before this one.",
         "step_period(-1)",
         footer=True,
+        joint="step",
     ),
     Action(
         "trial_balance.next",
@@ -489,11 +525,12 @@ TRIAL_BALANCE: tuple[Action, ...] = (
         "The period after this one.",
         "step_period(1)",
         footer=True,
+        joint="step",
     ),
     Action(
         "trial_balance.empty",
         ("z",),
-        "Empty",
+        "Zeros",
         "Show or hide accounts without a balance.",
         "toggle_empty",
         footer=True,

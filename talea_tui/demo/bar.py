@@ -12,7 +12,7 @@ from textual.strip import Strip
 from textual.widget import Widget
 from textual.widgets import Static
 
-from ..actions import actions_of, key_name
+from ..actions import Action, actions_of, key_name
 from ..formatting import format_count, format_rate, printable
 from ..widgets.columns import clip
 from ..widgets.shell import Shell
@@ -62,6 +62,10 @@ class TrafficBar(Widget):
             halted = printable(f" · ■ {', '.join(traffic.halted)} stopped: {why}", 200)
         return f"  {state} · {format_count(traffic.posted)} posted{refused}{halted}"
 
+    def _label(self, action: Action) -> str:
+        is_paused = self._traffic is not None and self._traffic.paused
+        return "go on" if is_paused and action.id == "demo.pause" else action.label.lower()
+
     def render_line(self, y: int) -> Strip:
         width = self.size.width
         base = self.rich_style
@@ -75,7 +79,7 @@ class TrafficBar(Widget):
         label_style = self.get_component_rich_style("bar--label")
         for action in actions_of("demo"):
             pressed = cast(Shell, self.app).keys_of(action)[0]
-            key, label = key_name(pressed), f" {action.label.lower()}"
+            key, label = key_name(pressed), f" {self._label(action)}"
             segments += [Segment(key, self.get_component_rich_style("bar--key")), Segment(label, label_style)]
             segments.append(Segment("  ", base))
             self._spots.append((at, at + cell_len(key) + cell_len(label), pressed))

@@ -39,7 +39,7 @@ class HelpScreen(Dialog):
         scopes: dict[str, list[Action]] = {}
         for action in live_actions(screen):
             scopes.setdefault(action.scope, []).append(action)
-        for scope in [name for name in scopes if name not in ("table", "app")] + ["table", "app"]:
+        for scope in [name for name in scopes if name not in ("app", "table")] + ["app", "table"]:
             if scope not in scopes:
                 continue
             if self.rows:

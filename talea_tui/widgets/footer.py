@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import ClassVar, cast
 
 from rich.cells import cell_len
@@ -16,6 +17,41 @@ from ..formatting import format_count, format_micros
 from .keys import live_bindings
 from .shell import Shell, is_unreadable
 
+KEPT = ("app.books", "app.help")
+"""What the footer shows however little room there is: how to come to all else."""
+
+
+@dataclass(frozen=True, slots=True)
+class Hint:
+    """What a key does here, or several do together; `keys` are Textual's, by the id of the action."""
+
+    label: str
+    keys: dict[str, str]
+
+    @property
+    def written(self) -> str:
+        names = [key_name(key) for key in self.keys.values()]
+        return ("-" if all(map(str.isdigit, names)) else "/").join(names)
+
+    @property
+    def width(self) -> int:
+        return cell_len(self.written) + 1 + cell_len(self.label)
+
+    @property
+    def is_kept(self) -> bool:
+        return any(id in KEPT for id in self.keys)
+
+    def spots(self, at: int) -> list[tuple[int, int, str]]:
+        """Where it can be clicked when it begins at `at`: first and last cell, exclusive, and the key."""
+        keys = list(self.keys.values())
+        if len(keys) == 1:
+            return [(at, at + self.width, keys[0])]
+        spots = []
+        for key in keys:
+            spots.append((at, at + cell_len(key_name(key)), key))
+            at = spots[-1][1] + 1
+        return spots
+
 
 class Footer(Widget):
     """`enter open  p post  @ as of  : palette  ? help                 seq 1,247 · synced 0.2 ms`"""
@@ -26,6 +62,7 @@ class Footer(Widget):
     def __init__(self) -> None:
         super().__init__()
         self._first_keys: dict[str, tuple[str, ...]] = {}
+        self._joints = {action.id: action.joint for action in every_action()}
         self._spots: list[tuple[int, int, str]] = []
 
     @property
@@ -36,24 +73,26 @@ class Footer(Widget):
         self._first_keys = {action.id: self.shell.keys_of(action)[:1] for action in every_action()}
         self.screen.bindings_updated_signal.subscribe(self, lambda _: self.refresh())
 
-    def _hints(self) -> list[tuple[str, str, str]]:
-        """Key, label and Textual key of what can be done here; the application's come last."""
-        hints: dict[str, tuple[str, str, str]] = {}
-        late: dict[str, tuple[str, str, str]] = {}
+    def _hints(self) -> list[Hint]:
+        """What can be done here; the application's come last, in the registry's order."""
+        hints: dict[str, Hint] = {}
+        late: dict[str, Hint] = {}
         if self.shell.instant is not None:
-            key = self._first_keys["app.escape"][0]
-            hints["app.escape"] = (key_name(key), "back to now", key)
+            hints["app.escape"] = Hint("back to now", {"app.escape": self._first_keys["app.escape"][0]})
         in_field = isinstance(self.screen.focused, Input)  # which hands enter on to its form
         for binding in live_bindings(self.screen):
             if not binding.show:
                 continue
             name = binding.id or binding.action
+            joint = self._joints.get(name, "")
             into = late if name.startswith("app.") else hints
+            hint = into.setdefault(joint or name, Hint(joint or binding.description.lower(), {}))
             first_keys = self._first_keys.get(name, ())
             key = first_keys[0] if in_field and first_keys == ("enter",) else binding.key
-            if name not in into or (key in first_keys and into[name][2] not in first_keys):
-                into[name] = (key_name(key), binding.description.lower(), key)
-        return [*hints.values(), *(late[name] for name in self._first_keys if name in late)]
+            if name not in hint.keys or (key in first_keys and hint.keys[name] not in first_keys):
+                hint.keys[name] = key
+        order = list(self._first_keys)
+        return [*hints.values(), *sorted(late.values(), key=lambda hint: order.index([*hint.keys][-1]))]
 
     def _log(self) -> str:
         app = self.shell
@@ -75,18 +114,19 @@ class Footer(Widget):
         at = 1
         self._spots = []
         hints = self._hints()
-        needed = sum(cell_len(key) + cell_len(label) + 3 for key, label, _ in hints)
+        needed = sum(hint.width + 2 for hint in hints)
         if needed + cell_len(log) > width:
             log = log.partition(" · ")[0] + " " if log else ""
         room = width - cell_len(log) - 1
-        help_size = cell_len("? help") + 2
-        for key, label, pressed in hints:
-            size = cell_len(key) + 1 + cell_len(label)
-            if at + size > room - (0 if label == "help" else help_size):
+        kept = sum(hint.width + 2 for hint in hints if hint.is_kept)
+        for hint in hints:
+            kept -= hint.width + 2 if hint.is_kept else 0
+            if at + hint.width > room - kept:
                 continue
-            self._spots.append((at, at + size, pressed))
-            segments += [Segment(key, key_style), Segment(" " + label, label_style), Segment("  ", base)]
-            at += size + 2
+            self._spots += hint.spots(at)
+            segments += [Segment(hint.written, key_style), Segment(f" {hint.label}", label_style)]
+            segments.append(Segment("  ", base))
+            at += hint.width + 2
         left = Strip(segments).adjust_cell_length(max(0, width - cell_len(log)), base)
         return Strip([*left, Segment(log, self.get_component_rich_style("footer--log"))]).adjust_cell_length(
             width, base

@@ -101,6 +101,30 @@ async def test_the_bar_of_the_form_offers_no_letter_that_begins_a_row_there(stor
         assert "enter post" in footer(pilot)
 
 
+@pytest.mark.parametrize("size", [(60, 20), (80, 24), (160, 48)])
+@pytest.mark.parametrize("way", ["1", "2", "5", "6", "7", "8"])
+async def test_every_screen_tells_that_numbers_lead_to_the_others(store, open_app: OpenApp, size, way: str):
+    async with open_app(store, size=size) as pilot:
+        await keys(pilot, way)
+        assert "1-8 screens" in footer(pilot)
+        assert "? help" in footer(pilot)
+
+
+async def test_a_hint_of_two_keys_can_be_clicked_at_either(store, open_app: OpenApp):
+    async with open_app(store, size=(160, 48)) as pilot:
+        await keys(pilot, "6")
+        assert "+/- length  ,/. step" in footer(pilot)
+        await pilot.click(offset=(footer(pilot).index("+/-"), 47))
+        await settle(pilot)
+        year = pilot.app.screen.period.label
+        await pilot.click(offset=(footer(pilot).index(",/."), 47))
+        await settle(pilot)
+        assert int(pilot.app.screen.period.label) == int(year) - 1
+        await pilot.click(offset=(footer(pilot).index(",/.") + 2, 47))
+        await settle(pilot)
+        assert pilot.app.screen.period.label == year
+
+
 async def offered(pilot: Pilot[int]) -> str:
     """What the footer and the help of the pane offer."""
     line = footer(pilot)
