@@ -43,6 +43,7 @@ from ..posting.draft import Draft
 from .chart import shown_sign
 from .entry_field import EntryField
 from .entry_row import EntryRow
+from .offers import OFFERS_MAX
 from .pane_title import PaneTitle
 from .shell import Shell
 
@@ -292,16 +293,28 @@ class EntryForm(Vertical):
         for shown, number in zip(self.rows, range(len(view.draft.rows)), strict=False):
             self._show_row(shown, number, view)
             shown.set_amount_room(width, point_room)
+        self.call_after_refresh(self._place_bar)
+
+    def on_resize(self) -> None:
+        self.call_after_refresh(self._place_bar)
+
+    def _place_bar(self) -> None:
+        """Have the bar as near under the last row as leaves room for its offers between them."""
+        if not self.rows:
+            return
+        rows = self.query_one("#post-rows")
+        room = self.size.height - (rows.region.y - self.region.y) - self.bar.outer_size.height
+        rows.styles.height = max(1, min(room, self.rows[-1].virtual_region.bottom + OFFERS_MAX))
 
     def _show_head(self, view: EntryView) -> None:
         waiting = f" · {view.waiting} more waiting" if view.waiting else ""
         key = f"key {view.draft.key[:8]}… (kept on retry)"
         self.query_one("#post-title", PaneTitle).show(view.title + waiting, key)
-        day, text = view.assessment.day, "✗ no date"
+        day, text = view.assessment.day, "  ✗ no date"
         if day is not None:
-            text = f"{format_weekday(day)} {format_date(day)}, {format_days_ago(day, view.today)}"
+            text = f"  {format_weekday(day)} {format_date(day)}, {format_days_ago(day, view.today)}"
         self.query_one("#post-day", Label).update(Content(text))
-        last_used = f"last used {format_days_ago(view.last_used, view.today)}" if view.last_used else ""
+        last_used = f"  last used {format_days_ago(view.last_used, view.today)}" if view.last_used else ""
         self.query_one("#post-use", Label).update(Content(last_used))
         problem = view.problem_at(DATE) or view.problem_at(DESCRIPTION)
         label = self.query_one("#post-problem", Label)

@@ -30,6 +30,7 @@ from talea_tui.posting.draft import Draft, Row
 from talea_tui.screens.open_account import OpenAccountScreen
 from talea_tui.screens.post import PostScreen
 from talea_tui.settings import Settings
+from talea_tui.widgets.offers import OFFERS_MAX
 from tests.support.forms import BOOK, ETHER, entry, open_shop
 from tests.support.memory_store import MemoryStore
 from tests.tui.conftest import OpenApp, screen_text, until
@@ -725,3 +726,27 @@ async def test_equals_says_why_nothing_is_put_while_an_account_is_not_open(
         await keys(pilot, "equals_sign")
         assert form.draft.rows[2].credit == "4"
         assert any("open that first" in notice.message for notice in pilot.app._notifications)
+
+
+@pytest.mark.parametrize("size", [(60, 20), (80, 24), (160, 48)])
+async def test_the_bar_stands_under_the_rows_as_far_as_their_offers_reach_however_many_there_are(
+    store, settings, open_app: OpenApp, size
+):
+    async with open_app(store, settings=settings, size=size) as pilot:
+        await keys(pilot, "p")
+        form = form_of(pilot)
+        for count in (2, 4, 60):
+            rows = [Row("Expenses:Rent", "5"), Row("Assets:Checking", "", "5")] * (count // 2)
+            form.stack.begin(Draft(book=BOOK, rows=rows))
+            await form._begin_anew()
+            await calm(pilot)
+            form.set_focus(form.form.rows[-1].account)
+            await until(pilot, lambda: "posts this entry" in screen_text(pilot.app))
+            shown = screen_text(pilot.app).splitlines()
+            last = max(number for number, line in enumerate(shown) if line.startswith(" Assets:Checking"))
+            rule = next(number for number, line in enumerate(shown) if line.startswith("───"))
+            assert rule - last <= 2 + OFFERS_MAX  # one is still blank
+            await typed(pilot, "e")
+            await until(pilot, lambda: form.offers.is_shown)
+            if size[1] > 24 and count < 60:
+                assert "USD  balanced ✓" in screen_text(pilot.app)
