@@ -31,7 +31,13 @@ async def ask_instant(app: Shell) -> None:
         return None
 
     answer = await app.push_screen_wait(
-        Ask("Show the ledger as of", hint=hint, placeholder="2026-09-30   14:02   seq 812,331", check=check)
+        Ask(
+            "Show the ledger as of",
+            hint=hint,
+            placeholder="2026-09-30   14:02   seq 812,331",
+            does="show it",
+            check=check,
+        )
     )
     if answer is None:
         return

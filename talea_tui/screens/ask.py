@@ -22,13 +22,15 @@ from ..paths import NoPath, typed_path
 from ..widgets.keys import bindings_for
 from ..widgets.shell import Shell
 from ..widgets.virtual_table import VirtualTable
-from .base import Dialog
+from .base import Dialog, KeyLine
 
 Refusal: TypeAlias = "str | None"
 
 
 class Ask(Dialog):
-    """Answers with the line typed, or None. `check` returns a sentence when an answer will not do."""
+    """Answers with the line typed, or None. `check` returns a sentence when an answer will not do; `does` tells
+    what comes of one that will.
+    """
 
     BINDINGS = bindings_for("dialog")
 
@@ -39,10 +41,11 @@ class Ask(Dialog):
         hint: str = "",
         value: str = "",
         placeholder: str = "",
+        does: str = "go on",
         check: Callable[[str], Refusal | Awaitable[Refusal]] = lambda answer: None,
     ) -> None:
         super().__init__()
-        self.question, self.hint = question, hint
+        self.question, self.hint, self.does = question, hint, does
         self.value, self.placeholder, self.check = value, placeholder, check
 
     def compose(self) -> ComposeResult:
@@ -52,10 +55,14 @@ class Ask(Dialog):
             line.cursor_blink = False
             yield line
             yield Label(Content(self.hint), classes="dialog--hint")
+            yield KeyLine(("enter", self.does, "submit"), ("{dialog.cancel}", "cancel", "cancel"))
 
     @on(Input.Changed)
     def forget_refusal(self) -> None:
         self.query_one(".dialog--hint", Label).update(Content(self.hint))
+
+    async def action_submit(self) -> None:
+        await self.query_one(Input).action_submit()
 
     @on(Input.Submitted)
     async def answer(self, event: Input.Submitted) -> None:
@@ -111,7 +118,7 @@ async def ask_row(app: Shell, table: VirtualTable) -> None:
 
     hint = f"{rows}, or a date such as 2024-07-01, 07-01 or fri" if table.DATED else rows
     answer = await app.push_screen_wait(
-        Ask("Go to row or date" if table.DATED else "Go to row", hint=hint, check=check)
+        Ask("Go to row or date" if table.DATED else "Go to row", hint=hint, does="go there", check=check)
     )
     if answer is None:
         return

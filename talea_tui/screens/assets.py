@@ -133,6 +133,7 @@ class RegisterAssetScreen(FormDialog):
     """Answers with the asset's id, or None."""
 
     QUESTION = "Register an asset"
+    DOES = "register it"
 
     def __init__(self, id: str = "") -> None:
         super().__init__()

@@ -318,6 +318,30 @@ class TaleaScreen(Screen[None]):
             self._refreshing = False
 
 
+class KeyLine(Static):
+    """The last line of a dialog: keys and what they do there, as in the footer; a click does it too."""
+
+    app = getters.app(Shell)
+
+    def __init__(self, *hints: tuple[str, str, str], id: str | None = None) -> None:
+        super().__init__(id=id)
+        self.auto_links = False  # else all of it looked as links do
+        self.say(*hints)
+
+    def say(self, *hints: tuple[str, str, str]) -> None:
+        """Each hint is a key, or the id of its action in braces; what it does; and the screen's action to run."""
+        self.update(
+            Content("   ").join(
+                Content.from_markup(
+                    f"[@click=screen.{run}][bold $accent]$key[/] [$dim]$does[/][/]",
+                    key=self.app.with_keys(key),
+                    does=does,
+                )
+                for key, does, run in hints
+            )
+        )
+
+
 class Dialog(ModalScreen[Any]):
     """A question over the screen that asks it; `escape` or a click beside it answers None."""
 

@@ -106,6 +106,7 @@ async def _ask_path(app: Shell, question: str, hint: str, default: Path) -> Path
             Ask(
                 f"{path.name} exists",
                 hint=app.with_keys("Type yes to replace it; {dialog.cancel} leaves it as it is."),
+                does="replace it",
                 check=lambda answer: _check_yes(app, answer),
             )
         )

@@ -30,7 +30,7 @@ async def find_transaction(app: Shell) -> None:
 
     hint = "Its seq, its idempotency key or its id."
     answer = await app.push_screen_wait(
-        Ask("Open a transaction", hint=hint, placeholder="1,247", check=check)
+        Ask("Open a transaction", hint=hint, placeholder="1,247", does="open it", check=check)
     )
     if answer is None or found is None:
         return

@@ -16,11 +16,7 @@ from ..formatting import printable
 from ..widgets.choice import Choice
 from ..widgets.entry_field import EntryField
 from ..widgets.keys import bindings_for
-from .base import Dialog
-
-KEYS = (
-    "enter next field   [@click=screen.submit_form]$submit done[/]   [@click=screen.cancel]$cancel cancel[/]"
-)
+from .base import Dialog, KeyLine
 
 
 def text_of(field: Widget) -> str:
@@ -32,17 +28,23 @@ class FormDialog(Dialog):
     """Enter goes from field to field and submits on the last; `escape` answers None, a click beside it only
     while nothing was typed.
 
-    A subclass says `QUESTION`, yields (name, label, widget) in `fields` and does the work in `submit`.
+    A subclass says `QUESTION` and what submitting `DOES`, yields (name, label, widget) in `fields` and does the
+    work in `submit`.
     """
 
     BINDINGS: ClassVar = [*bindings_for("dialog"), *bindings_for("form")]
     QUESTION: ClassVar[str] = ""
+    DOES: ClassVar[str] = ""
 
     def __init__(self) -> None:
         super().__init__()
         self._names: dict[str, str] = {}
         """The fields in their order, and what stood in them at first."""
         self._touched = False
+
+    @property
+    def question(self) -> str:
+        return self.QUESTION
 
     def fields(self) -> Iterator[tuple[str, str, Widget]]:
         yield from ()
@@ -56,7 +58,7 @@ class FormDialog(Dialog):
 
     def compose(self) -> ComposeResult:
         with Vertical(classes="dialog"):
-            yield Label(Content(printable(self.QUESTION, 300)), classes="dialog--question")
+            yield Label(Content(printable(self.question, 300)), classes="dialog--question")
             for name, label, widget in self.fields():
                 self._names[name] = text_of(widget)
                 widget.id = f"form-{name}"
@@ -67,10 +69,11 @@ class FormDialog(Dialog):
                 problem.display = False
                 yield problem
             yield Label("", id="form-about", classes="form--aside", markup=False)
-            keys = Content.from_markup(
-                KEYS, submit=self.app.with_keys("{form.submit}"), cancel=self.app.with_keys("{dialog.cancel}")
+            yield KeyLine(
+                ("enter", "next", "next_field"),
+                ("{form.submit}", self.DOES, "submit_form"),
+                ("{dialog.cancel}", "cancel", "cancel"),
             )
-            yield Label(keys, id="form-keys", classes="dialog--hint")
 
     def on_mount(self) -> None:
         self.show_about()
@@ -122,6 +125,10 @@ class FormDialog(Dialog):
             self.set_focus(self.field(names[place + 1]))
         else:
             await self.submit()
+
+    async def action_next_field(self) -> None:
+        if self.focused is not None:
+            await self._next(self.focused)
 
     async def action_submit_form(self) -> None:
         await self.submit()

@@ -15,7 +15,7 @@ from ..actions import SCOPE_NAMES, Action, every_action, key_name
 from ..widgets.keys import bindings_for, live_bindings
 from ..widgets.pane_title import PaneTitle
 from ..widgets.virtual_table import Cell, Column, Row, VirtualTable, value_of
-from .base import Dialog
+from .base import Dialog, KeyLine
 
 COLUMNS = (
     Column("keys", "keys", min_width=10, max_width=26),
@@ -51,11 +51,10 @@ class HelpScreen(Dialog):
 
     def compose(self) -> ComposeResult:
         with Vertical(classes="dialog -large -wide"):
-            yield PaneTitle(
-                "Keys of this pane", self.app.with_keys("{dialog.cancel} closes"), id="help-title"
-            )
+            yield PaneTitle("Keys of this pane", id="help-title")
             yield VirtualTable(COLUMNS, id="help", show_head=False, follow=False, opens=False)
             yield Label(id="help-hint", classes="dialog--hint", markup=False)
+            yield KeyLine(("{dialog.cancel}", "close", "cancel"))
 
     def on_mount(self) -> None:
         table = self.query_one(VirtualTable)

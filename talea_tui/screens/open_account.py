@@ -38,12 +38,17 @@ class OpenAccountScreen(FormDialog):
     """
 
     QUESTION = "Open an account"
+    DOES = "open the account"
 
     def __init__(self, path: str = "", *, new_book: bool = False, form_assets: Sequence[str] = ()) -> None:
         super().__init__()
         self.path, self.new_book, self.form_assets = path, new_book, list(form_assets)
         self.kin: dict[str, str] = {}
         self._kind_touched = self._asset_touched = False
+
+    @property
+    def question(self) -> str:
+        return "Begin a book by opening its first account" if self.new_book else self.QUESTION
 
     def fields(self) -> Iterator[tuple[str, str, Widget]]:
         book = "" if self.new_book else (self.app.book or "")

@@ -19,7 +19,7 @@ from ..actions import SCOPE_NAMES, actions_of, key_name
 from ..formatting import printable
 from ..widgets.keys import bindings_for
 from ..widgets.virtual_table import Cell, Column, Row, VirtualTable
-from .base import Dialog
+from .base import Dialog, KeyLine
 from .help import live_actions
 
 Run: TypeAlias = Callable[[], Awaitable[object]]
@@ -68,6 +68,7 @@ class Palette(Dialog):
             line.cursor_blink = False
             yield line
             yield VirtualTable(COLUMNS, id="palette", show_head=False, follow=False, empty="Nothing fits.")
+            yield KeyLine(("enter", "do it", "run"), ("{palette.cancel}", "close", "cancel"))
 
     async def on_mount(self) -> None:
         table = self.query_one(VirtualTable)
@@ -161,6 +162,9 @@ class Palette(Dialog):
             app = self.app
             self.dismiss(None)
             app.call_later(offer.run)
+
+    async def action_run(self) -> None:
+        await self.run_first()
 
     def action_move(self, step: int) -> None:
         table = self.query_one(VirtualTable)

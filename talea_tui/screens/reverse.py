@@ -28,7 +28,7 @@ from ..posting.standing import Standing, standing_of
 from ..widgets.chart import shown_sign
 from ..widgets.keys import bindings_for
 from ..widgets.virtual_table import Cell, Column, VirtualTable
-from .base import Dialog
+from .base import Dialog, KeyLine
 
 COLUMNS = (
     Column("account", "account", min_width=16, max_width=200, flex=1, path=True),
@@ -76,13 +76,13 @@ class ReverseScreen(Dialog):
             yield Label("", id="reverse-day", classes="dialog--hint", markup=False)
             yield VirtualTable(COLUMNS, id="reverse-changes", follow=False)
             yield Label("", id="reverse-problem", classes="form--problem", markup=False)
-            yield Label("", id="reverse-hint", classes="dialog--hint", markup=False)
+            yield KeyLine(id="reverse-hint")
 
     async def on_mount(self) -> None:
         for part in ("#reverse-day", "#reverse-changes", "#reverse-problem"):
             self.query_one(part).display = False
         await self._learn_standing()
-        self.query_one("#reverse-hint", Label).update(self._hint())
+        self.query_one("#reverse-hint", KeyLine).say(*self._hints())
 
     async def _learn_standing(self) -> None:
         try:
@@ -158,21 +158,17 @@ class ReverseScreen(Dialog):
         table.display = True
         table.focus()
 
-    def _hint(self) -> Content:
+    def _hints(self) -> list[tuple[str, str, str]]:
         standing, leave, accept = self.standing, "close", ""
         if standing is not None and standing.in_force:
-            leave, accept = "nothing happens", "posts the reversal"
-            accept += " and opens the form with its contents" if self.correct else ""
+            leave, accept = "cancel", "post the reversal"
+            accept += " and open the form with its contents" if self.correct else ""
         elif standing is not None and standing.corrected_by is not None:
-            accept = f"goes to seq {standing.corrected_by.seq:,}"
+            accept = f"go to seq {standing.corrected_by.seq:,}"
         elif standing is not None and self.correct:
-            accept = "opens the form with its contents"
-        hint = f"[@click=screen.accept]$accept {accept}[/]   " if accept else ""
-        return Content.from_markup(
-            f"{hint}[@click=screen.cancel]$cancel {leave}[/]",
-            accept=self.app.with_keys("{reverse.accept}"),
-            cancel=self.app.with_keys("{dialog.cancel}"),
-        )
+            accept = "open the form with its contents"
+        hints = [("{dialog.cancel}", leave, "cancel")]
+        return [("{reverse.accept}", accept, "accept"), *hints] if accept else hints
 
     @property
     def _instead(self) -> str:

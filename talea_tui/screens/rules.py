@@ -10,14 +10,13 @@ from ..formatting import printable
 from ..widgets.keys import bindings_for
 from ..widgets.pane_title import PaneTitle
 from ..widgets.virtual_table import Cell, Column, VirtualTable
-from .base import Dialog
+from .base import Dialog, KeyLine
 
 COLUMNS = (
     Column("marker", "mark", min_width=4, max_width=4),
     Column("filter", "events that meet", min_width=20, max_width=300, flex=1),
 )
 EMPTY = "No rule yet; {tail.highlight} in the tail makes one of a filter."
-KEYS = "{rules.remove} removes   {rules.cancel} closes"
 
 
 class RulesDialog(Dialog):
@@ -29,10 +28,11 @@ class RulesDialog(Dialog):
 
     def compose(self) -> ComposeResult:
         with Vertical(classes="dialog -large"):
-            yield PaneTitle("What stands out", self.app.with_keys(KEYS), id="rules-title")
+            yield PaneTitle("What stands out", id="rules-title")
             yield VirtualTable(
                 COLUMNS, id="rules", follow=False, opens=False, empty=self.app.with_keys(EMPTY)
             )
+            yield KeyLine(("{rules.remove}", "remove", "remove"), ("{rules.cancel}", "close", "cancel"))
 
     @property
     def table(self) -> VirtualTable:

@@ -320,6 +320,7 @@ class TrialBalanceScreen(TaleaScreen):
                 hint=hint,
                 value="" if self.period == ALL else self.period.label,
                 placeholder="2024   2024q3   2024-07   2023-07-01 2024-06-30   last month",
+                does="show it",
                 check=check,
             )
         )

@@ -36,7 +36,7 @@ async def test_an_empty_posting_form_names_keys_that_lead_to_a_first_book(open_a
         assert "There is no book yet: press 1, then n to begin one." in said
         assert not any(hint in footer(pilot) for hint in ("take", "s post", "another", "throw away"))
         await keys(pilot, "1", "n")
-        assert "Open an account" in screen_text(pilot.app)
+        assert "Begin a book by opening its first account" in screen_text(pilot.app)
 
 
 async def test_an_empty_posting_form_names_the_keys_that_were_chosen(open_app: OpenApp):
@@ -73,9 +73,9 @@ async def test_what_is_told_in_passing_names_the_keys_that_were_chosen(store, op
         await keys(pilot, "5", "w")
         assert "This is the only tail; A adds one." in screen_text(pilot.app)
         await keys(pilot, "f1")
-        assert "f7 closes" in screen_text(pilot.app)
+        assert "f7 close" in screen_text(pilot.app)
         await keys(pilot, "f7")
-        assert "f7 closes" not in screen_text(pilot.app)
+        assert "f7 close" not in screen_text(pilot.app)
 
 
 @pytest.mark.parametrize(("way", "typed"), [("p", "at"), ("2", "slash"), ("5", "slash")])

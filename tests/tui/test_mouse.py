@@ -65,6 +65,16 @@ async def test_a_form_in_which_something_was_typed_stays_and_offers_a_click_that
         assert not isinstance(pilot.app.screen, Dialog)
 
 
+@pytest.mark.parametrize("pressed", ["3", "2 o", "2 enter r", "colon", "question_mark", "number_sign", "at"])
+async def test_every_dialog_ends_with_its_keys_which_can_be_clicked(store, open_app: OpenApp, pressed: str):
+    async with open_app(store) as pilot:
+        await keys(pilot, *pressed.split())
+        assert isinstance(pilot.app.screen, Dialog)
+        lines = [line for line in screen_text(pilot.app).splitlines() if "│" in line]
+        await click_on(pilot, "esc cancel" if "esc cancel" in lines[-1] else "esc close")
+        assert not isinstance(pilot.app.screen, Dialog)
+
+
 async def test_a_click_on_the_way_one_came_leads_back(store, open_app: OpenApp):
     async with open_app(store) as pilot:
         await keys(pilot, "2", "enter", "enter")

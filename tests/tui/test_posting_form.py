@@ -482,7 +482,7 @@ async def test_what_a_refusal_or_a_dialog_tells_to_press_are_the_users_own_keys(
             await keys(pilot, "f8")
             assert told in " ".join(screen_text(pilot.app).split())
         await keys(pilot, "escape", "f7", "n")
-        assert "enter next field f9 done esc cancel" in " ".join(screen_text(pilot.app).split())
+        assert "enter next f9 register it esc cancel" in " ".join(screen_text(pilot.app).split())
 
 
 async def test_what_is_typed_while_a_row_is_added_is_not_taken_back(store, settings, open_app, monkeypatch):

@@ -210,7 +210,7 @@ async def test_what_was_reversed_already_is_corrected_with_enter_and_not_reverse
         await keys(pilot, "enter")
         await pilot.app.start_reversal(original, correct=True)
         await calm(pilot)
-        assert "enter opens the form with its contents" in screen_text(pilot.app)
+        assert "enter open the form with its contents" in screen_text(pilot.app)
         await keys(pilot, "enter")
         await until(pilot, lambda: isinstance(pilot.app.screen, PostScreen))
         assert pilot.app.screen.draft.description == "THE HOME DEPOT #1901"
@@ -241,7 +241,7 @@ async def test_what_was_corrected_names_its_correction_and_leads_there(store, op
         assert "corrected" in screen_text(pilot.app)
         shown = await reverse(pilot, original, "enter", correct=True)
         assert "reversed already, by seq 13, and seq 14 was posted in its place" in shown
-        assert "enter goes to seq 14" in shown
+        assert "enter go to seq 14" in shown
         assert isinstance(pilot.app.screen, TransactionScreen)
         assert pilot.app.screen.seq == 14
         assert await store.read_events(BOOK, 15, 1) == []
