@@ -13,11 +13,12 @@ from textual.containers import Vertical
 from textual.screen import Screen
 from textual.widgets import Input
 
-from store import AccountId, StoreError
+from store import AccountId, AccountInfo, StoreError
 
-from ..actions import SCOPE_NAMES, actions_of, key_name
-from ..formatting import printable
-from ..widgets.keys import bindings_for
+from ..actions import SCOPE_NAMES, action_called, actions_of, key_name
+from ..formatting import format_amount, printable
+from ..widgets.chart import shown_sign
+from ..widgets.keys import bindings_for, refused_actions
 from ..widgets.virtual_table import Cell, Column, Row, VirtualTable
 from .base import Dialog, KeyLine
 from .help import live_actions
@@ -30,6 +31,18 @@ COLUMNS = (
     Column("keys", "", align="right", min_width=6, max_width=14),
 )
 MATCHES_SHOWN = 500
+HOMES = {
+    "books": "books",
+    "accounts": "accounts",
+    "account_tree": "accounts",
+    "register": "accounts",
+    "tail": "tail",
+    "tails": "tail",
+    "trial_balance": "trial_balance",
+    "storage": "storage",
+    "assets": "assets",
+}
+"""The screen on which the actions of a scope are to be found."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +99,18 @@ class Palette(Dialog):
             text = f"{action.label} {action.help} {SCOPE_NAMES.get(action.scope, '')}".casefold()
             self.offers.append(Offer(action.label, action.help, keys, partial(self._act, action.run), text))
 
+    def _add_elsewhere(self) -> None:
+        """Actions of other screens lead there."""
+        known = {action.id for action in live_actions(self.over)} | refused_actions(self.app)
+        for scope, mode in HOMES.items():
+            there = action_called(f"app.{mode}")
+            key = key_name(self.app.keys_of(there)[0])
+            for action in actions_of(scope):
+                if action.palette and action.id not in known:
+                    does = f"on {there.label}, {key_name(self.app.keys_of(action)[0])}: {action.help}"
+                    text = f"{action.label} {does}".casefold()
+                    self.offers.append(Offer(action.label, does, key, partial(self.app.go, mode), text))
+
     async def _act(self, run: str) -> None:
         """Run an action as its key would: for the focused widget, what it stands in, or the application."""
         node: Any = self.over.focused or self.over
@@ -107,13 +132,19 @@ class Palette(Dialog):
                 infos = []
             for info in infos:
                 account = info.definition.id
-                what = f"{info.definition.kind.value} account of {account.book}, {info.definition.asset}"
+                what = f"{info.definition.kind.value}, {self._balance(info)}"
                 run = partial(self._go_account, account)
                 text = (
                     f"{account.path} {info.definition.kind.value} {info.definition.asset} account".casefold()
                 )
                 self.offers.append(Offer(account.path, what, "", run, text))
+        self._add_elsewhere()
         self._search(self.query_one(Input).value)
+
+    def _balance(self, info: AccountInfo) -> str:
+        minor = info.balance.amount.minor * shown_sign(info, natural=self.app.natural_signs)
+        asset = info.definition.asset
+        return f"{format_amount(minor, self.app.precision(asset))} {printable(asset, 20)}"
 
     async def _go_book(self, book: str) -> None:
         await self.app.go("accounts", book=book)

@@ -38,7 +38,7 @@ def live_bindings(screen: Screen[Any]) -> Iterator[Binding]:
     Neither a key that the focused field takes as text does, nor one for what would be refused.
     """
     focused, shell = screen.focused, cast(Shell, screen.app)
-    refused = _refused(shell.why_read_only("") is not None, shell.is_followed)
+    refused = refused_actions(shell)
     for active in screen.active_bindings.values():
         key = active.binding.key
         # Textual leaves letters out itself, but does not know which characters `at` and `slash` are
@@ -46,6 +46,11 @@ def live_bindings(screen: Screen[Any]) -> Iterator[Binding]:
         typed = focused is not None and focused.check_consume_key(key, character)
         if active.enabled and not typed and active.binding.id not in refused:
             yield active.binding
+
+
+def refused_actions(shell: Shell) -> frozenset[str]:
+    """The actions that would be refused wherever they are asked for."""
+    return _refused(shell.why_read_only("") is not None, shell.is_followed)
 
 
 @cache

@@ -313,6 +313,25 @@ async def test_the_palette_offers_every_action_of_the_pane(store, open_app: Open
         } <= offered
 
 
+@pytest.mark.parametrize(
+    ("typed", "found", "mode"), [("snapshot", "Snapshot now", "storage"), ("reverse", "Reverse", "accounts")]
+)
+async def test_an_action_of_another_screen_leads_there_from_the_palette(
+    store, open_app: OpenApp, typed: str, found: str, mode: str
+):
+    async with open_app(store, size=(100, 40)) as pilot:
+        await keys(pilot, "colon", *typed)
+        assert pilot.app.screen.found[0].name == found
+        await keys(pilot, "enter")
+        assert pilot.app.current_mode == mode
+
+
+async def test_the_palette_tells_the_balances_of_accounts(store, open_app: OpenApp):
+    async with open_app(store, size=(100, 40)) as pilot:
+        await keys(pilot, "colon", *"food")
+        assert "expense, 12.34 " in screen_text(pilot.app)
+
+
 async def test_an_action_from_the_palette_reaches_the_pane_under_it(store, open_app: OpenApp):
     async with open_app(store, size=(100, 40)) as pilot:
         await pilot.press("2", "colon", *"flat", "enter")
