@@ -42,11 +42,11 @@ class RateMeter:
             self._recent.popleft()
 
     def per_second(self) -> float:
-        """The mean over about the last two seconds."""
+        """The mean over about the last two seconds, one at the least: an event just after the start is no burst."""
         if len(self._recent) < 2:
             return 0.0
         (start, before), (end, after) = self._recent[0], self._recent[-1]
-        return (after - before) / (end - start) if end > start else 0.0
+        return (after - before) / max(1.0, end - start)
 
     def counts(self, width: int) -> list[int]:
         """The newest `width` buckets, oldest first, the one under way included; fewer soon after the start."""

@@ -332,6 +332,13 @@ def test_a_rate_meter_that_saw_nothing_is_at_rest() -> None:
     assert (meter.per_second(), meter.counts(2)) == (0.0, [0])
 
 
+def test_an_event_right_after_the_first_look_is_no_burst() -> None:
+    meter = RateMeter()
+    meter.observe(100.0, 7)
+    meter.observe(100.022, 8)
+    assert meter.per_second() == pytest.approx(1.0)
+
+
 def test_a_line_reads_from_where_the_value_came_to_where_it_went() -> None:
     lunch = posted(
         debit("expenses:food", 1_250),
