@@ -21,14 +21,14 @@ from textual.message import Message
 from textual.strip import Strip
 from textual.widget import Widget
 
-from store import StoreClosed, StoreError, TransactionPosted
+from store import StoreClosed, StoreError
 
 from ..events.feed import Position, Rows
 from ..events.lines import EventLine, fit_accounts, line_of, time_cell
 from ..events.rules import MARKERS
-from ..events.text import BookEvent, flow_of
-from ..formatting import fit_amount, format_count, printable, wrapped
-from .columns import fit
+from ..events.text import BookEvent
+from ..formatting import fit_amount, printable, wrapped
+from .columns import clip, fit
 from .keys import bindings_for
 from .shell import Shell
 
@@ -49,6 +49,16 @@ class _Columns(NamedTuple):
     accounts: int
     amount: int
     description: int
+
+
+class _Seen(NamedTuple):
+    """The most cells that something took of what was on the screen; `cents` is an amount without further decimals."""
+
+    seq: int = 3
+    accounts: int = 12
+    cents: int = 8
+    amount: int = 8
+    description: int = 11
 
 
 class _Palette(NamedTuple):
@@ -126,8 +136,8 @@ class EventView(Widget, can_focus=True):
         """After which events one paused."""
         self._failed = ""
         self._fetching = False
-        self._seq_cells = 3
-        self._accounts_cells = 12
+        self._lines: dict[int, EventLine] = {}
+        self._seen = _Seen()
         self._drawn_columns = _Columns(3, 8, 0, 0, 12, 12, 0)
         self._thumb: tuple[int, int] = (0, 0)
         self._drawn_place: tuple[int, int] | None = None
@@ -379,24 +389,19 @@ class EventView(Widget, can_focus=True):
 
     def _columns(self) -> _Columns:
         """Widths for what is on the screen; a column that was wide stays so, lest it jump while one reads."""
-        shown = [event for event in map(self._cache.get, self.shown_rows) if event is not None]
-        last = max((event.sequenced.seq for event in shown), default=0)
-        self._seq_cells = max(self._seq_cells, len(format_count(last)))
-        width = self.size.width - 2
-        seq = self._seq_cells
+        for line in self._lines.values():
+            self._seen = _Seen(*map(max, self._seen, _cells_of(line)))
+        seen, width = self._seen, self.size.width - 2
+        seq = seen.seq
         time = 23 if width >= 138 else 12 if width >= 70 else 8
         book = (14 if width >= 110 else 9) if self.show_books else 0
-        kind = 5 if width >= 96 else 0
-        amount = 24 if width >= 130 else 19 if width >= 96 else 16 if width >= 70 else 12
+        kind = 5 if width >= 130 else 0
+        decimals = 24 if width >= 130 else 19 if width >= 96 else 16 if width >= 70 else 12
+        amount = min(max(seen.cents, min(seen.amount, decimals)), width // 3)
         left = max(4, width - seq - time - amount - sum(size + 2 for size in (book, kind) if size) - 8)
-        for event in shown:
-            if isinstance(event.sequenced.event, TransactionPosted):
-                sources, targets = flow_of(event.sequenced.event.transaction)
-                wanted = len(sources[0] if sources else "") + len(targets[0] if targets else "") + 3
-                self._accounts_cells = max(self._accounts_cells, min(wanted, 60))
         if left < 20:
             return _Columns(seq, time, book, kind, left + 2, amount, 0)
-        accounts = min(self._accounts_cells, left - min(16, left * 2 // 5))
+        accounts = min(seen.accounts, left - min(24, left * 2 // 5, seen.description))
         return _Columns(seq, time, book, kind, accounts, amount, left - accounts)
 
     def render_lines(self, crop: Region) -> list[Strip]:
@@ -413,6 +418,12 @@ class EventView(Widget, can_focus=True):
             thumb=self.get_component_rich_style("events--thumb"),
             tones=tuple(base + tone(f"events--tone-{place}") for place in range(len(MARKERS))),
         )
+        precision_of = cast(Shell, self.app).precision
+        self._lines = {
+            row: line_of(event.sequenced, precision_of)
+            for row in self.shown_rows
+            if (event := self._cache.get(row)) is not None
+        }
         self._drawn_columns = self._columns()
         self._thumb = self._scroll_thumb()
         return super().render_lines(crop)
@@ -451,8 +462,8 @@ class EventView(Widget, can_focus=True):
         is_cursor = row == self.cursor and not self.following
         base = palette.cursor if is_cursor else palette.base
         dim = palette.cursor if is_cursor else palette.dim
-        event = self._cache.get(row)
-        if event is None:
+        event, line = self._cache.get(row), self._lines.get(row)
+        if event is None or line is None:
             text = f"{MARKER if is_cursor else ' '} {self._failed or '·'}"
             return Strip([Segment(set_cell_size(text, width), dim)], width)
         found = self.marks is not None and self.marks(event)
@@ -460,7 +471,6 @@ class EventView(Widget, can_focus=True):
         marker = MARKER if is_cursor else FOUND if found else MARKERS[lit] if lit is not None else " "
         standing_out = palette.tones[lit] if lit is not None else None
         app = cast(Shell, self.app)
-        line = line_of(event.sequenced, app.precision)
         today = app.now().astimezone(app.zone).date()
         time = time_cell(event.sequenced, app.zone, today, columns.time)
         segments = [
@@ -476,7 +486,7 @@ class EventView(Widget, can_focus=True):
             style = base if is_cursor else palette.accent
             segments.append(Segment(fit(_clean(line.accounts), room, "left"), style))
         else:
-            accounts = fit(fit_accounts(_clean(line.accounts), columns.accounts), columns.accounts, "left")
+            accounts = fit(_flow(line.accounts, columns.accounts), columns.accounts, "left")
             style = base if is_cursor else palette.strong if found else standing_out or base
             segments.append(Segment(f"{accounts}  {_amount(line, columns.amount)}  ", style))
             segments.append(Segment(fit(_clean(line.description), columns.description, "left"), dim))
@@ -593,10 +603,32 @@ def _clean(text: str) -> str:
     return printable(text, _CELL_CHARACTERS)
 
 
+def _cells_of(line: EventLine) -> _Seen:
+    """The cells that a line would take, those of users' texts as far as there may be room for them."""
+    if line.kind != "tx":
+        return _Seen(seq=len(line.seq))
+    beside = min(cell_len(line.asset), 8) + 1 + (len(line.more) + 1 if line.more else 0)
+    whole = len(line.amount.partition(".")[0])
+    return _Seen(
+        seq=len(line.seq),
+        accounts=min(60, cell_len(line.accounts[:60])),
+        cents=beside + min(len(line.amount), whole + len(".00…")),
+        amount=beside + len(line.amount),
+        description=min(24, cell_len(line.description[:24])),
+    )
+
+
+def _flow(text: str, width: int) -> str:
+    """`tierenteyn-m… → visa`: where there is no room for both accounts, neither pushes the other out."""
+    text = fit_accounts(_clean(text), width)
+    source, arrow, target = text.partition(" → ")
+    room = width - cell_len(arrow)
+    source = clip(source, max(room - cell_len(target), (room + 1) // 2))
+    return f"{source}{arrow}{clip(target, room - cell_len(source))}"
+
+
 def _amount(line: EventLine, width: int) -> str:
-    asset = _clean(line.asset)
-    if cell_len(asset) > width // 3:
-        asset = fit(asset, width // 3, "left").rstrip()
     more = f" {line.more}" if line.more else ""
-    room = width - cell_len(asset) - 1 - len(more)
-    return f"{asset} {fit_amount(line.amount, room)}{more}".rjust(width)
+    room = width - 1 - len(more)
+    asset = clip(_clean(line.asset), max(width // 3, room - len(line.amount)))
+    return f"{asset} {fit_amount(line.amount, room - cell_len(asset))}{more}".rjust(width)

@@ -204,6 +204,15 @@ async def test_while_events_come_the_line_above_tells_how_late_they_come(open_ap
         assert "seq 101 · lag 84 ms" in text(pilot)
 
 
+async def test_in_little_room_a_line_keeps_its_cents_and_both_its_accounts(open_app: OpenApp) -> None:
+    store = await filled(8)
+    employer = "income:brouwerij-de-ryck-en-zonen"
+    store.flow([transfer("assets:bank", employer, 2_402_050, book=BOOK, metadata={"description": "Salary"})])
+    async with open_app(store, size=(60, 20), settings=on_tail()) as pilot:
+        line = next(line for line in text(pilot).splitlines() if "brouw" in line)
+        assert re.search(r"brouw[a-z-]*… → bank +EUR 24,020\.50  Salary", line)
+
+
 class Timed(RateMeter):
     """By its own time, which the test lets pass."""
 
