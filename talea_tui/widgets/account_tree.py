@@ -17,10 +17,10 @@ from .virtual_table import Cell, Column, Row, VirtualTable
 
 COLUMNS = (
     Column("account", "account", min_width=14, max_width=400, flex=1, want=30),
-    Column("kind", "kind", min_width=6, max_width=9, drop=3),
-    Column("headroom", "headroom", align="right", min_width=8, max_width=46, drop=5, number=True, want=17),
+    Column("kind", "kind", min_width=6, max_width=9, drop=5),
     Column("balance", "balance", align="right", min_width=8, max_width=46, number=True, want=17),
     Column("asset", "", min_width=3, max_width=14),
+    Column("headroom", "headroom", align="right", min_width=8, max_width=46, drop=3, number=True, want=17),
 )
 
 
@@ -46,7 +46,7 @@ class AccountTree(VirtualTable):
 
     def __init__(self, *, id: str | None = None) -> None:
         super().__init__(COLUMNS, id=id, empty="No accounts.", follow=False)
-        self.column = 3
+        self.column = 2
         self.chart = Chart()
         self.view = View()
         self.natural = False
@@ -63,14 +63,10 @@ class AccountTree(VirtualTable):
         if book == self.book and self._missed is not None and here == self._missed[1]:
             here = self._missed[0]
         self.book, self.chart = book, chart
-        bounded = any(
-            node.info is not None and node.info.config.min_balance is not None
-            for node in chart.nodes.values()
-        )
+        bounded = any(node.info is not None and node.info.config.min_balance for node in chart.nodes.values())
         columns = [column for column in COLUMNS if bounded or column.id != "headroom"]
         if columns != self.columns:
             self.set_columns(columns)
-            self.column = len(columns) - 2
         self.export_name = f"{book}-accounts"
         self._show_again(here)
         there = self.path_under_cursor()
@@ -106,21 +102,24 @@ class AccountTree(VirtualTable):
         else:
             sign = " " if not node.children else "▸" if self.is_folded(node) else "▾"
             label = f"{'  ' * node.depth}{sign} {printable(node.name, 600) or '(empty)'}"
-        kind = "" if node.kind is None else "mixed" if node.mixed else node.kind.value
+        kind = _kind(node)
+        told_above = not flat and node.parent is not None and _kind(node.parent) == kind
         totals = shown_totals(node, self.chart.main_asset, flat=flat)
         balance: Cell | str = ""
         asset: Cell | str = ""
         if totals:
             asset_id, minor = totals[0]
-            wrong_side = self._side(node) is not None and self._effective(node, minor) < 0
-            balance = money(self.as_shown(node, minor), shell.precision(asset_id), wrong_side=wrong_side)
+            wrong = self._side(node) is not None and self._effective(node, minor) < 0
+            side = Direction.DEBIT if minor > 0 else Direction.CREDIT
+            balance = money(
+                self.as_shown(node, minor), shell.precision(asset_id), wrong_side=side if wrong else None
+            )
             more = f" +{len(totals) - 1}" if len(totals) > 1 else ""
             asset = Cell(printable(asset_id, 40) + more, "dim", asset_id)
-        tone = "" if node.info is not None else "dim"
-        row: list[Cell | str] = [Cell(label, tone, node.path), Cell(kind, "dim"), balance, asset]
-        if len(self.columns) == len(COLUMNS):
-            row.insert(2, self._headroom(node))
-        return row
+        is_heading = node.depth == 0 and node.children and not flat
+        tone = "strong" if is_heading else "" if node.info is not None else "dim"
+        row = [Cell(label, tone, node.path), Cell("" if told_above else kind, "dim", kind), balance, asset]
+        return [*row, self._headroom(node)][: len(self.columns)]
 
     def as_shown(self, node: Node, minor: int) -> int:
         """A debit-positive figure with the sign in which this node is shown."""
@@ -147,12 +146,12 @@ class AccountTree(VirtualTable):
         return -minor if self._side(node) is Direction.CREDIT else minor
 
     def _headroom(self, node: Node) -> Cell | str:
-        """How far the balance stands above its minimum."""
+        """How far the balance stands above its minimum, where it does not tell that itself."""
         if node.info is None or node.info.config.min_balance is None:
             return ""
         room = node.info.balance.amount.minor - node.info.config.min_balance
         precision = cast(Shell, self.app).precision(node.info.definition.asset)
-        text = format_amount(room, precision)
+        text = format_amount(room, precision) if node.info.config.min_balance or room <= 0 else ""
         return Cell(text, "warning" if room <= 0 else "dim", format_amount_plain(room, precision))
 
     def is_folded(self, node: Node) -> bool:
@@ -229,3 +228,7 @@ class AccountTree(VirtualTable):
 
     def action_unfold_all(self) -> None:
         self.look(replace(self.view, folded=frozenset()))
+
+
+def _kind(node: Node) -> str:
+    return "" if node.kind is None else "mixed" if node.mixed else node.kind.value

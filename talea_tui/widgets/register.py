@@ -50,6 +50,12 @@ COLUMNS = (
     Column("seq", "seq", align="right", min_width=3, max_width=12, drop=6),
 )
 
+OTHER_SIDE: dict[Direction | None, Direction] = {
+    Direction.DEBIT: Direction.CREDIT,
+    Direction.CREDIT: Direction.DEBIT,
+}
+"""A clearing account has none."""
+
 
 def day_of(transaction: Transaction, zone: tzinfo) -> str:
     """The day it happened, as it is shown."""
@@ -72,6 +78,7 @@ class RegisterSource:
         self.account: AccountId = info.definition.id
         self.precision = shell.precision(info.definition.asset)
         self.normal_side = info.config.normal_side or Direction.DEBIT
+        self.other_side = OTHER_SIDE.get(info.config.normal_side)
         self.sign = shown_sign(info, natural=natural)
 
     async def fetch(self, start: int, limit: int) -> Sequence[RegisterRow]:
@@ -91,7 +98,9 @@ class RegisterSource:
                 description,
                 others,
                 money(self.sign * change, self.precision, signed=True),
-                money(self.sign * balance, self.precision, wrong_side=balance < 0),
+                money(
+                    self.sign * balance, self.precision, wrong_side=self.other_side if balance < 0 else None
+                ),
                 Cell(str(posting.seq), "dim"),
             ],
             posting.seq,
@@ -122,11 +131,13 @@ def counter_accounts(transaction: Transaction, account: AccountId, direction: Di
     )
 
 
-def money(minor: int, precision: int, *, signed: bool = False, wrong_side: bool = False) -> Cell:
-    """An amount for a table, grouped, with a true minus; set off when it is on its account's wrong side."""
+def money(minor: int, precision: int, *, signed: bool = False, wrong_side: Direction | None = None) -> Cell:
+    """An amount for a table, grouped, with a true minus; set off and named when its side is not its account's."""
     shown = precision if minor else min(precision, 2)
     text = format_amount(minor, shown, sign="plus" if signed else "minus")
     tone = "negative" if wrong_side else "dim" if minor == 0 else ""
+    if wrong_side is not None:
+        text = f"{'Dr' if wrong_side is Direction.DEBIT else 'Cr'} {text}"
     return Cell(text, tone, format_amount_plain(minor, precision))
 
 

@@ -205,6 +205,70 @@ async def test_headroom_is_what_is_left_above_the_minimum(open_app: OpenApp):
         assert "23.45" in line.split()
 
 
+async def test_a_headroom_that_is_the_balance_is_not_told_again(open_app: OpenApp):
+    store = MemoryStore()
+    await household(store)
+    await open_accounts(store, {"assets:jar": K.ASSET}, min_balance=0)
+    await store.commit(transfer("assets:jar", "equity:opening", 12_345))
+    async with open_app(store, size=(120, 30)) as pilot:
+        await pilot.press("2")
+        await settle(pilot)
+        assert "headroom" not in screen_text(pilot.app)
+        await open_accounts(store, {"assets:safe": K.ASSET}, min_balance=10_000)
+        await until(pilot, lambda: "headroom" in screen_text(pilot.app))
+        row = next(
+            row for row in map(tree_of(pilot).cells, tree_of(pilot).nodes) if row[0].plain == "assets:jar"
+        )
+        assert [cell.text for cell in row[2:]] == ["123.45", "EUR", ""]
+
+
+async def test_a_kind_is_told_where_a_branch_begins_and_copied_from_every_row(open_app: OpenApp):
+    store = MemoryStore()
+    await household(store)
+    async with open_app(store, size=(120, 30)) as pilot:
+        await pilot.press("2")
+        await settle(pilot)
+        tree = tree_of(pilot)
+        kinds = {row[0].plain: row[1] for row in map(tree.cells, tree.nodes)}
+        assert [kinds[path].text for path in ("assets", "assets:bank")] == ["asset", ""]
+        assert kinds["assets:bank"].value == "asset"
+        tree.look(View(flat=True))
+        assert (
+            next(row for row in map(tree.cells, tree.nodes) if row[0].plain == "assets:bank")[1].text
+            == "asset"
+        )
+
+
+@pytest.mark.parametrize(("path", "side"), [("assets:bank", "Cr −5.00"), ("equity:opening", "Dr 5.00")])
+async def test_a_balance_on_the_other_side_than_its_accounts_is_told_in_words(open_app: OpenApp, path, side):
+    store = MemoryStore()
+    await household(store)
+    await store.commit(transfer("equity:opening", "assets:bank", 500))
+    async with open_app(store, size=(120, 30)) as pilot:
+        await pilot.press("2")
+        await settle(pilot)
+        tree_of(pilot).go_to(path)
+        await settle(pilot)
+        line = next(line for line in screen_text(pilot.app).splitlines() if line.startswith("▌"))
+        assert f" {side}  EUR" in line
+        assert any(
+            f" {side} " in f"{line} " for line in screen_text(pilot.app).splitlines() if "2026-" in line
+        )
+
+
+async def test_a_clearing_account_stands_on_no_wrong_side(open_app: OpenApp):
+    store = MemoryStore()
+    await household(store)
+    await store.commit(transfer("assets:bank", "clearing", 500))
+    async with open_app(store, size=(120, 30)) as pilot:
+        await pilot.press("2")
+        await settle(pilot)
+        tree_of(pilot).go_to("clearing")
+        await until(pilot, lambda: "clearing · EUR" in screen_text(pilot.app))
+        assert "−5.00" in screen_text(pilot.app)
+        assert "Cr" not in screen_text(pilot.app)
+
+
 async def test_several_assets_show_as_more_with_every_figure_below(open_app: OpenApp):
     store = MemoryStore()
     await household(store)
