@@ -12,7 +12,7 @@ from textual.containers import Vertical
 from store import Direction, Sequenced, StoredTransaction, StoreError, Transaction, TransactionPosted
 
 from ..events.text import description_of, signed_minor
-from ..formatting import format_amount, format_amount_plain, printable
+from ..formatting import format_amount, format_amount_plain, format_count, printable
 from ..json_text import shortened, shown_json
 from ..posting.correction import corrected_id, reversed_id
 from ..posting.standing import standing_of
@@ -145,7 +145,7 @@ class TransactionScreen(TaleaScreen):
                 )
         return links
 
-    def _facts(self, sequenced: Sequenced, transaction: Transaction) -> Iterator[tuple[str, str]]:
+    def _facts(self, sequenced: Sequenced, transaction: Transaction) -> Iterator[tuple[str, str | Cell]]:
         zone = self.app.zone
         said = {("date", day_of(transaction, zone)), ("description", description_of(transaction))}
         yield from sorted(said)
@@ -158,7 +158,7 @@ class TransactionScreen(TaleaScreen):
                 yield printable(name, 60) or "metadata", value
         yield "key", transaction.idempotency_key
         yield "id", str(transaction.id)
-        yield "seq", str(sequenced.seq)
+        yield "seq", Cell(format_count(sequenced.seq), "", str(sequenced.seq))
 
     @on(VirtualTable.Opened, "#postings")
     async def open_account(self, event: VirtualTable.Opened) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, NamedTuple, TypeAlias
@@ -15,6 +16,7 @@ GAP = 2
 
 READING_WIDTH = 92
 """Cells over which the eye still finds from a name to its number."""
+_PATH_PIECES = re.compile(r"(?<=:)|(?<=, )")
 
 
 class Cell(NamedTuple):
@@ -42,7 +44,7 @@ class Column:
     too little room (the highest first, 0 never). Of a `number` decimals are cut, never a whole digit.
     A flexible column gets up to `want` cells, as far as its rows need them, before others are kept, and before
     numbers are shown with all their decimals, down to `want` cells of theirs. Of a `path` the segments before the
-    last give way first.
+    last give way first. With less than `least_room` for all columns this one is not shown.
     """
 
     id: str
@@ -55,6 +57,7 @@ class Column:
     number: bool = False
     want: int = 0
     path: bool = False
+    least_room: int = 0
 
 
 def value_of(cell: Cell | str) -> str:
@@ -80,21 +83,22 @@ def fit(text: str, width: int, align: str) -> str:
 
 
 def fit_path(path: str, width: int) -> str:
-    """`Ex:Ad:AmazonWebServices`: leading segments cut to two letters, the first ones first, as far as needed.
+    """`Ex:Ad:AmazonWebServices`: leading segments cut to two letters, then left out, the first ones first, as far as
+    needed.
 
-    May still be too long.
+    Commas part several paths. May still be too long.
     """
     length = cell_len(path)
     if length <= width:
         return path
-    segments = path.split(":")
-    for at, segment in enumerate(segments[:-1]):
-        margin = len(segment) - len(segment.lstrip())
-        segments[at] = segment[: margin + 2]
-        length -= cell_len(segment) - cell_len(segments[at])
-        if length <= width:
-            break
-    return ":".join(segments)
+    pieces = _PATH_PIECES.split(path)
+    for letters in (2, 0):
+        for at, piece in enumerate(pieces):
+            if length > width and piece.endswith(":"):
+                margin = len(piece) - len(piece.lstrip())
+                pieces[at] = piece[: margin + letters].rstrip(":") + (":" if letters else "")
+                length -= cell_len(piece) - cell_len(pieces[at])
+    return "".join(pieces)
 
 
 def lay_out(columns: Sequence[Column], seen: Sequence[int], room: int) -> list[tuple[int, int]]:
@@ -103,7 +107,7 @@ def lay_out(columns: Sequence[Column], seen: Sequence[int], room: int) -> list[t
         max(column.min_width, min(column.max_width, width))
         for column, width in zip(columns, seen, strict=True)
     ]
-    kept = list(range(len(columns)))
+    kept = [at for at, column in enumerate(columns) if column.least_room <= room]
 
     def least(at: int) -> int:
         column = columns[at]

@@ -10,7 +10,7 @@ from typing import NamedTuple
 from store import AccountInfo, TransactionPosted
 
 from ..events.text import description_of, signed_minor
-from ..formatting import format_date, printable
+from ..formatting import format_count, format_date, printable
 from .columns import Cell, Column
 from .register import COLUMNS, RegisterRow, day_of, money
 from .shell import Shell
@@ -102,7 +102,7 @@ class BranchSource:
                 Cell(printable(path.rsplit(":", 1)[-1], 100), "dim", path),
                 money(self.sign * change.minor, self.precision, signed=True),
                 money(self.sign * self.balances[number], self.precision),
-                Cell(str(change.seq), "dim"),
+                Cell(format_count(change.seq), "dim", str(change.seq)),
             ]
             rows.append(RegisterRow(cells, change.seq))
         return rows

@@ -23,6 +23,7 @@ from ..events.text import description_of
 from ..formatting import (
     format_amount,
     format_amount_plain,
+    format_count,
     format_date,
     format_datetime,
     local,
@@ -44,10 +45,10 @@ ROWS_AT_A_TIME, SEARCHED_SILENTLY = 64, 20_000
 COLUMNS = (
     Column("date", "date", min_width=10, max_width=10),
     Column("description", "description", min_width=10, max_width=400, flex=3, want=20),
-    Column("with", "with", min_width=8, max_width=400, flex=2, drop=4),
+    Column("with", "with", min_width=8, max_width=400, flex=2, drop=4, path=True),
     Column("amount", "amount", align="right", min_width=8, max_width=28, number=True),
     Column("balance", "balance", align="right", min_width=8, max_width=28, drop=1, number=True),
-    Column("seq", "seq", align="right", min_width=3, max_width=12, drop=6),
+    Column("seq", "seq", align="right", min_width=3, max_width=16, drop=6, least_room=90),
 )
 
 OTHER_SIDE: dict[Direction | None, Direction] = {
@@ -101,7 +102,7 @@ class RegisterSource:
                 money(
                     self.sign * balance, self.precision, wrong_side=self.other_side if balance < 0 else None
                 ),
-                Cell(str(posting.seq), "dim"),
+                Cell(format_count(posting.seq), "dim", str(posting.seq)),
             ],
             posting.seq,
         )
@@ -122,13 +123,11 @@ class RegisterSource:
 
 
 def counter_accounts(transaction: Transaction, account: AccountId, direction: Direction) -> Cell:
-    """The accounts on the other side, by their last segments; copied in full."""
+    """The accounts on the other side."""
     others = [one for one in transaction.postings if one.account != account]
     opposite = [one for one in others if one.direction is not direction] or others
     paths = list(dict.fromkeys(one.account.path for one in opposite))
-    return Cell(
-        ", ".join(printable(path.rsplit(":", 1)[-1], 100) for path in paths[:8]), "dim", ", ".join(paths)
-    )
+    return Cell(", ".join(printable(path, 100) for path in paths[:8]), "dim", ", ".join(paths))
 
 
 def money(minor: int, precision: int, *, signed: bool = False, wrong_side: Direction | None = None) -> Cell:

@@ -172,6 +172,20 @@ async def test_copying_takes_exact_values(store, open_app: OpenApp):
         assert "," not in copied[4]
 
 
+async def test_with_little_room_the_seq_gives_way_and_with_enough_accounts_are_named_whole(
+    store, open_app: OpenApp
+):
+    async with open_app(store, size=(80, 24)) as pilot:
+        await open_bank(pilot)
+        text = screen_text(pilot.app)
+        assert "seq" not in next(line for line in text.splitlines() if "description" in line)
+        assert "income:salary" in text
+        await pilot.resize_terminal(100, 24)
+        await settle(pilot)
+        lines = screen_text(pilot.app).splitlines()
+        assert "seq" in next(line for line in lines if "description" in line)
+
+
 async def test_export_writes_every_row_once_and_asks_before_replacing(
     store, open_app: OpenApp, tmp_path, monkeypatch
 ):

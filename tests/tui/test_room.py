@@ -9,7 +9,7 @@ from store import AccountCfg, AccountKind
 from store.protocol import Store
 from talea_tui.settings import Settings
 from talea_tui.widgets.choice import Choice
-from talea_tui.widgets.columns import Column, lay_out
+from talea_tui.widgets.columns import Column, fit_path, lay_out
 from talea_tui.widgets.virtual_table import VirtualTable
 from tests.support.build import BOOK, asset, definition, household, transfer
 from tests.support.memory_store import MemoryStore
@@ -184,3 +184,24 @@ async def test_the_palette_cuts_no_name_while_there_are_free_cells(open_app: Ope
         await pilot.press(*"rather")
         await settle(pilot)
         assert "a-book-with-a-rather-long-name-2024" in screen_text(pilot.app).split("\n", 3)[-1]
+
+
+@pytest.mark.parametrize(
+    ("room", "shown"),
+    [
+        (44, "Expenses:Home:Mortgage interest, Assets:Cash"),
+        (40, "Ex:Home:Mortgage interest, Assets:Cash"),
+        (32, "Ex:Ho:Mortgage interest, As:Cash"),
+        (29, "Ho:Mortgage interest, As:Cash"),
+        (10, "Mortgage interest, Cash"),
+    ],
+)
+def test_of_paths_the_leading_segments_give_way_and_the_last_ones_stay(room: int, shown: str) -> None:
+    assert fit_path("Expenses:Home:Mortgage interest, Assets:Cash", room) == shown
+    assert fit_path("  Assets:Bank:Checking", 12) == "  Checking"
+
+
+def test_a_column_with_a_least_room_is_left_out_of_less() -> None:
+    columns = [Column("words", "", min_width=10, max_width=90, flex=1), Column("seq", "", least_room=50)]
+    assert lay_out(columns, [40, 4], 50) == [(0, 44), (1, 4)]
+    assert lay_out(columns, [40, 4], 49) == [(0, 49)]
