@@ -78,9 +78,6 @@ class AssetsScreen(TaleaScreen):
             reading_width=READING_WIDTH,
         )
 
-    def on_mount(self) -> None:
-        self.table.column = 0  # of an asset one copies the id
-
     @property
     def table(self) -> VirtualTable:
         return self.query_one("#assets", VirtualTable)

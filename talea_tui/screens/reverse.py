@@ -34,7 +34,7 @@ COLUMNS = (
     Column("account", "account", min_width=16, max_width=200, flex=1, path=True),
     Column("change", "change", align="right", min_width=10, max_width=46),
     Column("before", "before", align="right", min_width=10, max_width=46, drop=1),
-    Column("after", "after", align="right", min_width=10, max_width=46),
+    Column("after", "after", align="right", min_width=10, max_width=46, copied=True),
     Column("asset", "", min_width=3, max_width=14),
 )
 PREVIEW_ROWS_MAX = 12

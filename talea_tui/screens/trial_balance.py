@@ -60,18 +60,18 @@ KIND = Column("kind", "kind", min_width=6, max_width=9)
 TRIAL_AMOUNTS = (
     Column("debits", "debits", align="right", max_width=60, drop=1),
     Column("credits", "credits", align="right", max_width=60, drop=2),
-    Column("balance", "balance", align="right", max_width=60),
+    Column("balance", "balance", align="right", max_width=60, copied=True),
 )
 PERIOD_AMOUNTS = (
     Column("opening", "opening", align="right", max_width=60),
     Column("debits", "debits", align="right", max_width=60),
     Column("credits", "credits", align="right", max_width=60),
-    Column("closing", "closing", align="right", max_width=60),
+    Column("closing", "closing", align="right", max_width=60, copied=True),
 )
 NARROW_PERIOD_AMOUNTS = (
     Column("opening", "opening", align="right", max_width=60, drop=1),
     Column("change", "change", align="right", max_width=60),
-    Column("closing", "closing", align="right", max_width=60),
+    Column("closing", "closing", align="right", max_width=60, copied=True),
 )
 TITLE_MARGINS = 5
 """Cells of a title beside what it says, two of them between its sides."""
@@ -81,7 +81,7 @@ KIND_WIDTH = 100
 
 STATEMENT_COLUMNS = (
     Column("account", "account", min_width=20, max_width=200, flex=1, path=True),
-    Column("amount", "amount", align="right", min_width=12, max_width=60),
+    Column("amount", "amount", align="right", min_width=12, max_width=60, copied=True),
     ASSET,
 )
 ACCOUNTS_AT_A_TIME = 500

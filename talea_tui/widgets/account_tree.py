@@ -18,7 +18,16 @@ from .virtual_table import Cell, Column, Row, VirtualTable
 COLUMNS = (
     Column("account", "account", min_width=14, max_width=400, flex=1, want=30),
     Column("kind", "kind", min_width=6, max_width=9, drop=5),
-    Column("balance", "balance", align="right", min_width=8, max_width=46, number=True, want=17),
+    Column(
+        "balance",
+        "balance",
+        align="right",
+        min_width=8,
+        max_width=46,
+        number=True,
+        want=17,
+        copied=True,
+    ),
     Column("asset", "", min_width=3, max_width=14),
     Column("headroom", "headroom", align="right", min_width=8, max_width=46, drop=3, number=True, want=17),
 )
@@ -46,7 +55,6 @@ class AccountTree(VirtualTable):
 
     def __init__(self, *, id: str | None = None) -> None:
         super().__init__(COLUMNS, id=id, empty="No accounts.", follow=False)
-        self.column = 2
         self.chart = Chart()
         self.view = View()
         self.natural = False

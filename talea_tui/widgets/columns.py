@@ -45,6 +45,7 @@ class Column:
     A flexible column gets up to `want` cells, as far as its rows need them, before others are kept, and before
     numbers are shown with all their decimals, down to `want` cells of theirs. Of a `path` the segments before the
     last give way first. With less than `least_room` for all columns this one is not shown.
+    The `copied` column, else the first, is the one that is copied from until another was marked.
     """
 
     id: str
@@ -58,6 +59,7 @@ class Column:
     want: int = 0
     path: bool = False
     least_room: int = 0
+    copied: bool = False
 
 
 def value_of(cell: Cell | str) -> str:

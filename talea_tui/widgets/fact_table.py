@@ -18,7 +18,7 @@ class FactTable(VirtualTable):
     """
 
     def __init__(self, names: Column, *, id: str, opens: Callable[[int], bool]) -> None:
-        values = Column("value", "", min_width=20, max_width=12_000, flex=1)
+        values = Column("value", "", min_width=20, max_width=12_000, flex=1, copied=True)
         super().__init__(
             (names, values), id=id, show_head=False, follow=False, opens=lambda row: opens(self.fact_at(row))
         )

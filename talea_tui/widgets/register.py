@@ -46,7 +46,7 @@ COLUMNS = (
     Column("date", "date", min_width=10, max_width=10),
     Column("description", "description", min_width=10, max_width=400, flex=3, want=20),
     Column("with", "with", min_width=8, max_width=400, flex=2, drop=4, path=True),
-    Column("amount", "amount", align="right", min_width=8, max_width=28, number=True),
+    Column("amount", "amount", align="right", min_width=8, max_width=28, number=True, copied=True),
     Column("balance", "balance", align="right", min_width=8, max_width=28, drop=1, number=True),
     Column("seq", "seq", align="right", min_width=3, max_width=16, drop=6, least_room=90),
 )

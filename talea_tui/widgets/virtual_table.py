@@ -170,7 +170,9 @@ class VirtualTable(ScrollView, can_focus=True):
         self._offered_to_open = False
         self.count = 0
         self.cursor = -1
-        self.column = len(self.columns) - 1
+        self.column = self._copied_column
+        self._marked = False
+        """Whether `column` was chosen, and is to be seen as such."""
         self.export_name = "talea"
         self._source: RowSource = RowsAtHand([])
         self._pages: OrderedDict[int, Sequence[Row]] = OrderedDict()
@@ -247,13 +249,19 @@ class VirtualTable(ScrollView, can_focus=True):
         self.refresh()
 
     def set_columns(self, columns: Sequence[Column]) -> None:
+        ids, marked = [column.id for column in columns], self.columns[self.column].id
+        self._marked = self._marked and marked in ids
         self.columns = list(columns)
-        self.column = min(self.column, len(self.columns) - 1)
+        self.column = ids.index(marked) if self._marked else self._copied_column
         self._seen_widths = [cell_len(column.title) for column in self.columns]
         for page in self._pages.values():
             for row in page:
                 self._measure(row)
         self.refresh()
+
+    @property
+    def _copied_column(self) -> int:
+        return next((at for at, column in enumerate(self.columns) if column.copied), 0)
 
     def row_at(self, row: int) -> Row | None:
         """A row if it has been fetched."""
@@ -473,7 +481,7 @@ class VirtualTable(ScrollView, can_focus=True):
             column = self.columns[at]
             if place:
                 segments.append(Segment(" " * GAP, style))
-            is_marked = at == self.column and self.has_focus
+            is_marked = at == self.column and self._marked and self.has_focus
             title = fit(column.title, cells, column.align)
             word = title.strip()
             before, _, after = title.partition(word) if word else (title, "", "")
@@ -529,7 +537,7 @@ class VirtualTable(ScrollView, can_focus=True):
             return
         column = self._column_under(at)
         if column is not None:
-            self.column = column
+            self.column, self._marked = column, True
         row = self.scroll_top + at.y - self.head_lines
         if at.y >= self.head_lines and row < self.count:
             if event.chain >= 2 and row == self.cursor:
@@ -585,7 +593,7 @@ class VirtualTable(ScrollView, can_focus=True):
         shown = [at for at, _ in self.column_layout()]
         if shown:
             place = shown.index(self.column) if self.column in shown else 0
-            self.column = shown[(place + step) % len(shown)]
+            self.column, self._marked = shown[(place + step) % len(shown)], True
             self.refresh()
 
     def action_copy_cell(self) -> None:

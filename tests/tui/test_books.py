@@ -99,3 +99,19 @@ async def test_the_list_keeps_its_cursor_while_books_change(store, open_app: Ope
         await until(pilot, lambda: "aaa" in screen_text(pilot.app))
         table = pilot.app.screen.query_one("#books")
         assert table.row_at(table.cursor)[0].text == "shop"
+
+
+@pytest.mark.parametrize("width", [80, 110])
+async def test_what_one_most_wants_of_a_row_is_copied_at_every_width(store, open_app: OpenApp, width):
+    async with open_app(store, size=(width, 30)) as pilot:
+        for pressed, copied in (
+            (("home", "y"), BOOK),
+            (("enter", "y"), "3000.00"),
+            (("enter", "y"), "3000.00"),
+            (("6", "y"), "3000.00"),
+            (("8", "home", "y"), "EUR"),
+        ):
+            for key in pressed:
+                await pilot.press(key)
+                await settle(pilot)
+            assert pilot.app.clipboard == copied, pressed

@@ -36,6 +36,8 @@ class Numbers:
 
 
 class OneTable(App[None]):
+    CSS = ".table--head-marked { text-style: underline; }"
+
     def __init__(self, columns: Sequence[Column] = COLUMNS) -> None:
         super().__init__()
         self.table = VirtualTable(columns)
@@ -271,3 +273,27 @@ async def test_rows_replaced_under_the_cursor_keep_cursor_and_scroll():
         app.table.set_rows([["0", "few"]])
         await rest(pilot)
         assert app.table.cursor == 0
+
+
+async def test_a_table_copies_from_the_column_it_names_until_another_is_marked_and_marks_none_before():
+    columns = [Column("name", "name"), Column("amount", "amount", copied=True), Column("seq", "seq")]
+    app = OneTable(columns)
+    async with app.run_test(size=(60, 20)) as pilot:
+        table = app.table
+        table.focus()
+        table.set_rows([["Rent", "17.00", "8"]])
+        await rest(pilot)
+
+        def underlined() -> str:
+            head = table.render_lines(table.region)[0]
+            return "".join(part.text for part in head if part.style is not None and part.style.underline)
+
+        assert (columns[table.column].id, underlined()) == ("amount", "")
+        table.set_columns(columns[1:])
+        assert (table.column, underlined()) == (0, "")
+        await pilot.press("right_square_bracket")
+        assert (table.column, underlined()) == (1, "seq")
+        table.set_columns(columns)
+        assert (table.column, underlined()) == (2, "seq")
+        table.set_columns(columns[:2])
+        assert (table.column, underlined()) == (1, "")
