@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import pairwise
 
 from msgspec.structs import replace
-from textual import on
+from textual import events, on
 from textual.app import ComposeResult
 from textual.content import Content
 from textual.widgets import Static
@@ -19,18 +19,20 @@ from ..widgets.virtual_table import READING_WIDTH, Cell, Column, Row, VirtualTab
 from .base import TaleaScreen
 
 COLUMNS = (
-    Column("book", "book", min_width=12, max_width=200, flex=1),
+    Column("book", "book", min_width=8, max_width=200, flex=1, want=24),
     Column("accounts", "accounts", align="right", min_width=8, max_width=12, drop=3),
     Column("transactions", "transactions", align="right", min_width=7, max_width=14),
-    Column("activity", "activity", min_width=12, max_width=24, drop=5),
-    Column("last", "last activity", min_width=10, max_width=16),
+    Column("activity", "activity", min_width=8, max_width=24, drop=5),
+    Column("last", "last event", min_width=10, max_width=16),
     Column("size", "on disk", align="right", min_width=7, max_width=9, drop=4),
     Column("writer", "writer", min_width=7, max_width=9),
 )
 UNKNOWN = Cell("–", "dim", "")
 """Of what is damaged, and of what only is, and was not written down."""
 
-ACTIVITY_BARS = 20
+ACTIVITY_BARS, BARS_A_CELL, WIDE = 24, 3, 96
+"""Of the bars so many go into one cell where the screen is not wide."""
+
 BOOKS_AT_A_TIME = 50
 EMPTY = """This ledger is empty.
 
@@ -47,7 +49,7 @@ class BooksScreen(TaleaScreen):
     def __init__(self) -> None:
         super().__init__()
         self.infos: list[BookInfo] = []
-        self.activity: dict[str, tuple[int, str]] = {}
+        self.activity: dict[str, tuple[int, list[int]]] = {}
         self._past: dict[str, BookInfo] = {}
 
     def compose_body(self) -> ComposeResult:
@@ -67,7 +69,7 @@ class BooksScreen(TaleaScreen):
         self.infos = infos
         self.table.export_name, self.table.empty = "books", self.app.empty_text(EMPTY)
         self._show(here)
-        newer = [info for info in self.infos if self.activity.get(info.name, (0, ""))[0] != info.last_seq]
+        newer = [info for info in self.infos if self.activity.get(info.name, (0, []))[0] != info.last_seq]
         for place, info in enumerate(newer, 1):
             self.activity[info.name] = info.last_seq, await self._activity(info)
             if place == len(newer) or place % BOOKS_AT_A_TIME == 0:
@@ -106,19 +108,28 @@ class BooksScreen(TaleaScreen):
             )
         return replace(known, writer=info.writer, error=info.error)
 
-    async def _activity(self, info: BookInfo) -> str:
+    def on_resize(self, event: events.Resize) -> None:
+        if self.infos:
+            self._show()
+
+    async def _activity(self, info: BookInfo) -> list[int]:
         """How commits are spread over the book's life, in equal spans of time."""
         if info.last_at is None or info.last_seq < 2:
-            return ""
+            return []
         first = await self.app.store.read_events(info.name, 1, 1)
         if not first or first[0].at >= info.last_at:
-            return ""
+            return []
         begin, step = first[0].at, (info.last_at - first[0].at) / ACTIVITY_BARS
         reached = [
             await self.app.store.seq_at(info.name, begin + step * bar) for bar in range(1, ACTIVITY_BARS)
         ]
         reached = [0, *reached, info.last_seq]
-        return sparkline([float(after - before) for before, after in pairwise(reached)])
+        return [after - before for before, after in pairwise(reached)]
+
+    def _bars(self, book: str) -> str:
+        _, counts = self.activity.get(book, (0, []))
+        together = 1 if self.size.width >= WIDE else BARS_A_CELL
+        return sparkline([sum(counts[at : at + together]) for at in range(0, len(counts), together)])
 
     def _row(self, info: BookInfo) -> Row:
         running, unknown = info.writer == "running", is_unreadable(info)
@@ -140,7 +151,7 @@ class BooksScreen(TaleaScreen):
             Cell(printable(info.name, 200), "strong", info.name),
             accounts,
             transactions,
-            Cell(self.activity.get(info.name, (0, ""))[1], "accent"),
+            Cell(self._bars(info.name), "accent"),
             Cell(self._last(info), "dim", info.last_at.isoformat() if info.last_at is not None else ""),
             size if live else UNKNOWN,
             writer if live or not running else UNKNOWN,

@@ -195,7 +195,7 @@ async def test_coming_back_finds_the_register_as_it_was_left(store, open_app: Op
 
 
 def row_of(pilot: Pilot[int], book: str) -> list[str]:
-    """A book's accounts, transactions, last activity, size and writer, as they are listed."""
+    """A book's accounts, transactions, last event, size and writer, as they are listed."""
     table = pilot.app.screen.query_one("#books", VirtualTable)
     rows = [table.row_at(row) for row in range(table.count)]
     found = next(row for row in rows if row is not None and value_of(row[0]) == book)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 import msgspec
@@ -9,6 +10,7 @@ import pytest
 
 from store import AccountCfg, BookInfo
 from tests.support.build import BOOK, definition, household, transfer
+from tests.support.clock import FakeClock
 from tests.support.memory_store import MemoryStore
 from tests.tui.conftest import OpenApp, screen_text, settle, until
 
@@ -52,6 +54,30 @@ async def test_every_book_is_listed_with_its_figures(store, open_app: OpenApp):
             "shop",
             "zoo",
         ]
+
+
+async def test_all_that_is_told_of_a_book_has_room_on_80_columns_and_every_bar_on_more(open_app: OpenApp):
+    store = MemoryStore(FakeClock(step_micros=60_000_000))
+    await household(store)
+    for _ in range(40):
+        await store.commit(transfer("assets:bank", "income:salary", 100))
+    async with open_app(store, size=(80, 24)) as pilot:
+
+        def bars() -> str:
+            return "".join(
+                re.findall(
+                    "[▁-█]", next(line for line in screen_text(pilot.app).splitlines() if BOOK in line)
+                )
+            )
+
+        head = next(line for line in screen_text(pilot.app).splitlines() if "accounts" in line)
+        assert head.replace("last event", "last").replace("on disk", "disk").split() == (
+            ["book", "accounts", "transactions", "activity", "last", "disk", "writer"]
+        )
+        assert len(bars()) == 8
+        await pilot.resize_terminal(100, 24)
+        await settle(pilot)
+        assert len(bars()) == 24
 
 
 async def test_opening_a_book_makes_it_the_one_to_work_in(store, open_app: OpenApp):
