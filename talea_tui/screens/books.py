@@ -1,4 +1,4 @@
-"""Books: every book of the ledger, how much is in it and how its writer fares."""
+"""Books: every book of the ledger, how much is in it and how its writer fares, and what came last into one."""
 
 from __future__ import annotations
 
@@ -7,16 +7,21 @@ from itertools import pairwise
 from msgspec.structs import replace
 from textual import events, on
 from textual.app import ComposeResult
+from textual.containers import Vertical
 from textual.content import Content
 from textual.widgets import Static
 
 from store import BookInfo
 
+from ..events.feed import EventFeed
 from ..formatting import format_age, format_bytes, format_count, format_date, printable, sparkline
+from ..widgets.event_view import EventView
 from ..widgets.keys import bindings_for
+from ..widgets.pane_title import PaneTitle
 from ..widgets.shell import is_unreadable
 from ..widgets.virtual_table import READING_WIDTH, Cell, Column, Row, VirtualTable
 from .base import TaleaScreen
+from .event import EventScreen
 
 COLUMNS = (
     Column("book", "book", min_width=8, max_width=200, flex=1, want=24),
@@ -42,6 +47,13 @@ Or leave with {app.quit} and bring a journal in: talea-tui import FILE --book NA
 Or look around in a made-up ledger first: talea-tui demo"""
 
 
+class NewestEvents(EventView, can_focus=False):
+    """The newest events of a book, only to be looked at: it always follows."""
+
+    def pause(self) -> None:
+        pass
+
+
 class BooksScreen(TaleaScreen):
     BINDINGS = bindings_for("books")
     TITLE = "Books"
@@ -51,11 +63,15 @@ class BooksScreen(TaleaScreen):
         self.infos: list[BookInfo] = []
         self.activity: dict[str, tuple[int, list[int]]] = {}
         self._past: dict[str, BookInfo] = {}
+        self._feed: EventFeed | None = None
 
     def compose_body(self) -> ComposeResult:
         empty = self.app.with_keys(EMPTY)
         yield VirtualTable(COLUMNS, id="books", empty=empty, follow=False, reading_width=READING_WIDTH)
         yield Static(id="books-why", markup=False)
+        with Vertical(id="books-newest"):
+            yield PaneTitle(id="books-newest-title")
+            yield NewestEvents(id="books-events")
 
     @property
     def table(self) -> VirtualTable:
@@ -69,6 +85,7 @@ class BooksScreen(TaleaScreen):
         self.infos = infos
         self.table.export_name, self.table.empty = "books", self.app.empty_text(EMPTY)
         self._show(here)
+        await self._show_newest(changed)
         newer = [info for info in self.infos if self.activity.get(info.name, (0, []))[0] != info.last_seq]
         for place, info in enumerate(newer, 1):
             self.activity[info.name] = info.last_seq, await self._activity(info)
@@ -89,6 +106,27 @@ class BooksScreen(TaleaScreen):
         why = info.error if info is not None else None
         line.display = why is not None
         line.update(Content(f"■ {printable(why or '', 1_000)}"))
+
+    async def _show_newest(self, changed: frozenset[str] | None) -> None:
+        """Show what came last into the book under the cursor; of an unreadable one it was told why there is nothing."""
+        row, view = self.table.cursor, self.query_one(NewestEvents)
+        info = self.infos[row] if 0 <= row < len(self.infos) else None
+        self.set_class(info is not None, "-filled")
+        if info is None:
+            return
+        if changed is not None and self._feed is not None and self._feed.book == info.name:
+            if await self._feed.refresh(changed):
+                await view.grown()
+            return
+        self._feed = feed = EventFeed(self.app.store, info.name, self.app.as_of)
+        await feed.refresh()
+        self.query_one("#books-newest-title", PaneTitle).show(f"Newest of {info.name}")
+        view.empty = "" if is_unreadable(info) else self.app.nothing_posted(info.name)
+        await view.show(feed)
+
+    @on(EventView.Opened)
+    async def open_event(self, event: EventView.Opened) -> None:
+        await self.app.push_screen(EventScreen(*event.event.id))
 
     def minute_passed(self) -> None:
         self._show()

@@ -150,6 +150,8 @@ class EventView(Widget, can_focus=True):
 
         One who had paused already did so at `since`.
         """
+        if source is not self._source:
+            self._seen = _Seen()
         self._source, self.since = source, since
         self._forget()
         self.following = at is None

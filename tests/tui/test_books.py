@@ -9,6 +9,7 @@ import msgspec
 import pytest
 
 from store import AccountCfg, BookInfo
+from talea_tui.screens.event import EventScreen
 from tests.support.build import BOOK, definition, household, transfer
 from tests.support.clock import FakeClock
 from tests.support.memory_store import MemoryStore
@@ -78,6 +79,50 @@ async def test_all_that_is_told_of_a_book_has_room_on_80_columns_and_every_bar_o
         await pilot.resize_terminal(100, 24)
         await settle(pilot)
         assert len(bars()) == 24
+
+
+async def test_below_the_books_stands_what_came_last_into_the_one_under_the_cursor(open_app: OpenApp):
+    store = MemoryStore()
+    for book in (BOOK, "shop"):
+        await household(store, book)
+    for number in range(30):
+        await store.commit(
+            transfer("assets:bank", "income:salary", 100, metadata={"description": f"Pay {number}"})
+        )
+    async with open_app(store) as pilot:
+        assert f"Newest of {BOOK}" in screen_text(pilot.app)
+        assert "income:salary → assets:bank" in screen_text(pilot.app)
+        assert "Pay 29" in screen_text(pilot.app)
+        await store.commit(transfer("assets:bank", "income:salary", 7, metadata={"description": "Bonus"}))
+        await until(pilot, lambda: "Bonus" in screen_text(pilot.app))
+        await pilot.press("down")
+        await until(pilot, lambda: "opened" in screen_text(pilot.app))
+        assert "Newest of shop" in screen_text(pilot.app)
+        assert "Bonus" not in screen_text(pilot.app)
+        await pilot.press("up", "at", *"20", "enter")
+        await until(pilot, lambda: "Pay 12" in screen_text(pilot.app))
+        assert "Pay 13" not in screen_text(pilot.app)
+        await pilot.press("escape")
+        await until(pilot, lambda: "Bonus" in screen_text(pilot.app))
+
+
+async def test_an_event_below_the_books_opens_by_a_double_click_and_a_click_ends_no_following(
+    store, open_app: OpenApp
+):
+    async with open_app(store) as pilot:
+        await pilot.click("#books-events", offset=(5, 2))
+        await store.commit(transfer("assets:bank", "income:salary", 7, metadata={"description": "Bonus"}))
+        await until(pilot, lambda: "Bonus" in screen_text(pilot.app))
+        await pilot.click("#books-events", offset=(5, 2), times=2)
+        await until(pilot, lambda: isinstance(pilot.app.screen, EventScreen))
+
+
+async def test_without_a_book_the_room_below_is_for_what_to_do(open_app: OpenApp):
+    async with open_app(MemoryStore()) as pilot:
+        assert "talea-tui demo" in screen_text(pilot.app)
+        assert "Newest" not in screen_text(pilot.app)
+        await household(pilot.app.store, "shop")
+        await until(pilot, lambda: "Newest of shop" in screen_text(pilot.app))
 
 
 async def test_opening_a_book_makes_it_the_one_to_work_in(store, open_app: OpenApp):
