@@ -16,7 +16,6 @@ GAP = 2
 
 READING_WIDTH = 92
 """Cells over which the eye still finds from a name to its number."""
-_PATH_PIECES = re.compile(r"(?<=:)|(?<=, )")
 
 
 class Cell(NamedTuple):
@@ -82,6 +81,9 @@ def fit(text: str, width: int, align: str) -> str:
     if align == "right":
         return " " * (width - length) + text
     return text + " " * (width - length)
+
+
+_PATH_PIECES = re.compile(r"(?<=:)|(?<=, )")
 
 
 def fit_path(path: str, width: int) -> str:
