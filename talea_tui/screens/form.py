@@ -110,28 +110,29 @@ class FormDialog(Dialog):
         self.show_about()
 
     @on(Input.Submitted)
-    async def next_after_input(self, event: Input.Submitted) -> None:
-        await self._next(event.input)
+    def next_after_input(self, event: Input.Submitted) -> None:
+        self._next(event.input)
 
     @on(Choice.Submitted)
-    async def next_after_choice(self, event: Choice.Submitted) -> None:
-        await self._next(event.choice)
+    def next_after_choice(self, event: Choice.Submitted) -> None:
+        self._next(event.choice)
 
-    async def _next(self, widget: Widget) -> None:
+    def _next(self, widget: Widget) -> None:
         name = (widget.id or "").removeprefix("form-")
         names = list(self._names)
         place = names.index(name)
         if place + 1 < len(names):
             self.set_focus(self.field(names[place + 1]))
         else:
-            await self.submit()
+            self.action_submit_form()
 
-    async def action_next_field(self) -> None:
+    def action_next_field(self) -> None:
         if self.focused is not None:
-            await self._next(self.focused)
+            self._next(self.focused)
 
-    async def action_submit_form(self) -> None:
-        await self.submit()
+    def action_submit_form(self) -> None:
+        """In a worker: nothing waits for the store but it, and closing the form ends it."""
+        self.run_worker(self.submit(), group="submit", exclusive=True)
 
     def clicked_beside(self) -> None:
         if not self._touched:

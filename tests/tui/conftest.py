@@ -48,7 +48,7 @@ async def settle(pilot: Pilot[int]) -> None:
     for _ in range(5):
         await pilot.pause()
         for worker in list(pilot.app.workers):
-            if worker.group in ("refresh", "rows", "open") and worker.is_running:
+            if worker.group in ("refresh", "rows", "open", "submit") and worker.is_running:
                 await worker.wait()
     await pilot.pause()
 

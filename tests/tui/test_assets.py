@@ -2,12 +2,24 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 
-from store import AccountId, AccountKind, Commodity, Crypto, Direction, Fiat, LogTaleaStore
+from store import (
+    AccountCfg,
+    AccountDef,
+    AccountId,
+    AccountKind,
+    AssetDef,
+    Commodity,
+    Crypto,
+    Direction,
+    Fiat,
+    LogTaleaStore,
+)
 from store.protocol import Store
 from talea_tui.screens.assets import RegisterAssetScreen
 from talea_tui.screens.open_account import OpenAccountScreen
@@ -172,3 +184,40 @@ async def test_what_everyone_knows_of_an_asset_is_filled_in_where_the_user_has_n
         await keys(pilot, "shift+tab", "shift+tab", "ctrl+u")
         await typed(pilot, "BTC")
         assert tuple(form.text(name) for name in ("class", "precision", "name")) == ("crypto", "9", "Bitcoin")
+
+
+class Held(MemoryStore):
+    """Registers and opens only once it may."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.may_go_on = asyncio.Event()
+        self.may_go_on.set()
+
+    async def register_asset(self, asset: AssetDef) -> None:
+        await self.may_go_on.wait()
+        await super().register_asset(asset)
+
+    async def open_account(self, definition: AccountDef, config: AccountCfg) -> None:
+        await self.may_go_on.wait()
+        await super().open_account(definition, config)
+
+
+@pytest.mark.parametrize("way", [("8", "n"), ("2", "o")], ids=["an asset", "an account"])
+async def test_a_form_can_be_closed_while_the_store_works(open_app: OpenApp, way: tuple[str, ...]):
+    store = Held()
+    await open_shop(store)
+    async with open_app(store) as pilot:
+        await keys(pilot, *way)
+        await calm(pilot)
+        await typed(pilot, "NEW")
+        store.may_go_on.clear()
+        await pilot.press("ctrl+s")
+        form = pilot.app.screen
+        assert isinstance(form, RegisterAssetScreen | OpenAccountScreen)
+        await pilot.press("escape")
+        below = pilot.app.screen
+        assert below is not form
+        store.may_go_on.set()
+        await calm(pilot)
+        assert pilot.app.screen is below

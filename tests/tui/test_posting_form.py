@@ -54,7 +54,10 @@ async def calm(pilot: Pilot[int]) -> None:
     await pilot.pause()
     for _ in range(3):
         for worker in list(pilot.app.workers):
-            if worker.group in ("refresh", "usage", "balances", "post", "open", "rows") and worker.is_running:
+            if (
+                worker.group in ("refresh", "usage", "balances", "post", "submit", "open", "rows")
+                and worker.is_running
+            ):
                 await worker.wait()
         await pilot.pause()
 
