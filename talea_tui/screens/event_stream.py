@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from contextlib import suppress
 from datetime import datetime, timedelta
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 from textual import events, getters, on
 from textual.containers import Vertical
@@ -27,7 +27,7 @@ from ..formatting import (
     format_time,
     printable,
 )
-from ..widgets.event_view import EventView
+from ..widgets.event_view import EventView, Spot
 from ..widgets.rate import StreamBar, StreamState
 from ..widgets.shell import Shell
 from .base import TaleaScreen
@@ -40,6 +40,18 @@ NOTHING_YET = "Nothing yet: what is posted appears here."
 
 Place: TypeAlias = BookEvent | datetime
 """An event, or the first that was committed at or after a time."""
+
+
+class _Left(NamedTuple):
+    """A live stream that was left, and where one was in it or going to."""
+
+    shown: tuple[object, ...]
+    feed: EventFeed
+    matched: MatchedFeed | None
+    filter: Filter
+    spot: Spot
+    place: Place | None
+    pending: Place | None
 
 
 class EventStream(Vertical):
@@ -76,8 +88,8 @@ class EventStream(Vertical):
         self._feed: EventFeed | None = None
         self._matched: MatchedFeed | None = None
         self._shown: tuple[object, ...] = ()
-        self._left: tuple[tuple[object, ...], Place | None] | None = None
-        """Which live stream was left, and where one was; None when following."""
+        self._left: _Left | None = None
+        """The live stream that one may come back to from the past."""
         self._meter = RateMeter()
         self._seen = 0
         """How many events had been seen when last looked."""
@@ -134,20 +146,48 @@ class EventStream(Vertical):
 
     async def _start(self, shown: tuple[object, ...]) -> None:
         """Follow the book, or all, from now on."""
-        if self._shown[2:] == (None,):  # live, which one may come back to
-            self._left = self._shown, self._place
+        view = self.view
+        if self._feed is not None and self._shown[2:] == (None,):
+            self._left = _Left(
+                self._shown, self._feed, self._matched, self.filter, view.spot, self._place, self._pending
+            )
+        left = self._left if self._left is not None and self._left.shown == shown else None
         self._shown = shown
         self._meter = RateMeter()
         self._seen, self._lag = 0, None
-        self._feed = EventFeed(self.app.store, None if self.all_books else self.book or "", self.app.as_of)
+        self._feed = (
+            EventFeed(self.app.store, None if self.all_books else self.book or "", self.app.as_of)
+            if left is None
+            else left.feed
+        )
         if not self.all_books and self.book is None:
             self._feed.heads.clear()
         else:
             await self._feed.refresh()
         self._observe()
-        self.view.show_books = self.all_books
-        left = self._left
-        await self._show_rows(anchor=left[1] if left is not None and left[0] == shown else None)
+        view.show_books = self.all_books
+        if left is None:
+            await self._show_rows(None)
+        else:
+            await self._show_left(left)
+
+    async def _show_left(self, left: _Left) -> None:
+        """Show the live stream again as it was left; under another filter, at the event one was at."""
+        if left.filter is not self.filter:
+            self.view.since = left.spot.since
+            await self._show_rows(left.place)
+            return
+        matched = self._matched = left.matched
+        self._pending = left.pending
+        self.view.empty = self._empty
+        if matched is None:
+            await self.view.show_again(left.feed, left.spot)
+        else:
+            await self.view.show_again(matched, left.spot)
+            self.run_worker(self._scan(matched), group="scan", exclusive=True)
+            await self._catch_up(matched)
+            await self._repaint()
+        self.place_changed()
 
     def _observe(self) -> None:
         feed = self._feed
@@ -180,14 +220,20 @@ class EventStream(Vertical):
                 await self._repaint()
                 painted = asyncio.get_running_loop().time()
 
+    @property
+    def _empty(self) -> str:
+        """What to say where no event is to be shown."""
+        unreadable = None if self.all_books else self.app.why_unreadable(self.book)
+        if unreadable is not None:
+            return printable(unreadable, 1_000)
+        return "No event meets this filter." if self.filter else NOTHING_YET
+
     async def _show_rows(self, anchor: Place | None) -> None:
         """Show what the filter lets pass; `anchor` is where to stay, None to follow."""
         feed = self._feed
         if feed is None:
             return
-        unreadable = None if self.all_books else self.app.why_unreadable(self.book)
-        nothing = "No event meets this filter." if self.filter else NOTHING_YET
-        self.view.empty = printable(unreadable, 1_000) if unreadable is not None else nothing
+        self.view.empty = self._empty
         since = self.view.since if anchor is not None else None
         if not self.filter:
             self._matched = self._pending = None

@@ -61,6 +61,15 @@ class _Seen(NamedTuple):
     description: int = 11
 
 
+class Spot(NamedTuple):
+    """Where one is among rows, and after which events one paused there."""
+
+    following: bool
+    top: int
+    cursor: int | None
+    since: Position | None
+
+
 class _Palette(NamedTuple):
     """Styles of one frame; asking for them line by line would cost more than all the rest."""
 
@@ -164,6 +173,22 @@ class EventView(Widget, can_focus=True):
             self.top = self._within(at - self.visible_rows // 2)
             if source.end > source.first:
                 self.cursor = max(source.first, min(at, source.end - 1))
+        await self._fetch()
+        self.refresh()
+
+    @property
+    def spot(self) -> Spot:
+        return Spot(self.following, self.top, self.cursor, self.since)
+
+    async def show_again(self, source: Rows, spot: Spot) -> None:
+        """Show rows that were shown before, as one left them; what has come since moves none of them."""
+        if spot.following:
+            await self.show(source)
+            return
+        self._source = source
+        self._forget()
+        self.following, self.top, self.cursor, self.since = spot
+        self.top = self._within(self.top)
         await self._fetch()
         self.refresh()
 

@@ -6,6 +6,7 @@ import pytest
 from textual.pilot import Pilot
 
 from store import AccountKind, LogTaleaStore
+from talea_tui.settings import Settings
 from talea_tui.widgets.event_view import EventView
 from talea_tui.widgets.virtual_table import VirtualTable, value_of
 from tests.support.build import BOOK, account, asset, household, open_accounts, transfer
@@ -264,6 +265,35 @@ async def test_coming_back_finds_the_tail_at_its_event_or_following(store, open_
         assert not view.following
         assert view.current == at
         assert at.id == (BOOK, 38)
+
+
+SCROLLED = ["space", "pageup", "pageup", *["down"] * 5]
+
+
+@pytest.mark.parametrize("all_books", [False, True])
+@pytest.mark.parametrize("filter", ["", "assets"])
+@pytest.mark.parametrize("keys", [["space"], SCROLLED, [*SCROLLED, *["up"] * 3]])
+async def test_coming_back_finds_a_paused_tail_as_it_was_left(
+    store, open_app: OpenApp, all_books: bool, filter: str, keys
+):
+    settings = Settings(screen="tail", book=BOOK, layout={"tail_all": all_books})
+    async with open_app(store, size=(120, 20), settings=settings) as pilot:
+        if filter:
+            await pilot.press("slash", *filter, "enter")
+            await settle(pilot)
+        view = pilot.app.screen.query_one(EventView)
+        await pilot.press(*keys)
+        await settle(pilot)
+        await store.commit(transfer("assets:bank", "income:salary", 5))
+        await until(pilot, lambda: "+1 new" in screen_text(pilot.app))
+        seen, cursor = [row[:119].rstrip() for row in screen_text(pilot.app).splitlines()[2:-2]], view.cursor
+        await look_back(pilot, "20")
+        await store.commit(transfer("assets:bank", "income:salary", 6))
+        await come_back(pilot)
+        await until(pilot, lambda: "+2 new" in screen_text(pilot.app))
+        assert [row[:119].rstrip() for row in screen_text(pilot.app).splitlines()[2:-2]] == seen
+        assert view.cursor == cursor
+        assert not view.following
 
 
 async def test_an_asset_registered_later_is_not_listed(store, open_app: OpenApp):
