@@ -122,8 +122,13 @@ def assess(
     accounts: Mapping[str, AccountInfo],
     precisions: Mapping[str, int],
     today: date,
+    *,
+    balances: bool = True,
 ) -> Assessment:
-    """Read `draft` against the accounts of its book (by path) and the precisions of the assets (by id)."""
+    """Read `draft` against the accounts of its book (by path) and the precisions of the assets (by id).
+
+    Without `balances` nothing is said of what the accounts hold.
+    """
     problems: list[Problem] = []
     day: date | None = None
     try:
@@ -134,7 +139,8 @@ def assess(
         RowReading() if row.blank else _read_row(number, row, accounts, precisions, problems)
         for number, row in enumerate(draft.rows)
     ]
-    readings = _with_balances(readings)
+    if balances:
+        readings = _with_balances(readings)
     differences = _differences(readings)
     for number, reading in enumerate(readings):
         if reading.below_minimum and reading.account is not None:

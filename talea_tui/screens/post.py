@@ -107,10 +107,15 @@ class PostScreen(TaleaScreen):
         return f"{waiting} draft{'s' * (waiting > 1)}{kept}" if waiting else ""
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        if action in ("post", "fill", "accept") and self.app.instant is not None:
+            return False
         return self.stack is not None and super().check_action(action, parameters)
 
     def read(self) -> Assessment:
-        return assess(self.draft, self.history.accounts, self.app.precisions, self.app.today)
+        is_live = self.app.instant is None  # the balances that are known are those of now
+        return assess(
+            self.draft, self.history.accounts, self.app.precisions, self.app.today, balances=is_live
+        )
 
     def minute_passed(self) -> None:
         if self.stack is not None:
@@ -277,7 +282,7 @@ class PostScreen(TaleaScreen):
 
     def _offer(self, at: Field) -> None:
         """Float what the focused field could become."""
-        if at != self._focused_field():
+        if at != self._focused_field() or self.app.instant is not None:
             return
         typed = text_at(self.draft, at).strip()
         offers: list[Offer] = []
@@ -481,6 +486,8 @@ class PostScreen(TaleaScreen):
         if in_form:
             self.receipt = receipt
             await self._begin_anew()
+            if not self.draft.blank:  # the bar speaks of the entry that waited
+                self.app.tell(receipt)
         else:
             self._show()
             self.app.tell(f"{draft.book}: {receipt}")
@@ -490,6 +497,7 @@ class PostScreen(TaleaScreen):
         """Show the draft that is current now, the cursor at its beginning."""
         self.refusals = {}
         self._insisted.clear()
+        self.offers.hide()
         await self._learn_accounts()
         await self._put_draft()
         self._show()

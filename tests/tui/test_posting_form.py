@@ -344,8 +344,24 @@ async def test_another_entry_can_be_put_before_one_that_waits(store, settings, o
         await keys(pilot, "b", "u", "b", "tab", "enter", "enter", "enter")
         assert await last_seq(store) == 13
         assert form_of(pilot).draft.description == "waits"
+        assert [notice.message for notice in pilot.app._notifications] == [
+            "seq 13 posted: Zelle payment to BUBBLY DYNAMICS, 1,466.00 USD"
+        ]
         await keys(pilot, "ctrl+t")
         assert form_of(pilot).draft.blank
+
+
+@pytest.mark.parametrize("key", ["ctrl+n", "ctrl+t"])
+async def test_nothing_is_offered_any_more_for_an_entry_that_is_not_in_the_form(
+    store, settings, open_app: OpenApp, key: str
+):
+    async with open_app(store, settings=settings) as pilot:
+        await keys(pilot, "p")
+        await typed(pilot, "bub")
+        assert form_of(pilot).offers.is_shown
+        await keys(pilot, key)
+        assert form_of(pilot).draft.blank
+        assert not form_of(pilot).offers.is_shown
 
 
 async def test_from_a_blank_entry_one_goes_round_those_that_wait(store, settings, open_app: OpenApp):
@@ -393,10 +409,22 @@ async def test_posting_is_closed_while_the_past_is_shown(store, settings, open_a
 
         pilot.app.show_instant(Instant("seq 10", datetime(2026, 11, 22, tzinfo=UTC), 10, BOOK))
         await calm(pilot)
-        assert "as of seq 10" in screen_text(pilot.app)
+        await until(pilot, lambda: "as of seq 10" in screen_text(pilot.app))
+        shown = screen_text(pilot.app).splitlines()
+        assert [
+            line.split() for line in shown if line.startswith((" Expenses:Rent", " Assets:Checking"))
+        ] == [
+            ["Expenses:Rent", "1,466.00"],
+            ["Assets:Checking", "1,466.00"],
+        ]  # no balance after: the one that is known is of now
+        assert not any(word in shown[-1] for word in ("post", "take", "missing"))
         await keys(pilot, "ctrl+s")
         assert await last_seq(store) == 12
+        await keys(pilot, "ctrl+u")
+        await typed(pilot, "sup")
+        assert "Supplies" not in screen_text(pilot.app)
         pilot.app.show_instant(None)
+        await keys(pilot, "backspace", "backspace", "backspace")
         await calm(pilot)
         await keys(pilot, "ctrl+s")
         assert await last_seq(store) == 13
