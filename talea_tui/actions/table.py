@@ -295,6 +295,7 @@ POST: tuple[Action, ...] = (
         "Post the entry, or go to what it still lacks.",
         "post",
         footer=True,
+        writes=True,
     ),
     Action(
         "post.accept",
@@ -303,6 +304,7 @@ POST: tuple[Action, ...] = (
         "Take what is offered, else go to the next field.",
         "accept",
         footer=True,
+        writes=True,
     ),
     Action(
         "post.fill",
@@ -311,6 +313,7 @@ POST: tuple[Action, ...] = (
         "Put the missing amount into the row, else that of the last time.",
         "fill",
         footer=True,
+        writes=True,
     ),
     Action("post.up", ("up",), "Up", "The offer or the row above.", "step(-1)", palette=False),
     Action("post.down", ("down",), "Down", "The offer or the row below.", "step(1)", palette=False),

@@ -107,8 +107,6 @@ class PostScreen(TaleaScreen):
         return f"{waiting} draft{'s' * (waiting > 1)}{kept}" if waiting else ""
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        if action in ("post", "fill", "accept") and self.app.instant is not None:
-            return False
         return self.stack is not None and super().check_action(action, parameters)
 
     def read(self) -> Assessment:
