@@ -100,9 +100,10 @@ class TrialBalanceScreen(TaleaScreen):
 
     def __init__(self) -> None:
         super().__init__()
-        kept = self.app.settings.layout.get("statement")
+        layout = self.app.settings.layout
+        kept = layout.get("statement")
         self.view = kept if kept in VIEWS else VIEWS[0]
-        self.empty = False
+        self.empty = bool(layout.get("statement_empty"))
         self.period = ALL
         self.figures: list[AccountFigures] = []
         self.turnover: list[TrialBalanceRow] | None = None
@@ -611,7 +612,7 @@ class TrialBalanceScreen(TaleaScreen):
             begin = end + 2
 
     async def action_toggle_empty(self) -> None:
-        self.empty = not self.empty
+        self.app.settings.layout["statement_empty"] = self.empty = not self.empty
         if self._figures_for == self.period:
             await self._show(reset=False)
 

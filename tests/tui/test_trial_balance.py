@@ -52,6 +52,19 @@ async def test_totals_prove_that_debits_equal_credits(store, open_app: OpenApp):
         assert any(row[0] == "Wallet:Hot" for row in shown_rows(pilot))
 
 
+async def test_whether_accounts_without_a_balance_are_listed_is_remembered(open_app: OpenApp):
+    settings = Settings()
+    for listed in (False, True):
+        store = MemoryStore()
+        await open_shop(store)
+        async with open_app(store, size=(120, 40), settings=settings) as pilot:
+            await keys(pilot, "6")
+            await calm(pilot)
+            assert any(row[0] == "Wallet:Hot" for row in shown_rows(pilot)) is listed
+            await pilot.press("z")
+            await calm(pilot)
+
+
 async def test_before_anything_was_recorded_it_is_told_that_all_of_it_was_recorded_later(
     store, open_app: OpenApp
 ):
