@@ -272,6 +272,11 @@ class Register(VirtualTable):
             return None
         return StoredTransaction(transaction=found[0].event.transaction, seq=seq, at=found[0].at)
 
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        if action in ("reverse", "correct", "duplicate") and not self.count:
+            return False
+        return super().check_action(action, parameters)
+
     async def action_reverse(self) -> None:
         if (stored := await self._stored()) is not None:
             await cast(Shell, self.app).start_reversal(stored)
