@@ -32,6 +32,7 @@ from .widgets.keys import bindings_for
 
 if TYPE_CHECKING:
     from textual.driver import Driver
+    from textual.notifications import Notify
 
     from store import Store
 
@@ -141,6 +142,13 @@ class TaleaApp(LedgerApp):
 
     def tell(self, text: str) -> None:
         self.notify(printable(text, 500), markup=False, timeout=4)
+
+    def on_notify(self, event: Notify) -> None:
+        """What is told in passing takes the place of what was told before it, and so does the same refusal again."""
+        new = event.notification
+        for old in list(self._notifications):
+            if old.severity == new.severity == "information" or old.message == new.message:
+                self._unnotify(old, refresh=False)
 
     def refuse(self, why: str | StoreError) -> None:
         if isinstance(why, StoreIOError) and self.is_open:

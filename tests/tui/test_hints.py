@@ -9,9 +9,10 @@ from typing import Any
 import pytest
 from textual.pilot import Pilot
 
-from store import LogTaleaStore
+from store import AccountId, AccountKind, LogTaleaStore
 from store.protocol import Store
 from talea_tui.config import Config
+from tests.support.build import open_accounts, transfer
 from tests.support.forms import open_shop
 from tests.support.memory_store import MemoryStore
 from tests.tui.conftest import OpenApp, app_on_directory, keys, screen_text, settle, shows
@@ -183,3 +184,33 @@ async def test_a_row_that_leads_nowhere_is_not_offered_to_be_opened(store, open_
         assert "enter open" in footer(pilot)
         await keys(pilot, "7", "end")  # the ledger's own book has no tail
         assert "enter open" not in footer(pilot)
+
+
+async def test_an_empty_register_offers_nothing_that_needs_a_row(open_app: OpenApp):
+    store = MemoryStore()
+    await open_shop(store)
+    await open_accounts(store, {"Expenses:New": AccountKind.EXPENSE}, asset="USD", book="shop")
+    async with open_app(store, size=(160, 48)) as pilot:
+        await pilot.app.go("accounts", account=AccountId(book="shop", path="Expenses:New"))
+        await keys(pilot, "w")
+        said = await offered(pilot)
+        assert "Copy row" in said
+        assert not any(label in said for label in ("Reverse", "reverse", "Correct", "Duplicate"))
+        await store.commit(transfer("Expenses:New", "Equity", 1, asset="USD", book="shop"))
+        await shows(pilot, "r reverse")
+
+
+async def test_what_is_told_in_passing_gives_way_to_what_is_told_next_and_errors_stay(
+    store, open_app: OpenApp
+):
+    async with open_app(store, size=(120, 30)) as pilot:
+        await keys(pilot, "5")
+        pilot.app.refuse("The disk is full.")
+        pilot.app.refuse("The disk is full.")
+        for _ in range(8):
+            await keys(pilot, "n")
+        await keys(pilot, "y")
+        told = [notice.message for notice in pilot.app._notifications]
+        assert len(told) == 2
+        assert told[0] == "The disk is full."
+        assert told[1].startswith("Copied event")
