@@ -11,6 +11,7 @@ from textual.strip import Strip
 from textual.widget import Widget
 
 from ..formatting import format_count, printable
+from .columns import clip
 from .shell import Shell
 
 if TYPE_CHECKING:
@@ -90,8 +91,6 @@ class Header(Widget):
         right_width = sum(cell_len(text) for text, _ in right)
 
         crumbs = [printable(crumb) for crumb in screen.crumbs()] if hasattr(screen, "crumbs") else []
-        if self.shell.place:
-            crumbs.insert(0, printable(self.shell.place))
         left: list[tuple[str, Style]] = [(" talea  ", self.get_component_rich_style("header--name"))]
         left.extend((piece, style) for piece, style in self._crumb_pieces(crumbs, width - right_width - 9))
         segments = [Segment(text, style) for text, style in left]
@@ -105,14 +104,22 @@ class Header(Widget):
         return strip.crop(0, width).apply_style(base) if strip.cell_length > width else strip
 
     def _crumb_pieces(self, crumbs: list[str], room: int) -> list[tuple[str, Style]]:
-        """Crumbs joined by `›`; the first ones give way when there is little room."""
+        """Crumbs joined by `›`; the ledger's place gives way first, then what stands between the book and here."""
         crumb_style = self.get_component_rich_style("header--crumb")
         here_style = self.get_component_rich_style("header--here")
-        while len(crumbs) > 1 and cell_len(" › ".join(crumbs)) > room:
-            crumbs = crumbs[1:]
+        place = printable(self.shell.place)
+        if place and cell_len(" › ".join([place, *crumbs])) <= room:
+            crumbs = [place, *crumbs]
+        while len(crumbs) > 2 and cell_len(" › ".join(crumbs)) > room:
+            del crumbs[1]
+        if len(crumbs) == 2:
+            book, here = crumbs
+            here = clip(here, max(room // 4, room - cell_len(book) - 3))
+            crumbs = [clip(book, room - cell_len(here) - 3), here]
+        crumbs[-1:] = [clip(crumb, room) for crumb in crumbs[-1:]]
         pieces: list[tuple[str, Style]] = []
-        for place, crumb in enumerate(crumbs):
-            last = place == len(crumbs) - 1
+        for number, crumb in enumerate(crumbs):
+            last = number == len(crumbs) - 1
             pieces.append((crumb, here_style if last else crumb_style))
             if not last:
                 pieces.append((" › ", crumb_style))
