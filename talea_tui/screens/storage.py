@@ -333,8 +333,9 @@ class StorageScreen(TaleaScreen):
     def _show_work(self) -> None:
         text = self._said
         if self.under_way is not None:
-            text = self.under_way.text(asyncio.get_running_loop().time())
-            text += self.app.with_keys("  {storage.cancel} cancels")
+            hint = self.app.with_keys("  {storage.cancel} cancels")
+            room = self.size.width - 2 - len(hint)
+            text = self.under_way.text(asyncio.get_running_loop().time(), room) + hint
         self.work.display = bool(text)
         self.work.update(Content(printable(text, 1_000)))
 

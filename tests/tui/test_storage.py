@@ -129,6 +129,18 @@ class Stuck(MemoryStore):
             progress(book, 250_000, 1_000_000)
 
 
+async def test_how_far_a_snapshot_is_stands_in_one_line_on_80_columns(open_app: OpenApp) -> None:
+    store = Stuck()
+    await household(store)
+    async with open_app(store, settings=on_storage()) as pilot:
+        await pilot.press("s")
+        await until(pilot, lambda: "25 %" in text(pilot))
+        (line,) = (line for line in screen_text(pilot.app).splitlines() if "25 %" in line)
+        assert line.endswith(" left  x cancels")
+        await pilot.press("x")
+        await until(pilot, lambda: "was cancelled" in text(pilot))
+
+
 async def test_a_long_snapshot_shows_how_far_it_is_and_can_be_cancelled(open_app: OpenApp) -> None:
     store = Stuck()
     await household(store)
