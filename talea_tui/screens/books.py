@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from itertools import pairwise
 
 from msgspec.structs import replace
@@ -198,7 +199,12 @@ class BooksScreen(TaleaScreen):
     def _last(self, info: BookInfo) -> str:
         if self.app.instant is not None:
             return format_date(info.last_at, self.app.zone) if info.last_at is not None else "not begun"
-        return format_age(info.last_at, self.app.now()) if info.last_at is not None else ""
+        if info.last_at is None:
+            return ""
+        age, minute = self.app.now() - info.last_at, timedelta(minutes=1)
+        if timedelta() <= age < minute:  # seconds would be wrong soon: ages are drawn again once a minute
+            return "just now"
+        return format_age(info.last_at, self.app.now())
 
     @on(VirtualTable.Opened)
     async def open_book(self, event: VirtualTable.Opened) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from datetime import timedelta
 
 import msgspec
 import pytest
@@ -123,6 +124,16 @@ async def test_without_a_book_the_room_below_is_for_what_to_do(open_app: OpenApp
         assert "Newest" not in screen_text(pilot.app)
         await household(pilot.app.store, "shop")
         await until(pilot, lambda: "Newest of shop" in screen_text(pilot.app))
+
+
+async def test_an_age_told_once_a_minute_tells_no_seconds(store, open_app: OpenApp):
+    last_at = (await store.book(BOOK)).last_at
+    for later, told in ((45, "just now"), (70, "1 min ago")):
+        now = last_at + timedelta(seconds=later)
+        async with open_app(store, size=(120, 24), clock=lambda now=now: now) as pilot:
+            home = next(line for line in screen_text(pilot.app).splitlines() if BOOK in line)
+            assert told in home
+        store._closed = False
 
 
 async def test_opening_a_book_makes_it_the_one_to_work_in(store, open_app: OpenApp):
