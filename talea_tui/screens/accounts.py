@@ -208,7 +208,7 @@ class AccountsScreen(TaleaScreen):
                 asset = tree.shown_asset(node)
                 accounts = sum(one.definition.asset == asset for one in accounts_under(node))
                 words = f"{node.path} · {asset} · {plural(accounts, 'account')}"
-                title.show(words, span(self.register))
+                title.show(words, span(self.register) if self.register.count else "")
             return
         definition = info.definition
         title.show(
