@@ -143,6 +143,11 @@ def format_weekday(day: date) -> str:
     return ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")[day.weekday()]
 
 
+def format_moment(moment: datetime, zone: tzinfo) -> str:
+    """A full moment with its zone's name or offset: `2026-11-22 14:02:11.000000 UTC`."""
+    return f"{format_datetime(moment, zone, decimals=6)} {local(moment, zone):%Z}"
+
+
 def format_age(then: datetime, now: datetime) -> str:
     """`just now`, `12 s ago`, `3 min ago`, `2 h ago`, `3 days ago`, `2 years ago`; `in …` ahead of `now`."""
     return _age(int((now - then) / timedelta(seconds=1)))

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from store import AccountOpened, Direction, StoredFrame, TransactionPosted
 
-from ..formatting import align_amounts, format_amount, format_count, format_datetime, printable
+from ..formatting import align_amounts, format_amount, format_count, format_moment, printable
 from ..json_text import shown_json
 from .filter import PrecisionOf
 from .text import BookEvent, asset_class_text, description_of, kind_of
@@ -31,12 +31,12 @@ def detail_of(
     lines = [
         DetailLine("event", f"{_KINDS[kind_of(sequenced.event)]} · seq {format_count(sequenced.seq)}"),
         DetailLine("book", _shown(event.book)),
-        DetailLine("committed", format_datetime(sequenced.at, zone, decimals=6)),
+        DetailLine("committed", format_moment(sequenced.at, zone)),
     ]
     body = sequenced.event
     if isinstance(body, TransactionPosted):
         transaction = body.transaction
-        lines.append(DetailLine("occurred", format_datetime(transaction.occurred_at, zone, decimals=6)))
+        lines.append(DetailLine("occurred", format_moment(transaction.occurred_at, zone)))
         if description := description_of(transaction):
             lines.append(DetailLine("description", _shown(description)))
         amounts = align_amounts(

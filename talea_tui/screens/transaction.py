@@ -12,7 +12,7 @@ from textual.containers import Vertical
 from store import Direction, Sequenced, StoredTransaction, StoreError, Transaction, TransactionPosted
 
 from ..events.text import description_of, signed_minor
-from ..formatting import format_amount, format_amount_plain, format_count, printable
+from ..formatting import format_amount, format_amount_plain, format_count, format_moment, printable
 from ..json_text import shortened, shown_json
 from ..posting.correction import corrected_id, reversed_id
 from ..posting.standing import standing_of
@@ -20,7 +20,7 @@ from ..widgets.chart import shown_sign
 from ..widgets.fact_table import FactTable
 from ..widgets.keys import bindings_for
 from ..widgets.pane_title import PaneTitle
-from ..widgets.register import day_of, moment_text
+from ..widgets.register import day_of
 from ..widgets.virtual_table import READING_WIDTH, Cell, Column, Row, VirtualTable
 from .base import TaleaScreen
 
@@ -149,8 +149,8 @@ class TransactionScreen(TaleaScreen):
         zone = self.app.zone
         said = {("date", day_of(transaction, zone)), ("description", description_of(transaction))}
         yield from sorted(said)
-        yield "occurred", moment_text(transaction.occurred_at, zone)
-        yield "committed", moment_text(sequenced.at, zone)
+        yield "occurred", format_moment(transaction.occurred_at, zone)
+        yield "committed", format_moment(sequenced.at, zone)
         for ref in transaction.external_refs:
             yield f"ref {printable(ref.kind, 40)}", ref.value
         for name, value in _flat(transaction.metadata):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from datetime import date, datetime, tzinfo
+from datetime import date, tzinfo
 from typing import ClassVar, NamedTuple, cast
 
 from store import (
@@ -25,8 +25,6 @@ from ..formatting import (
     format_amount_plain,
     format_count,
     format_date,
-    format_datetime,
-    local,
     occurred_day,
     plural,
     printable,
@@ -301,8 +299,3 @@ def span(table: VirtualTable) -> str:
     first = table.scroll_top + 1
     last = min(table.count, table.scroll_top + table.visible_rows)
     return f"{first:,}–{last:,} of {plural(table.count, 'row')}"
-
-
-def moment_text(moment: datetime, zone: tzinfo) -> str:
-    """A full moment with its zone's name or offset."""
-    return f"{format_datetime(moment, zone, decimals=6)} {local(moment, zone):%Z}"

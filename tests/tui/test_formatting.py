@@ -24,13 +24,13 @@ from talea_tui.formatting import (
     format_days_ago,
     format_lag,
     format_micros,
+    format_moment,
     format_time,
     fraction_cells,
     occurred_day,
     printable,
     sparkline,
 )
-from talea_tui.widgets.register import moment_text
 
 NOW = datetime(2026, 11, 22, 14, 2, 11, 204_999, tzinfo=UTC)
 
@@ -155,7 +155,7 @@ def test_any_day_of_the_calendar_has_an_age_on_any_other(day: date, today: date)
 def test_any_moment_of_the_calendar_is_shown_in_any_zone(moment: datetime, hours: int) -> None:
     zone = timezone(timedelta(hours=hours))
     assert re.fullmatch(r"[0-9]{4}-[0-9]{2}-[0-9]{2} [0-9:]{8}", format_datetime(moment, zone))
-    assert re.fullmatch(r"[0-9]{4}-[0-9]{2}-[0-9]{2} [0-9:]{8}\.[0-9]{6} UTC.*", moment_text(moment, zone))
+    assert re.fullmatch(r"[0-9]{4}-[0-9]{2}-[0-9]{2} [0-9:]{8}\.[0-9]{6} UTC.*", format_moment(moment, zone))
 
 
 def test_sizes_and_durations_take_three_figures() -> None:
