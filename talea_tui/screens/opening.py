@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+from datetime import datetime
 
 from textual.app import ComposeResult
 from textual.containers import Vertical
@@ -12,7 +13,7 @@ from textual.widgets import ProgressBar, Static
 
 from store import CorruptLog, StoreError, StoreLocked
 
-from ..formatting import format_count, printable
+from ..formatting import format_count, format_duration, format_rate, printable
 from ..widgets.keys import bindings_for
 from .base import TaleaScreen
 
@@ -29,20 +30,31 @@ class OpeningScreen(TaleaScreen):
     def on_mount(self) -> None:
         self.query_one("#opening-bar").display = False
         self.refused: StoreError | None = None
+        self._began: tuple[str, int, datetime] | None = None
+        """Which book is being read, from which seq on and since when."""
 
     def show_progress(self, book: str, seq: int, last_seq: int) -> None:
         """How far reading a book's log has come."""
         if not self.is_mounted:
             return
         about = "about " if seq < last_seq else ""  # guessed from bytes until all are read
-        self.query_one("#opening-what", Static).update(
-            Content(
-                f"Reading {printable(book, 60)}: {format_count(seq)} of {about}{format_count(last_seq)} events"
-            )
-        )
+        what = f"Reading {printable(book, 60)}: {format_count(seq)} of {about}{format_count(last_seq)} events"
+        pace = self._pace(book, seq, last_seq)
+        self.query_one("#opening-what", Static).update(Content(f"{what}\n{pace}"))
         bar = self.query_one("#opening-bar", ProgressBar)
         bar.display = True
         bar.update(total=max(1, last_seq), progress=seq)
+
+    def _pace(self, book: str, seq: int, last_seq: int) -> str:
+        """How fast a book is read and how long it will take, once that can be told."""
+        now = self.app.now()
+        if self._began is None or self._began[0] != book:
+            self._began = book, seq, now
+        _, begun, since = self._began
+        seconds, read = (now - since).total_seconds(), seq - begun
+        if seconds < 1 or read <= 0:
+            return ""
+        return f"{format_rate(read / seconds)}  {format_duration((last_seq - seq) * seconds / read)} left"
 
     def show_refusal(self, error: StoreError) -> None:
         self.refused = error
@@ -91,7 +103,7 @@ class OpeningScreen(TaleaScreen):
         self.app.open_ledger()
 
     def _begin_again(self) -> None:
-        self.refused = None
+        self.refused = self._began = None
         self.app.could_not_open = False
         self.query_one("#opening-what", Static).update(Content("Opening the ledger …"))
         self.refresh_bindings()

@@ -6,6 +6,7 @@ import asyncio
 import errno
 import json
 import os
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import msgspec
@@ -64,6 +65,25 @@ async def test_the_first_frame_does_not_wait_for_the_store(store):
         await settle(pilot)
         assert app.current_mode == "books"
         assert BOOK in screen_text(app)
+
+
+async def test_how_fast_a_long_book_is_read_and_how_long_that_will_take_is_told(store):
+    gate = asyncio.Event()
+    now = [datetime(2026, 11, 22, tzinfo=UTC)]
+
+    async def slowly(progress):
+        progress("hackerspace", 40_000, 100_000)
+        now[0] += timedelta(seconds=2)
+        progress("hackerspace", 60_000, 100_000)
+        await gate.wait()
+        return store
+
+    app = TaleaApp(store_factory=slowly, clock=lambda: now[0])
+    async with app.run_test(size=(80, 24)) as pilot:
+        await pilot.pause()
+        assert "10,000/s  4 s left" in screen_text(app)
+        gate.set()
+        await settle(pilot)
 
 
 async def test_a_ledger_that_cannot_be_opened_says_why_and_can_be_tried_again(store):
