@@ -45,7 +45,8 @@ class TrafficBar(Widget):
         self._traffic, self._measured = traffic, measured
         self.refresh()
 
-    def _words(self) -> str:
+    def _words(self, room: int) -> str:
+        """What is told before the keys: the counts only in `room` cells, but whole why something stopped."""
         traffic = self._traffic
         if traffic is None:
             return "  a throw-away ledger"
@@ -60,7 +61,8 @@ class TrafficBar(Widget):
         if traffic.halted:
             why = next(iter(traffic.halted.values()))
             halted = printable(f" · ■ {', '.join(traffic.halted)} stopped: {why}", 200)
-        return f"  {state} · {format_count(traffic.posted)} posted{refused}{halted}"
+        words = f"  {state} · {format_count(traffic.posted)} posted{refused}{halted}"
+        return words if halted or cell_len(words) <= room else f"  {state}"
 
     def _label(self, action: Action) -> str:
         is_paused = self._traffic is not None and self._traffic.paused
@@ -71,15 +73,18 @@ class TrafficBar(Widget):
         base = self.rich_style
         if y or not width:
             return Strip.blank(width, base)
-        words = clip(self._words(), width - 5)
+        keys: list[tuple[str, str, str]] = []
+        for action in actions_of("demo"):
+            pressed = cast(Shell, self.app).keys_of(action)[0]
+            keys.append((key_name(pressed), f" {self._label(action)}", pressed))
+        room = width - 8 - sum(cell_len(key + label) + 2 for key, label, _ in keys)
+        words = clip(self._words(room), width - 5)
         segments = [Segment(" demo", self.get_component_rich_style("bar--name")), Segment(words, base)]
         at = 5 + cell_len(words) + 3
         segments.append(Segment("   ", base))
         self._spots = []
         label_style = self.get_component_rich_style("bar--label")
-        for action in actions_of("demo"):
-            pressed = cast(Shell, self.app).keys_of(action)[0]
-            key, label = key_name(pressed), f" {self._label(action)}"
+        for key, label, pressed in keys:
             segments += [Segment(key, self.get_component_rich_style("bar--key")), Segment(label, label_style)]
             segments.append(Segment("  ", base))
             self._spots.append((at, at + cell_len(key) + cell_len(label), pressed))

@@ -340,6 +340,20 @@ async def test_the_demo_opens_with_its_books_and_its_traffic_obeys_the_keyboard(
         assert not traffic.paused
 
 
+@pytest.mark.parametrize("size", [(60, 20), (80, 24)])
+async def test_the_line_on_the_traffic_names_its_keys_whole_whatever_it_counts(
+    made: Path, size: tuple[int, int]
+) -> None:
+    app = DemoApp(made, seed=7, rate=0)
+    async with app.run_test(size=size) as pilot:
+        await until(pilot, lambda: app.current_mode == "books" and app.traffic is not None)
+        traffic = app.traffic
+        assert traffic is not None
+        traffic.paused, traffic.rate, traffic.posted, traffic.refused = True, 10_000, 1_234_567, 76_543
+        await until(pilot, lambda: "10,000/s" in screen_text(app))
+        assert ") faster" in screen_text(app)
+
+
 async def test_the_line_on_the_traffic_offers_the_keys_that_were_chosen(made: Path) -> None:
     app = DemoApp(made, seed=7, rate=0, config=Config(keys={"demo.pause": ("f9",)}))
     async with app.run_test(size=(120, 30)) as pilot:
