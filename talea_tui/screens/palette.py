@@ -54,16 +54,19 @@ class Offer:
     keys: str
     run: Run
     text: str
+    elsewhere: bool = False
+    """Whether it only leads to the screen that can."""
 
 
-def rank(offer: Offer, words: list[str]) -> tuple[int, int, int] | None:
+def rank(offer: Offer, words: list[str]) -> tuple[int, bool, int, int] | None:
     """How well an offer fits: the smaller the better, None for not at all. Every word must occur."""
     text = offer.text
     if not all(word in text for word in words):
         return None
     first = words[0] if words else ""
     name = offer.name.casefold()
-    return (0 if name.startswith(first) else 1 if first in name else 2, text.find(first), len(text))
+    named = 0 if name.startswith(first) else 1 if first in name else 2
+    return named, offer.elsewhere, text.find(first), len(text)
 
 
 class Palette(Dialog):
@@ -109,7 +112,9 @@ class Palette(Dialog):
                 if action.palette and action.id not in known:
                     does = f"on {there.label}, {key_name(self.app.keys_of(action)[0])}: {action.help}"
                     text = f"{action.label} {does}".casefold()
-                    self.offers.append(Offer(action.label, does, key, partial(self.app.go, mode), text))
+                    self.offers.append(
+                        Offer(action.label, does, key, partial(self.app.go, mode), text, elsewhere=True)
+                    )
 
     async def _act(self, run: str) -> None:
         """Run an action as its key would: for the focused widget, what it stands in, or the application."""

@@ -117,7 +117,7 @@ class Footer(Widget):
         needed = sum(hint.width + 2 for hint in hints)
         if needed + cell_len(log) > width:
             log = log.partition(" · ")[0] + " " if log else ""
-        room = width - cell_len(log) - 1
+        room = width - cell_len(log) - 2
         kept = sum(hint.width + 2 for hint in hints if hint.is_kept)
         for hint in hints:
             kept -= hint.width + 2 if hint.is_kept else 0

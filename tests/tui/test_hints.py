@@ -194,7 +194,7 @@ async def test_an_empty_register_offers_nothing_that_needs_a_row(open_app: OpenA
         await pilot.app.go("accounts", account=AccountId(book="shop", path="Expenses:New"))
         await keys(pilot, "w")
         said = await offered(pilot)
-        assert "Copy row" in said
+        assert "Keys of this pane" in said
         assert not any(label in said for label in ("Reverse", "reverse", "Correct", "Duplicate"))
         await store.commit(transfer("Expenses:New", "Equity", 1, asset="USD", book="shop"))
         await shows(pilot, "r reverse")
