@@ -18,6 +18,7 @@ from syrupy.extensions.single_file import SingleFileSnapshotExtension, WriteMode
 from textual.pilot import Pilot
 
 from store import AccountKind
+from talea_tui.events.rate import RateMeter
 from talea_tui.posting.draft import Draft, Row
 from talea_tui.screens.storage import StorageScreen
 from talea_tui.screenshots import drawn_with, plain_svg
@@ -153,6 +154,8 @@ PICTURES = {"post": begin_entry, "tail": stop_following, "storage": look_at_stor
 @pytest.mark.parametrize("size", SIZES, ids=lambda size: "x".join(map(str, size)))
 async def test_a_picture_is_as_it_was(store, open_app: OpenApp, snapshot, monkeypatch, screen, size, theme):
     monkeypatch.setattr("talea_tui.screens.storage.SAMPLE_SECONDS", 3_600.0)
+    for module in ("storage", "event_stream"):  # a bar a second: as many as the machine is slow
+        monkeypatch.setattr(f"talea_tui.screens.{module}.RateMeter", lambda *_: RateMeter(3_600.0))
     async with open_app(store, size=size) as pilot:
         pilot.app.theme = theme
         pilot.app.choose_book(BOOK)

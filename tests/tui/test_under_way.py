@@ -52,7 +52,7 @@ async def exporting(
         yield pilot, store
 
 
-@pytest.mark.parametrize("size", [(60, 20), (80, 24), (160, 48)])
+@pytest.mark.parametrize("size", [(60, 20), (160, 48)])
 async def test_an_export_tells_on_every_screen_how_far_it_is_and_which_key_cancels_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, size: tuple[int, int]
 ):
