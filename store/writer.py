@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 from collections import deque
 from collections.abc import Sequence
 from collections.abc import Set as AbstractSet
@@ -54,6 +55,7 @@ _IDS_AT_ONCE = 1024
 PATIENCE_SECONDS = 0.0005
 """So long the loop itself waits for the disk, where it did not take longer the last time: to wake the loop from a
 thread costs a tenth of a commit, be it one client's or that of 64."""
+_CORES = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 class Batch:
@@ -330,8 +332,11 @@ class BookWriter:
 
     @property
     def _patient(self) -> bool:
-        """Whether to hold the loop for the disk: only while nothing else goes on and the disk is that quick."""
-        alone = self._shop.last_writer is self and not self.housekeeping.busy
+        """Whether to hold the loop for the disk: only while nothing else goes on and the disk is that quick.
+
+        The loop then takes a core, and leaves the thread another.
+        """
+        alone = self._shop.last_writer is self and not self.housekeeping.busy and _CORES > 1
         return alone and self._figures[-1][1] < PATIENCE_SECONDS
 
     def _append(self, payloads: list[bytes], first_seq: int, last_seq: int) -> tuple[Appended, float]:
