@@ -21,13 +21,14 @@ FALSE_POSITIVES = 0.00001
 _FILTER_LEAST, _FILTER_MOST, _FILTER_GROWTH = 2**10, 2**22, 7
 """A filter cannot grow: when all are full, one for so many times as many ids as they hold is added."""
 _SEARCHED_AT_ONCE = 4096
+_RECENT_MOST = 1024
 _ID = Struct("16s")
 _FEW = 4
 """So many ids are searched for one by one, more in one pass."""
 
 
 class TransactionIds:
-    """The ids among the events of a book's state, as far as `take` has come."""
+    """The ids among the events of a book's state, as far as `take` and after it `note` have come."""
 
     def __init__(self, state: BookState) -> None:
         self._state = state
@@ -36,11 +37,10 @@ class TransactionIds:
         """How many more events the newest filter is made for."""
         self._taken = 0
         """The last seq whose id is in a filter."""
-
-    @property
-    def behind(self) -> int:
-        """How many events were applied and not taken in."""
-        return self._state.last_seq - self._taken
+        self._recent: set[bytes] = set()
+        """The ids of later events: a filter takes one about as fast as twenty."""
+        self._known = 0
+        """The last seq whose id is in either."""
 
     def take(self, most: int) -> int:
         """Take in `most` of the events that were applied since, or as many as there are; how many."""
@@ -57,11 +57,22 @@ class TransactionIds:
             self._filters[-1].update(_each(state.chunks[number].txids(start, count)))
             self._taken += count
             self._room -= count
+        self._known = max(self._known, end)
         return end - before
 
+    def note(self, txids: Sequence[bytes]) -> None:
+        """These are the ids of the events just applied, after all before them became known."""
+        self._recent.update(txids)
+        self._known = self._state.last_seq
+        if len(self._recent) >= _RECENT_MOST:
+            self.take(self._known - self._taken)
+            self._recent.clear()
+
     def perhaps_used(self, txids: Sequence[bytes]) -> set[bytes]:
-        """Those of some ids that may have been used; all others surely were not by what was taken in."""
-        return {txid for bloom in self._filters for txid in txids if txid in bloom}
+        """Those of some ids that may have been used; all others surely were not by what is known."""
+        found = self._recent.intersection(txids)
+        found.update(txid for bloom in self._filters for txid in txids if txid in bloom)
+        return found
 
     async def used_among(self, txids: Collection[bytes]) -> set[bytes]:
         """Those of some ids that were used."""
@@ -82,7 +93,7 @@ class TransactionIds:
 
     async def find(self, txid: bytes) -> int | None:
         """The seq of a transaction."""
-        if not self.behind and not self.perhaps_used([txid]):
+        if self._known == self._state.last_seq and not self.perhaps_used([txid]):
             return None
         return await find_txid(self._state, txid)
 

@@ -378,8 +378,7 @@ class BookWriter:
             posted = [job for job in part if type(job) is Request] if state.defining else part
             self.keys.add([job.key for job in posted], [job.seq for job in posted])
             self.ring.add(part[0].seq, [job.payload for job in part], offset - start_offset)
-            if not batch or self.txids.behind >= _IDS_AT_ONCE:
-                self.txids.take(self.txids.behind)
+            self.txids.note([job.txid for job in part])
             if not batch:
                 state.end_batch()
             for job in part:

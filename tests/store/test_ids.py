@@ -26,11 +26,17 @@ async def refuses_all_that_were_used(store: Store, numbers: range) -> None:
     "false_positives", [0.00001, 0.9], ids=["sharp filters", "filters that hardly filter"]
 )
 @pytest.mark.parametrize("few", [0, 200], ids=["in one pass", "one by one"])
-@pytest.mark.parametrize("first_filter", [1, 7, 2**15])
+@pytest.mark.parametrize(("first_filter", "recent"), [(1, 1), (7, 40), (2**15, 1024)])
 async def test_an_id_is_used_once_whatever_the_filters_say(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, first_filter: int, few: int, false_positives: float
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    first_filter: int,
+    recent: int,
+    few: int,
+    false_positives: float,
 ) -> None:
     monkeypatch.setattr(txids, "_FILTER_LEAST", first_filter)
+    monkeypatch.setattr(txids, "_RECENT_MOST", recent)
     monkeypatch.setattr(txids, "FALSE_POSITIVES", false_positives)
     monkeypatch.setattr(txids, "_FEW", few)
     monkeypatch.setattr(txids, "_SEARCHED_AT_ONCE", 5)
