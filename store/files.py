@@ -58,14 +58,18 @@ class Files:
         """By name; an empty list when there is no such directory."""
         found = []
         try:
-            with os.scandir(directory) as scan:
-                for e in scan:
-                    stat = e.stat(follow_symlinks=False)
-                    is_file, is_directory = e.is_file(follow_symlinks=False), e.is_dir(follow_symlinks=False)
-                    entry = Entry(e.name, is_file, is_directory, e.is_symlink(), stat.st_size, stat.st_mtime)
-                    found.append(entry)
+            scan = os.scandir(directory)
         except FileNotFoundError:
             return []
+        with scan:
+            for e in scan:
+                try:
+                    stat = e.stat(follow_symlinks=False)
+                except FileNotFoundError:
+                    continue  # it went away while the others were read
+                is_file, is_directory = e.is_file(follow_symlinks=False), e.is_dir(follow_symlinks=False)
+                entry = Entry(e.name, is_file, is_directory, e.is_symlink(), stat.st_size, stat.st_mtime)
+                found.append(entry)
         return sorted(found)
 
     def make_directory(self, path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import errno
 import os
 import subprocess
@@ -200,3 +201,22 @@ def test_the_store_is_imported_without_a_place_for_temporary_files() -> None:
     said = "import tempfile; tempfile._get_default_tempdir = None; import store; print(tempfile.tempdir)"
     done = subprocess.run([sys.executable, "-c", said], capture_output=True, text=True)
     assert (done.stdout, done.stderr) == ("None\n", "")
+
+
+async def test_what_goes_away_while_a_directory_is_listed_hides_nothing_else(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A tool that syncs files, or the writer beside a reader, makes and removes files there at any time."""
+    books = await written(tmp_path / "ledger") / "books"
+    names = [entry.name for entry in Files().entries(books)]
+    gone, scandir = books / "temporary", os.scandir
+    gone.write_bytes(b"")
+
+    def listed(path: Path) -> contextlib.AbstractContextManager[list[os.DirEntry[str]]]:
+        with scandir(path) as scan:
+            entries = list(scan)
+        gone.unlink()
+        return contextlib.nullcontext(entries)
+
+    monkeypatch.setattr("store.files.os.scandir", listed)
+    assert [entry.name for entry in Files().entries(books)] == names
