@@ -25,6 +25,10 @@ over the first two as well."""
 
 OUT_OF_DESCRIPTORS = frozenset({errno.EMFILE, errno.ENFILE})
 
+UNREADABLE = frozenset({errno.EIO, errno.EBADMSG, getattr(errno, "EUCLEAN", errno.EIO)})
+"""What is reported of a file whose bytes or whose place on the disk are lost: the last two by ext4, XFS and others
+whose checksums or metadata are damaged."""
+
 TEMPORARY_SUFFIX = ".tmp"
 
 
@@ -58,10 +62,10 @@ class Files:
         """By name; an empty list when there is no such directory."""
         found = []
         try:
-            scan = os.scandir(directory)
+            listing = os.scandir(directory)
         except FileNotFoundError:
             return []
-        with scan:
+        with listing as scan:
             for e in scan:
                 try:
                     stat = e.stat(follow_symlinks=False)
@@ -80,7 +84,8 @@ class Files:
         return os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, PRIVATE_FILE)
 
     def open(self, path: Path, write: bool = False) -> int:
-        return os.open(path, (os.O_RDWR if write else os.O_RDONLY) | os.O_NOFOLLOW)
+        """One that is there; a pipe in its place is opened, too, without waiting for its other end."""
+        return os.open(path, (os.O_RDWR if write else os.O_RDONLY) | os.O_NOFOLLOW | os.O_NONBLOCK)
 
     def size(self, fd: int) -> int:
         return os.fstat(fd).st_size

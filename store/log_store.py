@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import errno
 import logging
 import os
 from collections import defaultdict
@@ -28,7 +27,7 @@ from .errors import (
     UnknownAccount,
     UnknownAsset,
 )
-from .files import Files, reason
+from .files import UNREADABLE, Files, reason
 from .lock import BOOKS_NAME, locked, release
 from .model import (
     AccountCfg,
@@ -545,7 +544,7 @@ def _damage(name: str, error: CorruptLog | OSError) -> CorruptLog | None:
     """What is wrong with a book; a disk that cannot read it any more has damaged it. None for other trouble."""
     if isinstance(error, CorruptLog):
         return error
-    if error.errno == errno.EIO:
+    if error.errno in UNREADABLE:
         return CorruptLog(name, None, None, f"the disk cannot read it ({error.strerror})")
     return None
 

@@ -12,7 +12,7 @@ from array import array
 from bisect import bisect_left, bisect_right
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from errno import EIO, ENOENT
+from errno import ENOENT
 from hashlib import blake2b
 from operator import index as as_int
 from pathlib import Path
@@ -22,7 +22,7 @@ from rbloom import Bloom
 
 from .codec import decode_items, key_in
 from .errors import StoreIOError
-from .files import DurableFile, Files, read_all
+from .files import UNREADABLE, DurableFile, Files, read_all
 from .frames import FRAME_HEAD_BYTES, frame, read_frame
 from .offload import Offload, Pace
 
@@ -117,7 +117,7 @@ class Run:
         try:
             yield
         except OSError as e:
-            if e.errno not in (ENOENT, EIO):
+            if e.errno != ENOENT and e.errno not in UNREADABLE:
                 raise
             raise DamagedRun(f"{self.path.name}: {e.strerror}") from e
 

@@ -105,6 +105,17 @@ async def test_a_pipe_in_the_place_of_a_file_is_refused_and_not_waited_for(tmp_p
         await LogTaleaStore.open(directory)
 
 
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="there are no pipes")
+@pytest.mark.parametrize("name", ["segment-00000000000000000001.log", "index-watermark"])
+async def test_a_pipe_keeps_no_follower_waiting(tmp_path: Path, name: str) -> None:
+    directory = await written(tmp_path / "ledger")
+    path = book_directory(directory, BOOK) / name
+    path.unlink()
+    os.mkfifo(path)
+    with pytest.raises(StoreIOError, match="cannot be read: Illegal seek"):
+        await FollowedLedger.open(directory)
+
+
 async def test_a_book_whose_whole_log_is_gone_is_told_and_not_begun_anew(tmp_path: Path) -> None:
     directory = await written(tmp_path / "ledger")
     segments(directory, BOOK)[0].unlink()
