@@ -22,6 +22,7 @@ from .formatting import printable
 from .screens.base import TaleaScreen
 from .widgets.shell import Instant, Shell, is_unreadable
 from .widgets.under_way import UnderWay
+from .zone import machine_zone
 
 if TYPE_CHECKING:
     from store import AccountInfo, Store
@@ -65,7 +66,7 @@ class LedgerApp(Shell):
         super().__init__()
         self.config = config or Config()
         self.directory = None if directory is None else directory.absolute()
-        self.zone = zone if zone is not None else (datetime.now().astimezone().tzinfo or UTC)
+        self.zone = zone if zone is not None else machine_zone()
         self.books = {}
         self.assets = {}
         self.under_way = UnderWay(self, lambda: self.with_keys("{app.cancel_export} cancels"))

@@ -16,6 +16,7 @@ from ..events.jump import SeqTarget, books_named, just_before, parse_target
 from ..events.lines import opened_text, registered_text
 from ..events.text import description_of, flow_of, kind_of, turnover_of
 from ..formatting import format_amount_plain, printable
+from ..zone import machine_zone
 from .opening import followed, readable, refuse_damaged, sound_book
 from .refusals import Refused
 from .terminal import ProgressLine
@@ -86,8 +87,7 @@ async def _refused_once_damaged(store: Store, book: str) -> None:
 async def _first_seq(store: Store, arguments: argparse.Namespace, last: int) -> int:
     if arguments.start is None:
         return max(1, last - _LAST_LINES + 1)
-    now = datetime.now().astimezone()
-    target = parse_target(arguments.start, now, now.tzinfo or UTC)
+    target = parse_target(arguments.start, datetime.now(UTC), machine_zone())
     if isinstance(target, SeqTarget):
         if target.book is not None and not books_named(target.book, [arguments.book]):
             raise Refused(f"Seq {target.seq:,} of {target.book!r} is not in book {arguments.book!r}.")
