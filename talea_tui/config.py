@@ -84,7 +84,9 @@ class Config:
 
         said = {_variable(name): str(value) for name, value in self.store.items()}
         try:
-            return LogStoreOptions.from_env({**said, **os.environ})
+            return LogStoreOptions.from_env(
+                {**said, **{name: text for name, text in os.environ.items() if text.strip()}}
+            )
         except ValueError as error:
             raise ConfigError(f"{error}.") from error
 

@@ -81,6 +81,14 @@ def test_the_environment_goes_before_the_file(tmp_path: Path, monkeypatch: pytes
     assert config.ledger_directory() == Path("~/books").expanduser()
 
 
+def test_a_variable_without_a_value_says_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    config = Config.load(written(tmp_path, EVERYTHING))
+    monkeypatch.setenv("TALEA_LOG_SNAPSHOT_EVERY", "")
+    monkeypatch.setenv("TALEA_DIR", "")
+    assert config.store_options().snapshot_every == 5_000
+    assert config.ledger_directory() == Path("~/books").expanduser()
+
+
 @pytest.mark.parametrize(
     ("text", "words"),
     [
