@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import textwrap
 import unicodedata
 from collections.abc import Iterable, Sequence
 from datetime import UTC, date, datetime, timedelta, tzinfo
@@ -298,8 +297,3 @@ def _code(character: str) -> str:
     if point <= 0xFF:
         return f"\\x{point:02x}"
     return f"\\u{point:04x}" if point <= 0xFFFF else f"\\U{point:08x}"
-
-
-def wrapped(text: str, cells: int) -> list[str]:
-    """The lines of a text, none wider than `cells`."""
-    return [line for part in text.splitlines() for line in textwrap.wrap(part, max(10, cells)) or [""]]

@@ -137,7 +137,7 @@ class DemoApp(TaleaApp):
             self._keyboard.patient = False
 
     async def _walk(self) -> None:
-        for step in steps(self.now().astimezone(self.zone).date()):
+        for step in steps(self.today):
             self._say(step.caption)
             if step.rate is not None and self.traffic is not None:
                 self.traffic.rate = step.rate

@@ -98,7 +98,7 @@ async def ask_row(app: Shell, table: VirtualTable) -> None:
     if not table.count:
         return
     rows = f"1 to {format_count(table.count)}"
-    today = app.now().astimezone(app.zone).date()
+    today = app.today
 
     def row_number(answer: str) -> int | None:
         digits = answer.strip().replace(",", "")

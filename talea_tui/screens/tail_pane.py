@@ -348,7 +348,7 @@ class TailPane(EventStream):
         event = self.view.current
         if event is not None:
             line = line_of(event.sequenced, self.app.precision)
-            time = time_cell(event.sequenced, self.app.zone, self.app.now().date(), 23)
+            time = time_cell(event.sequenced, self.app.zone, self.app.today, 23)
             cells = (
                 event.book,
                 line.seq,

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
+import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, NamedTuple, TypeAlias
 
-from rich.cells import cell_len, set_cell_size
+from rich.cells import cell_len, chop_cells, set_cell_size
 
 from ..formatting import ELLIPSIS
 
@@ -81,6 +82,17 @@ def fit(text: str, width: int, align: str) -> str:
     if align == "right":
         return " " * (width - length) + text
     return text + " " * (width - length)
+
+
+def wrapped(text: str, cells: int) -> list[str]:
+    """The lines of a text, none wider than `cells`, between words where that can be."""
+    cells = max(10, cells)
+    return [
+        piece
+        for part in text.splitlines()
+        for line in textwrap.wrap(part, cells) or [""]
+        for piece in chop_cells(line, cells) or [""]
+    ]
 
 
 _PATH_PIECES = re.compile(r"(?<=:)|(?<=, )")

@@ -27,8 +27,8 @@ from ..events.feed import Position, Rows
 from ..events.lines import EventLine, fit_accounts, line_of, time_cell
 from ..events.rules import MARKERS
 from ..events.text import BookEvent
-from ..formatting import fit_amount, printable, wrapped
-from .columns import clip, fit
+from ..formatting import fit_amount, printable
+from .columns import clip, fit, wrapped
 from .keys import bindings_for
 from .shell import Shell
 
@@ -498,8 +498,7 @@ class EventView(Widget, can_focus=True):
         marker = MARKER if is_cursor else FOUND if found else MARKERS[lit] if lit is not None else " "
         standing_out = palette.tones[lit] if lit is not None else None
         app = cast(Shell, self.app)
-        today = app.now().astimezone(app.zone).date()
-        time = time_cell(event.sequenced, app.zone, today, columns.time)
+        time = time_cell(event.sequenced, app.zone, app.today, columns.time)
         segments = [
             Segment(marker, base if is_cursor else standing_out or palette.accent),
             Segment(f"{line.seq.rjust(columns.seq)}  {fit(time, columns.time, 'left')}  ", dim),

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 
-from rich.cells import cell_len, chop_cells
+from rich.cells import cell_len
 from textual import events
 
-from ..formatting import printable, wrapped
+from ..formatting import printable
+from .columns import wrapped
 from .virtual_table import GAP, Cell, Column, Row, RowsAtHand, RowSource, VirtualTable, value_of
 
 
@@ -64,6 +65,4 @@ class FactTable(VirtualTable):
 
 def broken(text: str, cells: int) -> list[str]:
     """A printable text in lines of so many cells, between words where that can be."""
-    if cell_len(text) <= cells:
-        return [text]
-    return [piece for line in wrapped(text, cells) for piece in chop_cells(line, cells)]
+    return [text] if cell_len(text) <= cells else wrapped(text, cells)

@@ -30,8 +30,8 @@ from textual.strip import Strip
 
 from store import StoreClosed, StoreError
 
-from ..formatting import fit_amount, printable, wrapped
-from .columns import GAP, READING_WIDTH, Cell, Column, Row, fit, fit_path, lay_out, value_of
+from ..formatting import fit_amount, printable
+from .columns import GAP, READING_WIDTH, Cell, Column, Row, fit, fit_path, lay_out, value_of, wrapped
 from .keys import bindings_for
 from .shell import Shell
 

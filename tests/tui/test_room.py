@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import pytest
+from rich.cells import cell_len
 from textual.pilot import Pilot
 
 from store import AccountCfg, AccountKind
 from store.protocol import Store
 from talea_tui.settings import Settings
 from talea_tui.widgets.choice import Choice
-from talea_tui.widgets.columns import Column, fit_path, lay_out
+from talea_tui.widgets.columns import Column, fit_path, lay_out, wrapped
 from talea_tui.widgets.virtual_table import VirtualTable
 from tests.support.build import BOOK, asset, definition, household, transfer
 from tests.support.memory_store import MemoryStore
@@ -205,3 +206,11 @@ def test_a_column_with_a_least_room_is_left_out_of_less() -> None:
     columns = [Column("words", "", min_width=10, max_width=90, flex=1), Column("seq", "", least_room=50)]
     assert lay_out(columns, [40, 4], 50) == [(0, 44), (1, 4)]
     assert lay_out(columns, [40, 4], 49) == [(0, 49)]
+
+
+def test_wrapped_text_is_no_wider_than_its_room_whatever_its_letters_take() -> None:
+    text = "Book 家計簿 " + "帳" * 40 + " is empty.\n\nPress p"
+    lines = wrapped(text, 21)
+    assert max(map(cell_len, lines)) <= 21
+    assert "".join(lines).replace(" ", "") == text.replace(" ", "").replace("\n", "")
+    assert lines[-2:] == ["", "Press p"]
