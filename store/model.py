@@ -286,6 +286,11 @@ class BookInfo(msgspec.Struct, frozen=True):
     sync_micros: float
     snapshot_files: tuple[SnapshotFile, ...] = ()
 
+    @property
+    def is_unread(self) -> bool:
+        """Whether it is damaged and nothing of it is known; one that was found damaged later can still be read."""
+        return self.writer == "damaged" and not self.last_seq
+
 
 class AccountInfo(msgspec.Struct, frozen=True, eq=False, gc=False):
     """`postings` counts rows; `debits` and `credits` are turnover in minor units. `opened_seq`, where it was opened,

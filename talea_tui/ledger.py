@@ -20,7 +20,7 @@ from .config import Config
 from .events.feed import last_seq
 from .formatting import printable
 from .screens.base import TaleaScreen
-from .widgets.shell import Instant, Shell, is_unreadable
+from .widgets.shell import Instant, Shell
 from .widgets.under_way import UnderWay
 from .zone import machine_zone
 
@@ -245,7 +245,7 @@ class LedgerApp(Shell):
         self._tell_damaged()
 
     def _first_book(self) -> str | None:
-        sound = (name for name, info in self.books.items() if not is_unreadable(info))
+        sound = (name for name, info in self.books.items() if not info.is_unread)
         return next(sound, next(iter(self.books), None))
 
     def _tell_damaged(self) -> None:

@@ -39,17 +39,12 @@ async def _books(arguments: argparse.Namespace, progress: ProgressLine) -> tuple
         return damaged + await store.books(), isinstance(store, FollowedLedger)
 
 
-def _is_unread(book: BookInfo) -> bool:
-    """Whether nothing of it is known, because it is damaged."""
-    return book.writer == "damaged" and not book.last_seq
-
-
 def _figures(book: BookInfo, is_followed: bool) -> dict[str, Any]:
     """For JSON; what is not known is null."""
     figures: dict[str, Any] = msgspec.to_builtins(book)
     if is_followed:
         figures |= dict.fromkeys(_KNOWN_TO_THE_WRITER)
-    if _is_unread(book):
+    if book.is_unread:
         figures |= dict.fromkeys(_KNOWN_TO_THE_READER)
     return figures
 
@@ -72,7 +67,7 @@ def _table(books: list[BookInfo]) -> list[str]:
 
 
 def _row(book: BookInfo) -> tuple[str, ...]:
-    if _is_unread(book):
+    if book.is_unread:
         return (printable(book.name), "–", "–", "–", "–", book.writer, "–")
     seq, digest = book.head
     return (

@@ -19,7 +19,6 @@ from ..formatting import format_age, format_bytes, format_count, format_date, pr
 from ..widgets.event_view import EventView
 from ..widgets.keys import bindings_for
 from ..widgets.pane_title import PaneTitle
-from ..widgets.shell import is_unreadable
 from ..widgets.virtual_table import READING_WIDTH, Cell, Column, Row, VirtualTable
 from .base import TaleaScreen
 from .event import EventScreen
@@ -122,7 +121,7 @@ class BooksScreen(TaleaScreen):
         self._feed = feed = EventFeed(self.app.store, info.name, self.app.as_of)
         await feed.refresh()
         self.query_one("#books-newest-title", PaneTitle).show(f"Newest of {info.name}")
-        view.empty = "" if is_unreadable(info) else self.app.nothing_posted(info.name)
+        view.empty = "" if info.is_unread else self.app.nothing_posted(info.name)
         await view.show(feed)
 
     @on(EventView.Opened)
@@ -134,7 +133,7 @@ class BooksScreen(TaleaScreen):
 
     async def _as_it_was(self, info: BookInfo) -> BookInfo:
         """A book with its figures as of the instant shown; its files and its writer stay as they are now."""
-        if is_unreadable(info):
+        if info.is_unread:
             return info
         seq, known = await self.app.last_seq(info.name), self._past.get(info.name)
         if known is None or known.last_seq != seq:
@@ -171,7 +170,7 @@ class BooksScreen(TaleaScreen):
         return sparkline([sum(counts[at : at + together]) for at in range(0, len(counts), together)])
 
     def _row(self, info: BookInfo) -> Row:
-        running, unknown = info.writer == "running", is_unreadable(info)
+        running, unknown = info.writer == "running", info.is_unread
         live = self.app.instant is None
         accounts, transactions, size = (
             UNKNOWN if unknown else cell

@@ -31,7 +31,6 @@ from ..formatting import (
 from ..paths import working_directory
 from ..widgets.keys import bindings_for
 from ..widgets.pane_title import PaneTitle
-from ..widgets.shell import is_unreadable
 from ..widgets.virtual_table import READING_WIDTH, Cell, Column, Row, VirtualTable
 from ..widgets.work import Work
 from .ask import ask_path
@@ -197,7 +196,7 @@ class StorageScreen(TaleaScreen):
             Cell(printable(info.name, 200), "", info.name),
             Cell(self.app.writer_of(info), "" if info.writer == "running" else "warning"),
         ]
-        if is_unreadable(info):
+        if info.is_unread:
             return [*start, *([Cell("–", "dim", "")] * (len(COLUMNS) - len(start)))]
         return [
             *start,
@@ -242,7 +241,7 @@ class StorageScreen(TaleaScreen):
         if info is None:
             self.detail.update("")
             return
-        if is_unreadable(info):
+        if info.is_unread:
             self.heading.show(info.name, "not read")
             self.detail.update(_facts_content(self._state_facts(info)))
             return
@@ -279,7 +278,7 @@ class StorageScreen(TaleaScreen):
         writer = info.writer
         if info.error is not None:
             again = "" if self.app.is_followed else "; {storage.reopen} reopens it"
-            if is_unreadable(info) and again:
+            if info.is_unread and again:
                 again = "; {storage.reopen} reads it again once its files are restored"
             again = self.app.with_keys(again)
             return [("writer", f"■ {writer}{again}"), ("why", printable(info.error, 1_000))]

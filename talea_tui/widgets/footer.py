@@ -15,7 +15,7 @@ from textual.widgets import Input
 from ..actions import every_action, key_name
 from ..formatting import format_count, format_micros
 from .keys import live_bindings
-from .shell import Shell, is_unreadable
+from .shell import Shell
 
 KEPT = ("app.books", "app.help")
 """What the footer shows however little room there is: how to come to all else."""
@@ -97,7 +97,7 @@ class Footer(Widget):
     def _log(self) -> str:
         app = self.shell
         info = app.books.get(app.book) if app.book is not None else None
-        if info is None or app.instant is not None or is_unreadable(info):
+        if info is None or app.instant is not None or info.is_unread:
             return ""
         synced = f" · synced {format_micros(info.sync_micros)}" if info.sync_micros else ""
         return f"seq {format_count(info.last_seq)}{synced} "

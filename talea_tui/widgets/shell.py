@@ -45,11 +45,6 @@ class Instant:
         return self.seq if self.seq is not None and book == self.book else self.at
 
 
-def is_unreadable(info: BookInfo) -> bool:
-    """Whether a book is damaged and nothing of it is known; one that was found damaged later can still be read."""
-    return info.writer == "damaged" and not info.last_seq
-
-
 class Shell(App[int]):
     """The application as screens see it; `TaleaApp` is the one that runs."""
 
@@ -192,7 +187,7 @@ class Shell(App[int]):
     def why_unreadable(self, book: str | None = None) -> str | None:
         """One sentence when nothing of `book` (default: the current one) can be read, else None."""
         info = self.books.get((self.book if book is None else book) or "")
-        return info.error if info is not None and is_unreadable(info) else None
+        return info.error if info is not None and info.is_unread else None
 
     def tell(self, text: str) -> None:
         """Say something in passing. The text is data, never markup."""
