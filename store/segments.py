@@ -141,6 +141,7 @@ class SegmentLog:
         except OSError as e:
             self._cut(self._fd, segment.bytes)
             if e.errno in FULL:
+                self._files.sync(self._fd)  # or a crash may bring back what was written of it
                 raise NothingWritten(e) from e
             raise
         self._sync(self._fd, segment.bytes)
@@ -226,6 +227,10 @@ class SegmentLog:
             write_all(self._files, fd, header + data, 0)
         except OSError as e:
             self._remove_new(path, fd, first_of_book)
+            if fd is not None and e.errno in FULL and not isinstance(e, SyncError):
+                # or a crash may bring back what was written of it
+                left = self.directory if self.directory.is_dir() else self.directory.parent
+                sync_directory(self._files, left)
             if e.errno in FULL | OUT_OF_DESCRIPTORS and not isinstance(e, SyncError):
                 raise NothingWritten(e) from e
             raise

@@ -368,6 +368,25 @@ async def test_a_full_disk_while_appending_is_refused_and_survived(tmp_path: Pat
         assert (await store.book("alpha")).repairs == ()
 
 
+@pytest.mark.parametrize("segment_max", [2**20, 1], ids=["in a segment", "in a new one"])
+async def test_what_a_full_disk_refused_is_not_there_after_a_power_cut(
+    tmp_path: Path, segment_max: int
+) -> None:
+    files = FaultyFiles(tmp_path / "ledger", longest_write=300)
+    options = LogStoreOptions(segment_max=segment_max)
+    async with await ready(files.root, files, options) as store:
+        files.fails = every("write", errno.ENOSPC, after=len(files.calls) + 2)
+        refused = [transfer(*PATHS, 7, book="alpha", key=f"refused {n}") for n in range(6)]
+        assert all(isinstance(answer, StoreIOError) for answer in await store.commit_batch(refused))
+        files.fails = never
+        images = [files.image(Random(seed)) for seed in range(40)]
+    for number, image in enumerate(images):
+        directory = tmp_path / str(number)
+        plant(image, directory)
+        async with await LogTaleaStore.open(directory) as store:
+            assert (await store.book("alpha")).transactions == 0
+
+
 async def test_what_a_full_disk_refused_counts_against_no_minimum(tmp_path: Path) -> None:
     files = FaultyFiles(tmp_path / "ledger")
     async with await ready(files.root, files) as store:
