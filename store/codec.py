@@ -53,6 +53,9 @@ from .model import (
 T = TypeVar("T")
 
 FORMAT_VERSION = 1
+"""Of the segments that are written."""
+READABLE_VERSIONS = frozenset({1})
+"""Of the segments that are read: every version there ever was."""
 SALT_BYTES = 8
 SEGMENT_MAGIC = "talea segment"
 
@@ -221,11 +224,11 @@ class SegmentHeader(NamedTuple):
 
 
 def decode_segment_header(payload: bytes) -> SegmentHeader | None:
-    """The header, or None when these bytes are none. Of a newer version only `version` is meaningful."""
+    """The header, or None when these bytes are none. Of a version that cannot be read only `version` is meaningful."""
     items = decode_items(payload)
     if items is None or len(items) < 2 or items[0] != SEGMENT_MAGIC or type(items[1]) is not int:
         return None
-    if items[1] != FORMAT_VERSION:
+    if items[1] not in READABLE_VERSIONS:
         return SegmentHeader(items[1], "", 0, b"")
     if len(items) != 5 or [type(x) for x in items[2:]] != [str, int, bytes] or len(items[4]) != SALT_BYTES:
         return None

@@ -17,8 +17,8 @@ from typing import Any
 
 from .backup import BackupProgress, copy_ledger
 from .codec import (
-    FORMAT_VERSION,
     KIND_ACCOUNT,
+    READABLE_VERSIONS,
     SegmentHeader,
     decode_segment_header,
     kind_in,
@@ -263,7 +263,7 @@ class FollowedBook:
         header = decode_segment_header(payload) if payload is not None else None
         if payload is None or header is None:
             return None, 0
-        if header.version != FORMAT_VERSION:
+        if header.version not in READABLE_VERSIONS:
             raise UnsupportedFormat(self._directory.parent.parent, header.version)
         if (header.book, header.base_seq) != (self.name, base_seq):
             raise CorruptLog(self.name, segment_name(base_seq), 0, "its header is about something else")

@@ -16,7 +16,7 @@ from typing import NamedTuple
 from zlib import crc32
 
 from .codec import (
-    FORMAT_VERSION,
+    READABLE_VERSIONS,
     SegmentHeader,
     decode_segment_header,
     encode_segment_header,
@@ -356,7 +356,7 @@ class _Opening:
         data: bytes = await self._offload.run(read_all, files, self._fd, 4096, 0)
         payload = read_frame(data, 0)
         header = decode_segment_header(payload) if payload is not None else None
-        if header is not None and header.version != FORMAT_VERSION:
+        if header is not None and header.version not in READABLE_VERSIONS:
             raise UnsupportedFormat(book.directory.parent.parent, header.version)
         if header is not None and payload is not None:
             self._check_header(header, base, name)

@@ -12,12 +12,13 @@ from .codec import (
     checked_postings,
     decode_event,
     decode_items_checked,
-    encode_segment_header,
+    decode_segment_header,
     read_prefix,
 )
 from .errors import CorruptLog, HeadMismatch
 from .files import Files, read_all
-from .frames import FRAME_HEAD_BYTES, frame
+from .frames import FRAME_HEAD_BYTES, read_frame
+from .model import AccountOpened
 from .offload import Offload, Pace
 from .protocol import Progress
 from .segments import FrameGroups, Segment, SegmentLog, checksum_of, segment_name
@@ -42,11 +43,11 @@ async def check_segment(
     fd = await offload.run_to_end(log.open, segment, undo=files.close)
     pace = Pace()
     try:
-        header = frame(encode_segment_header(book, segment.base_seq, segment.salt))
-        found = await offload.run(read_all, files, fd, len(header), 0)
-        if found != header:
+        payload = read_frame(await offload.run(read_all, files, fd, 4096, 0), 0)
+        header = decode_segment_header(payload) if payload is not None else None
+        if payload is None or header is None or header[1:] != (book, segment.base_seq, segment.salt):
             raise CorruptLog(book, name, 0, "its header is damaged")
-        end = len(header)
+        end = FRAME_HEAD_BYTES + len(payload)
         async for start, payloads in FrameGroups(files, offload, fd, end, stop):
             offset = start
             for payload in payloads:
@@ -98,7 +99,7 @@ class _Sums:
                         debits[index] += signed
             else:
                 event = decode_event(self._state.name, payload, self._table).event
-                if hasattr(event, "definition"):
+                if isinstance(event, AccountOpened):
                     self.net.append(0)
                     self.debits.append(0)
                     self.rows.append(0)
