@@ -468,9 +468,11 @@ def decode_event(book: str, payload: bytes, table: AccountTable) -> Sequenced:
         event = TransactionPosted(_decode_transaction(book, items, table))
     elif kind == KIND_ASSET:
         event = AssetRegistered(decode_asset(items))
-    else:
+    elif kind == KIND_ACCOUNT:
         _, definition, config = decode_account(book, items)
         event = AccountOpened(definition, config)
+    else:
+        raise Malformed("a kind of event that is not known")
     if at != table.at:
         table.at, table.time = at, from_micros(at)
     return Sequenced(items[2], table.time, event)

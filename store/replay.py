@@ -8,6 +8,7 @@ from itertools import accumulate, chain, repeat
 from typing import NamedTuple
 
 from .codec import (
+    KIND_ACCOUNT,
     KIND_ASSET,
     KIND_TRANSACTION,
     MICROS_END,
@@ -131,11 +132,13 @@ def _define(state: BookState, payload: bytes, offset: int) -> None:
         raise Malformed("no transaction")
     if kind == KIND_ASSET:
         state.define(decode_asset(items), state.last_seq + 1)
-    else:
+    elif kind == KIND_ACCOUNT:
         index, definition, config = decode_account(state.name, items)
         if index != len(state.by_index) or definition.id.path in state.accounts:
             raise Malformed("an account opened twice or out of order")
         state.define((index, definition, config), state.last_seq + 1)
+    else:
+        raise Malformed("a kind of event that is not known")
     state.extend([at], [offset], bytes(16), bytes(8), [], [], [])
     _link(state, [payload])
 

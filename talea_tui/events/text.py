@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import datetime
-from typing import NamedTuple
+from typing import NamedTuple, assert_never
 
 from store import (
     AccountOpened,
@@ -47,7 +47,11 @@ def kind_of(event: Event) -> str:
     """`tx`, `acct` or `asset`."""
     if isinstance(event, TransactionPosted):
         return "tx"
-    return "acct" if isinstance(event, AccountOpened) else "asset"
+    if isinstance(event, AccountOpened):
+        return "acct"
+    if isinstance(event, AssetRegistered):
+        return "asset"
+    assert_never(event)
 
 
 def words_of(transaction: Transaction) -> str:
