@@ -9,10 +9,10 @@ from typing import NamedTuple
 
 from store import AccountInfo, TransactionPosted
 
-from ..events.text import description_of, signed_minor
-from ..formatting import format_count, format_date, printable
+from ..events.text import signed_minor
+from ..formatting import format_date, printable
 from .columns import Cell, Column
-from .register import COLUMNS, RegisterRow, day_of, money
+from .register import COLUMNS, RegisterRow, day_of, money, words_cell
 from .shell import Shell
 
 MOST_ROWS = 50_000
@@ -90,19 +90,18 @@ class BranchSource:
             description: Cell | str = ""
             if event is not None and isinstance(event.event, TransactionPosted):
                 transaction = event.event.transaction
-                words = description_of(transaction)
-                date = day_of(transaction, self.shell.zone)
-                description = Cell(words) if words else Cell(transaction.idempotency_key, "dim")
+                date, description = day_of(transaction, self.shell.zone), words_cell(transaction)
             elif event is not None:
                 date = format_date(event.at, self.shell.zone)
             path = self.infos[change.place].definition.id.path
-            cells: list[Cell | str] = [
-                date,
-                description,
-                Cell(printable(path.rsplit(":", 1)[-1], 100), "dim", path),
-                money(self.sign * change.minor, self.precision, signed=True),
-                money(self.sign * self.balances[number], self.precision),
-                Cell(format_count(change.seq), "dim", str(change.seq)),
-            ]
-            rows.append(RegisterRow(cells, change.seq))
+            rows.append(
+                RegisterRow(
+                    date=date,
+                    description=description,
+                    others=Cell(printable(path.rsplit(":", 1)[-1], 100), "dim", path),
+                    amount=money(self.sign * change.minor, self.precision, signed=True),
+                    balance=money(self.sign * self.balances[number], self.precision),
+                    seq=change.seq,
+                )
+            )
         return rows

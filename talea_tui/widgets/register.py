@@ -62,11 +62,27 @@ def day_of(transaction: Transaction, zone: tzinfo) -> str:
 
 
 class RegisterRow(list["Cell | str"]):
-    """The cells of a posting, and the seq of its transaction."""
+    """The cells of a posting in the order of `COLUMNS`, and the seq of its transaction."""
 
-    def __init__(self, cells: Sequence[Cell | str], seq: int) -> None:
-        super().__init__(cells)
+    def __init__(
+        self,
+        *,
+        date: Cell | str,
+        description: Cell | str,
+        others: Cell | str,
+        amount: Cell,
+        balance: Cell,
+        seq: int,
+    ) -> None:
+        number = Cell(format_count(seq), "dim", str(seq))
+        super().__init__([date, description, others, amount, balance, number])
         self.seq = seq
+
+
+def words_cell(transaction: Transaction) -> Cell:
+    """What it is known by."""
+    words = description_of(transaction)
+    return Cell(words) if words else Cell(transaction.idempotency_key, "dim")
 
 
 class RegisterSource:
@@ -92,17 +108,14 @@ class RegisterSource:
         balance = posting.balance_after.minor
         date, description, others = self._words(posting, event)
         return RegisterRow(
-            [
-                date,
-                description,
-                others,
-                money(self.sign * change, self.precision, signed=True),
-                money(
-                    self.sign * balance, self.precision, wrong_side=self.other_side if balance < 0 else None
-                ),
-                Cell(format_count(posting.seq), "dim", str(posting.seq)),
-            ],
-            posting.seq,
+            date=date,
+            description=description,
+            others=others,
+            amount=money(self.sign * change, self.precision, signed=True),
+            balance=money(
+                self.sign * balance, self.precision, wrong_side=self.other_side if balance < 0 else None
+            ),
+            seq=posting.seq,
         )
 
     def _words(
@@ -111,11 +124,9 @@ class RegisterSource:
         if event is None or not isinstance(event.event, TransactionPosted):
             return format_date(posting.at, self.shell.zone), "", ""
         transaction = event.event.transaction
-        words = description_of(transaction)
-        description = Cell(words) if words else Cell(transaction.idempotency_key, "dim")
         return (
             day_of(transaction, self.shell.zone),
-            description,
+            words_cell(transaction),
             counter_accounts(transaction, posting.account, posting.direction),
         )
 
