@@ -261,6 +261,12 @@ def printable(text: str, limit: int | None = None) -> str:
     return "".join(shown)
 
 
+def cells_of(text: str) -> int:
+    """The terminal cells that a printable text takes, for who has no terminal library at hand."""
+    wide = sum(unicodedata.east_asian_width(character) in "WF" for character in text)
+    return len(text) + wide - sum(unicodedata.category(character) in ("Mn", "Me") for character in text)
+
+
 def pasted_line(text: str) -> str:
     """Pasted text for a field of one line: a space for the end of each line, pictures of control characters,
     `�` for lone surrogates.

@@ -11,7 +11,7 @@ import msgspec
 
 from store import SYSTEM_BOOK, BookInfo, FollowedLedger
 
-from ..formatting import format_bytes, printable
+from ..formatting import cells_of, format_bytes, printable
 from .opening import readable
 from .terminal import ProgressLine
 
@@ -51,11 +51,11 @@ def _figures(book: BookInfo, is_followed: bool) -> dict[str, Any]:
 
 def _table(books: list[BookInfo]) -> list[str]:
     rows = [("book", "events", "accounts", "transactions", "size", "writer", "head"), *map(_row, books)]
-    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+    widths = [max(cells_of(row[column]) for row in rows) for column in range(len(rows[0]))]
     lines = []
     for row in rows:
         cells = [
-            cell.rjust(width) if 0 < column < 5 else cell.ljust(width)
+            " " * (width - cells_of(cell)) + cell if 0 < column < 5 else cell + " " * (width - cells_of(cell))
             for column, (cell, width) in enumerate(zip(row, widths, strict=True))
         ]
         lines.append("  ".join(cells).rstrip())
