@@ -1,4 +1,6 @@
-"""The file seam: every call that touches the disk. A test can hand in a twin that fails, writes short or forgets.
+"""The file seam: every call that durability rests on. A test can hand in a twin that fails, writes short or forgets.
+
+What only looks (`os.path`), and the lock, go past it.
 
 All of these may block, so the store calls them off its loop, but for closing and asking for a size.
 """
