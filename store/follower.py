@@ -513,6 +513,7 @@ class FollowedLedger(LedgerReads):
             root = self.directory / BOOKS_NAME / SYSTEM_BOOK
             system = FollowedBook(self._files, self._offload, root, SYSTEM_BOOK)
             self._books[SYSTEM_BOOK] = system
+            self._born.fire()
         await self._advance(system)
 
     # ------------------------------------------------------------ books

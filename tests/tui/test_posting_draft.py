@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from errno import ENOSPC
+from pathlib import Path
 
 import pytest
 
@@ -377,3 +379,20 @@ def test_a_draft_that_was_posted_while_it_was_being_saved_does_not_come_back(tmp
     shelf.write(*being_saved)
     assert shelf.load() == []
     assert not shelf.path.exists()
+
+
+def test_a_draft_that_cannot_be_saved_leaves_the_one_before_and_no_other_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shelf = DraftShelf(tmp_path, "/ledgers/a", BOOK)
+    kept = draft(("Expenses:Rent", "14.66", ""), description="Rent")
+    shelf.save([kept])
+
+    def refused(descriptor: int) -> None:
+        raise OSError(ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("os.fsync", refused)
+    with pytest.raises(OSError, match="No space"):
+        shelf.save([draft(("Expenses:Food", "3", ""), description="Bread")])
+    assert [made.description for made in shelf.load()] == ["Rent"]
+    assert list(shelf.path.parent.iterdir()) == [shelf.path]
