@@ -46,12 +46,12 @@ class TrafficBar(Widget):
         self.refresh()
 
     def _words(self, room: int) -> str:
-        """What is told before the keys: the counts only in `room` cells, but whole why something stopped."""
+        """What is told before the keys, in `room` cells: what went on gives way to why something stopped."""
         traffic = self._traffic
         if traffic is None:
-            return "  a throw-away ledger"
+            return clip("  a throw-away ledger", room)
         if traffic.stopped is not None and not traffic.paused:
-            return f"  ■ stopped: {printable(traffic.stopped, 200)}"
+            return clip(f"  ■ stopped: {printable(traffic.stopped, 200)}", room)
         speed = format_rate(traffic.rate)
         if traffic.rate >= 100:
             speed = f"{format_rate(self._measured)} of {speed}"
@@ -60,9 +60,11 @@ class TrafficBar(Widget):
         halted = ""
         if traffic.halted:
             why = next(iter(traffic.halted.values()))
-            halted = printable(f" · ■ {', '.join(traffic.halted)} stopped: {why}", 200)
-        words = f"  {state} · {format_count(traffic.posted)} posted{refused}{halted}"
-        return words if halted or cell_len(words) <= room else f"  {state}"
+            halted = printable(f"■ {', '.join(traffic.halted)} stopped: {why}", 200)
+        words = " · ".join(
+            filter(None, (f"  {state}", f"{format_count(traffic.posted)} posted{refused}", halted))
+        )
+        return words if cell_len(words) <= room else clip(f"  {halted or state}", room)
 
     def _label(self, action: Action) -> str:
         is_paused = self._traffic is not None and self._traffic.paused
@@ -78,7 +80,7 @@ class TrafficBar(Widget):
             pressed = cast(Shell, self.app).keys_of(action)[0]
             keys.append((key_name(pressed), f" {self._label(action)}", pressed))
         room = width - 8 - sum(cell_len(key + label) + 2 for key, label, _ in keys)
-        words = clip(self._words(room), width - 5)
+        words = self._words(room)
         segments = [Segment(" demo", self.get_component_rich_style("bar--name")), Segment(words, base)]
         at = 5 + cell_len(words) + 3
         segments.append(Segment("   ", base))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import errno
 import os
+import re
 import shutil
 import signal
 import socket
@@ -286,7 +287,12 @@ async def test_a_demo_book_that_was_damaged_and_reopened_gets_its_traffic_again(
         await pilot.press("7", "V")
         await until(pilot, lambda: "crypto-desk stopped" in screen_text(app).splitlines()[-2])
         await pilot.resize_terminal(80, 30)
-        await until(pilot, lambda: screen_text(app).splitlines()[-2].endswith("…"))
+        await until(
+            pilot,
+            lambda: re.search(
+                r"■ crypto-desk stopped: .*…   0 .*\) faster$", screen_text(app).splitlines()[-2]
+            ),
+        )
         await pilot.resize_terminal(160, 30)
         posted = traffic.posted
         await until(pilot, lambda: traffic.posted > posted + 20)
@@ -352,6 +358,23 @@ async def test_the_line_on_the_traffic_names_its_keys_whole_whatever_it_counts(
         traffic.paused, traffic.rate, traffic.posted, traffic.refused = True, 10_000, 1_234_567, 76_543
         await until(pilot, lambda: "10,000/s" in screen_text(app))
         assert ") faster" in screen_text(app)
+
+
+@pytest.mark.parametrize("halted", [BOOKS[:1], BOOKS])
+async def test_the_line_on_the_traffic_cuts_why_something_stopped_and_not_its_keys(
+    made: Path, halted: tuple[type[DemoBook], ...]
+) -> None:
+    app = DemoApp(made, seed=7, rate=0)
+    async with app.run_test(size=(60, 20)) as pilot:
+        await until(pilot, lambda: app.current_mode == "books" and app.traffic is not None)
+        assert app.traffic is not None
+        app.traffic.halted = {
+            book.NAME: "No space left on device: free some, then reopen it." for book in halted
+        }
+        await until(
+            pilot,
+            lambda: re.search(r"■ .*…   0 pause  \( slower  \) faster$", screen_text(app).splitlines()[-2]),
+        )
 
 
 async def test_the_line_on_the_traffic_offers_the_keys_that_were_chosen(made: Path) -> None:
