@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import time
-from dataclasses import replace
 from datetime import date
 
 from rich.cells import cell_len
@@ -19,14 +18,8 @@ from store import AccountId, StoreClosed, StoreError, TransactionPosted, TrialBa
 
 from ..formatting import (
     ELLIPSIS,
-    MINUS,
-    align_point,
-    fit_amount,
-    format_amount,
-    format_amount_plain,
     format_count,
     format_duration,
-    fraction_cells,
     group_plain,
     local,
     occurred_day,
@@ -37,7 +30,6 @@ from ..statements.period import ALL, Period, parse_period
 from ..statements.statement import (
     AccountFigures,
     AssetTotal,
-    Section,
     Statement,
     balance_sheet,
     income_statement,
@@ -45,46 +37,26 @@ from ..statements.statement import (
     trial_totals,
 )
 from ..statements.turnover import DatedTurnover
-from ..widgets.chart import reads_negative
 from ..widgets.keys import bindings_for
 from ..widgets.pane_title import PaneTitle
 from ..widgets.row_detail import RowDetail
-from ..widgets.virtual_table import READING_WIDTH, Cell, Column, Row, VirtualTable, value_of
+from ..widgets.virtual_table import READING_WIDTH, Cell, VirtualTable, value_of
 from .ask import Ask
 from .base import TaleaScreen
+from .statement_rows import (
+    ACCOUNTS_AT_A_TIME,
+    KIND_WIDTH,
+    STATEMENT_COLUMNS,
+    TRIAL_COLUMNS,
+    Page,
+    Written,
+    proof,
+)
 
 VIEWS = ("trial balance", "balance sheet", "income statement")
-ACCOUNT = Column("account", "account", min_width=16, max_width=200, flex=1, path=True)
-ASSET = Column("asset", "", min_width=3, max_width=14)
-KIND = Column("kind", "kind", min_width=6, max_width=9)
-TRIAL_AMOUNTS = (
-    Column("debits", "debits", align="right", max_width=60, drop=1),
-    Column("credits", "credits", align="right", max_width=60, drop=2),
-    Column("balance", "balance", align="right", max_width=60, copied=True),
-)
-PERIOD_AMOUNTS = (
-    Column("opening", "opening", align="right", max_width=60),
-    Column("debits", "debits", align="right", max_width=60),
-    Column("credits", "credits", align="right", max_width=60),
-    Column("closing", "closing", align="right", max_width=60, copied=True),
-)
-NARROW_PERIOD_AMOUNTS = (
-    Column("opening", "opening", align="right", max_width=60, drop=1),
-    Column("change", "change", align="right", max_width=60),
-    Column("closing", "closing", align="right", max_width=60, copied=True),
-)
 TITLE_MARGINS = 5
 """Cells of a title beside what it says, two of them between its sides."""
 
-KIND_WIDTH = 100
-"""Narrower than this, the room of the kind is better given to the account's name."""
-
-STATEMENT_COLUMNS = (
-    Column("account", "account", min_width=20, max_width=200, flex=1, path=True),
-    Column("amount", "amount", align="right", min_width=12, max_width=60, copied=True),
-    ASSET,
-)
-ACCOUNTS_AT_A_TIME = 500
 READINGS_MAX = 2
 REPAINT_SECONDS = 0.1
 RECENT_EVENTS = 100
@@ -110,7 +82,6 @@ class TrialBalanceScreen(TaleaScreen):
         self.targets: list[AccountId | None] = []
         self._book: str | None = None
         self._latest: date | None = None
-        self._least_money = 10
         self._dated: DatedTurnover | None = None
         self._figures_for: Period | None = None
         self._fold_due = False
@@ -119,9 +90,8 @@ class TrialBalanceScreen(TaleaScreen):
 
     def compose_body(self) -> ComposeResult:
         yield PaneTitle("Trial balance", id="trial-title", lit_by="trial")
-        columns = (ACCOUNT, *TRIAL_AMOUNTS, ASSET, KIND)
         yield VirtualTable(
-            columns,
+            TRIAL_COLUMNS,
             id="trial",
             follow=False,
             opens=lambda row: self._target(row) is not None,
@@ -333,22 +303,29 @@ class TrialBalanceScreen(TaleaScreen):
     async def _show(self, *, reset: bool) -> None:
         totals = trial_totals(self.figures, self.turnover)
         statement = self._statement()
+        page = Page(self.size.width, self.app.precision, self.app.natural_signs)
         if self.view == VIEWS[0]:
-            rows, targets = await self._trial(totals)
+            shown = [one for one in self.figures if one.moved or self.empty]
+            written = await page.trial_balance(shown, totals, by_days=self.period != ALL)
         else:
-            rows, targets = self._lines_of(statement) if statement is not None else ([], [])
-        self.targets = targets
+            written = page.statement(statement) if statement is not None else Written(STATEMENT_COLUMNS)
+        self.targets = written.targets
         table = self.table
-        trial = self._trial_columns()
-        wanted = trial if self.view == VIEWS[0] else STATEMENT_COLUMNS
-        if table.columns != list(wanted):
-            table.set_columns(wanted)
+        if table.columns != list(written.columns):
+            table.set_columns(written.columns)
         period = f"-{self.period.label}" if self.period != ALL else ""
         table.export_name = f"{self._book or 'ledger'}-{self.view.replace(' ', '-')}{period}"
         table.empty = self._nothing()
-        table.set_rows(rows, cursor=0 if reset else None)
+        table.set_rows(written.rows, cursor=0 if reset else None)
         self._show_title(self._result(totals, statement))
         self.call_after_refresh(self._show_detail)
+
+    def _statement(self) -> Statement | None:
+        """The balance sheet or the income statement, where one of them is shown."""
+        if self.view == VIEWS[0] or not any(one.moved for one in self.figures):
+            return None
+        make = balance_sheet if self.view == VIEWS[1] else income_statement
+        return make(self.figures, empty=self.empty)
 
     @on(VirtualTable.Highlighted)
     def _show_detail(self) -> None:
@@ -379,18 +356,6 @@ class TrialBalanceScreen(TaleaScreen):
             "{trial_balance.period} to name one, {trial_balance.longer} for a longer one."
         )
 
-    @property
-    def _amounts(self) -> tuple[Column, ...]:
-        """The columns of amounts of a trial balance, as far as there is room."""
-        if self.period == ALL:
-            return TRIAL_AMOUNTS
-        room = self.size.width - 3 - ACCOUNT.min_width - ASSET.min_width - 2
-        return PERIOD_AMOUNTS if room >= 4 * (self._least_money + 2) else NARROW_PERIOD_AMOUNTS
-
-    def _trial_columns(self) -> tuple[Column, ...]:
-        amounts = tuple(replace(column, min_width=self._least_money) for column in self._amounts)
-        return (ACCOUNT, *amounts, ASSET, *((KIND,) if self.size.width >= KIND_WIDTH else ()))
-
     def _show_title(self, told: list[str]) -> None:
         """The names of all statements, and the first of what is `told` that leaves them room.
 
@@ -420,161 +385,7 @@ class TrialBalanceScreen(TaleaScreen):
         if wrong:
             said = f"✗ {printable(', '.join(wrong), 40)} does not balance: "
             return [said + self.app.with_keys("verify the book ({app.storage})")]
-        proof = "debits = credits ✓"
-        asset = statement.main_asset if statement is not None else ""
-        if statement is None or not asset:
-            assets = f"{len(totals)} assets" if len(totals) > 1 else printable(totals[0].asset, 20)
-            return [f"{proof} {assets}", proof]
-        precision = self.app.precision(asset)
-        first, second, left = (
-            f"{name} {format_amount(dict(amounts).get(asset, 0), precision)}"
-            for name, amounts in statement.summary
-        )
-        others = {held for _, amounts in statement.summary for held, minor in amounts if minor} - {asset}
-        left += f" {printable(asset, 20)}" + (f" +{len(others)}" if others else "")
-        equation = f"{first} {MINUS} {second} = {left}"
-        return [f"{equation}   {proof}", equation, f"{left}   {proof}", left]
-
-    # Amounts in columns
-
-    def _money(self, amounts: list[tuple[int, str]]) -> dict[tuple[int, str], Cell]:
-        """Amounts of several assets as cells: points under each other where there is room for that.
-
-        Where there is not, each stands right and gives up decimals only if it must.
-        """
-        columns = len(TRIAL_AMOUNTS if self.period == ALL else NARROW_PERIOD_AMOUNTS)
-        room = max(10, (self.size.width - 34) // (columns if self.view == VIEWS[0] else 1) - 2)
-        texts = {key: format_amount(key[0], self.app.precision(key[1])) for key in amounts}
-        whole = max((len(text.partition(".")[0]) for text in texts.values()), default=0)
-        point_room = fraction_cells(self.app.precision(asset) for _, asset in texts)
-        if whole + point_room > room:
-            point_room = 0
-        self._least_money = max(10, whole + 1)
-        cells = {}
-        for key, text in texts.items():
-            fitted = text if point_room or text.partition(".")[0] == text else fit_amount(text, room)
-            if fitted.startswith("#"):
-                fitted = text.partition(".")[0] + ELLIPSIS
-            elif key[0] == 0 and fitted != text:
-                fitted = "0"
-            plain = format_amount_plain(key[0], self.app.precision(key[1]))
-            cells[key] = Cell(align_point(fitted, point_room), "dim" if key[0] == 0 else "", plain)
-        return cells
-
-    async def _trial(self, totals: list[AssetTotal]) -> tuple[list[Row], list[AccountId | None]]:
-        shown = [one for one in self.figures if one.moved or self.empty]
-        amounts = [(minor, one.asset) for one in shown for minor in self._figures_of(one).values()]
-        for total in totals:
-            amounts += [(minor, total.asset) for minor in total.by_column.values()]
-        money = self._money(amounts)
-        columns = [column.id for column in self._amounts]
-        kind = self.size.width >= KIND_WIDTH
-        rows: list[Row] = []
-        targets: list[AccountId | None] = []
-        for place, one in enumerate(shown):
-            figures, id = self._figures_of(one), one.info.definition.id
-            rows.append(
-                [
-                    Cell(printable(id.path, 600), "", id.path),
-                    *(money[figures[column], one.asset] for column in columns),
-                    Cell(printable(one.asset, 40), "dim", one.asset),
-                    *([Cell(one.info.definition.kind.value, "dim")] if kind else []),
-                ]
-            )
-            targets.append(id)
-            if place % ACCOUNTS_AT_A_TIME == ACCOUNTS_AT_A_TIME - 1:
-                await asyncio.sleep(0)
-        if rows:
-            rows.append([""] * (len(columns) + 2 + kind))
-            targets.append(None)
-        for total in totals:
-            mark = "✓" if total.proved else "✗ does not balance"
-            tone = "strong" if total.proved else "warning"
-            figures = total.by_column
-            rows.append(
-                [
-                    Cell(f"Total {mark}", tone),
-                    *(money[figures[column], total.asset]._replace(tone=tone) for column in columns),
-                    Cell(printable(total.asset, 40), tone, total.asset),
-                    *([""] if kind else []),
-                ]
-            )
-            targets.append(None)
-        return rows, targets
-
-    def _figures_of(self, one: AccountFigures) -> dict[str, int]:
-        """An account's figures by column, with the sign in which the user reads it."""
-        sign = -1 if self.app.natural_signs and reads_negative(one.info) else 1
-        closing = sign * one.closing
-        return {
-            "opening": sign * one.opening,
-            "debits": one.debits,
-            "credits": one.credits,
-            "change": sign * one.change,
-            "closing": closing,
-            "balance": closing,
-        }
-
-    def _statement(self) -> Statement | None:
-        """The balance sheet or the income statement, where one of them is shown."""
-        if self.view == VIEWS[0] or not any(one.moved for one in self.figures):
-            return None
-        make = balance_sheet if self.view == VIEWS[1] else income_statement
-        return make(self.figures, empty=self.empty)
-
-    def _lines_of(self, statement: Statement) -> tuple[list[Row], list[AccountId | None]]:
-        amounts = [(line.minor, line.asset) for section in statement.sections for line in section.lines]
-        for section in statement.sections:
-            amounts += [(minor, asset) for asset, minor in section.totals]
-        amounts += [(minor, asset) for asset, minor in statement.result]
-        money = self._money(amounts)
-        rows: list[Row] = []
-        targets: list[AccountId | None] = []
-        for section in statement.sections:
-            self._section(section, money, rows, targets)
-        balanced = not any(minor for _, minor in statement.result)
-        mark = "" if self.view != VIEWS[1] else " ✓" if balanced else " ✗"
-        for place, (asset, minor) in enumerate(statement.result):
-            label = "" if place else statement.result_label + mark
-            rows.append(
-                [
-                    Cell(label, "strong"),
-                    money[minor, asset]._replace(tone="strong"),
-                    Cell(printable(asset, 40), "strong", asset),
-                ]
-            )
-            targets.append(None)
-        return rows, targets
-
-    def _section(
-        self,
-        section: Section,
-        money: dict[tuple[int, str], Cell],
-        rows: list[Row],
-        targets: list[AccountId | None],
-    ) -> None:
-        rows.append([Cell(section.title, "accent"), "", ""])
-        targets.append(None)
-        for line in section.lines:
-            rows.append(
-                [
-                    Cell(f"  {printable(line.label, 600)}", "" if line.account else "dim", line.label),
-                    money[line.minor, line.asset],
-                    Cell(printable(line.asset, 40), "dim", line.asset),
-                ]
-            )
-            targets.append(line.account.definition.id if line.account is not None else None)
-        for place, (asset, minor) in enumerate(section.totals):
-            rows.append(
-                [
-                    Cell("" if place else f"Total {section.title.lower()}", "strong"),
-                    money[minor, asset]._replace(tone="strong"),
-                    Cell(printable(asset, 40), "strong", asset),
-                ]
-            )
-            targets.append(None)
-        rows.append(["", "", ""])
-        targets.append(None)
+        return proof(totals, statement, self.app.precision)
 
     # Keys
 

@@ -175,7 +175,8 @@ def balance_sheet(accounts: Sequence[AccountFigures], *, empty: bool = False) ->
         ("liabilities", liabilities.totals),
         ("net assets", _less(owned, liabilities.totals)),
     )
-    return Statement("Balance sheet", sections, "Difference, must be zero", difference, summary)
+    mark = "✗" if any(minor for _, minor in difference) else "✓"
+    return Statement("Balance sheet", sections, f"Difference, must be zero {mark}", difference, summary)
 
 
 def income_statement(accounts: Sequence[AccountFigures], *, empty: bool = False) -> Statement:
