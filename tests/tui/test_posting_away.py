@@ -115,6 +115,24 @@ async def test_what_one_types_on_while_another_entry_is_being_posted_is_left_alo
         assert pilot.app.focused is focused
 
 
+async def test_a_draft_that_is_left_for_another_book_is_kept_under_its_own(
+    open_app: OpenApp, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(
+        "talea_tui.screens.post.SAVE_SECONDS", 3_600
+    )  # what is typed is not kept before it is left
+    store = MemoryStore()
+    await open_shop(store)
+    await open_accounts(store, {"Cash": AccountKind.ASSET}, asset="USD", book=OTHER)
+    async with open_app(store, settings=settings) as pilot:
+        await keys(pilot, "p")
+        await typed(pilot, "rent")
+        await use_book(pilot, OTHER)
+        assert form_of(pilot).draft.blank
+    shelves = [DraftShelf(settings.path.parent, "", book) for book in (BOOK, OTHER)]  # type: ignore[union-attr]
+    assert [[draft.description for draft in shelf.load()] for shelf in shelves] == [["rent"], []]
+
+
 async def test_the_application_goes_on_while_the_disk_takes_a_draft(
     open_app: OpenApp, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
