@@ -15,6 +15,7 @@ from textual.widgets import Input, Label
 from ..formatting import printable
 from ..widgets.choice import Choice
 from ..widgets.entry_field import EntryField
+from ..widgets.hanging import Hanging
 from ..widgets.keys import bindings_for
 from .base import Dialog, KeyLine
 
@@ -89,7 +90,7 @@ class FormDialog(Dialog):
         """Say a sentence at a field and go there."""
         self.forgive()
         problem = self.query_one(f"#form-{name}-problem", Label)
-        problem.update(Content(f"  ✗ {printable(sentence, 500)}"))
+        problem.update(Hanging(Content(f"  ✗ {printable(sentence, 500)}")))
         problem.display = True
         self.set_focus(self.field(name))
 

@@ -43,6 +43,7 @@ from ..posting.draft import Draft
 from .chart import shown_sign
 from .entry_field import EntryField
 from .entry_row import EntryRow
+from .hanging import Hanging
 from .offers import OFFERS_MAX
 from .pane_title import PaneTitle
 from .shell import Shell
@@ -143,10 +144,10 @@ class PostBar(Widget, can_focus=True):
 
     def __init__(self) -> None:
         super().__init__(id="post-bar")
-        self.text = Content("")
+        self._lines: list[tuple[str, str]] = []
 
-    def render(self) -> Content:
-        return self.text
+    def render(self) -> Hanging:
+        return Hanging(*(Content.styled(text, style) for text, style in self._lines))
 
     def check_consume_key(self, key: str, character: str | None) -> bool:
         """The letters and digits that one goes on typing are no keys of the application."""
@@ -161,9 +162,8 @@ class PostBar(Widget, can_focus=True):
 
     def say(self, lines: list[tuple[str, str]]) -> None:
         """Lines of (plain text, style)."""
-        content = Content("\n").join(Content.styled(text, style) for text, style in lines)
-        if content != self.text:
-            self.text = content
+        if lines != self._lines:
+            self._lines = lines
             self.refresh(layout=True)
 
 
@@ -318,7 +318,7 @@ class EntryForm(Vertical):
         self.query_one("#post-use", Label).update(Content(last_used))
         problem = view.problem_at(DATE) or view.problem_at(DESCRIPTION)
         label = self.query_one("#post-problem", Label)
-        label.update(Content(f"  ✗ {printable(problem, 500)}" if problem else ""))
+        label.update(Hanging(Content(f"  ✗ {printable(problem, 500)}")))
         label.display = bool(problem)
 
     def _show_row(self, shown: EntryRow, number: int, view: EntryView) -> None:

@@ -12,6 +12,7 @@ from textual.widgets import Label
 
 from ..formatting import ELLIPSIS, align_point, fit_amount, printable
 from .entry_field import EntryField, RowField
+from .hanging import Hanging
 
 
 class AccountField(RowField):
@@ -94,7 +95,7 @@ class EntryRow(Vertical):
 
     def show_problem(self, sentence: str) -> None:
         """Under the row; an empty sentence takes it away."""
-        self.problem.update(Content(f"  ✗ {printable(sentence, 500)}" if sentence else ""))
+        self.problem.update(Hanging(Content(f"  ✗ {printable(sentence, 500)}")))
         self.problem.display = bool(sentence)
 
     def show_balance(self, text: str, *, warning: bool) -> None:

@@ -516,6 +516,27 @@ async def test_what_a_refusal_or_a_dialog_tells_to_press_are_the_users_own_keys(
         assert "enter next f9 register it esc cancel" in " ".join(screen_text(pilot.app).split())
 
 
+@pytest.mark.parametrize(
+    "refusal",
+    [
+        StoreIOError("The disk is full. " * 6),
+        AlreadyExists("Book " + "shop " * 20),
+        UnknownAsset("USD " * 30),
+    ],
+)
+async def test_a_long_refusal_stands_under_its_own_text_beside_its_mark(
+    store, settings, open_app: OpenApp, monkeypatch, refusal
+):
+    monkeypatch.setattr(store, "commit", AsyncMock(side_effect=refusal))
+    async with open_app(store, size=(60, 30), settings=settings) as pilot:
+        await keys(pilot, "p", "b", "u", "b", "tab", "enter", "enter", "enter")
+        lines = screen_text(pilot.app).splitlines()
+        at = next(number for number, line in enumerate(lines) if "✗" in line)
+        begin = lines[at].index("✗") + 2
+        assert lines[at + 1].startswith(" " * begin)
+        assert lines[at + 1][begin] != " "
+
+
 async def test_what_is_typed_while_a_row_is_added_is_not_taken_back(store, settings, open_app, monkeypatch):
     """The first letter in the last row adds a row below, which takes a moment; the next letter comes in it."""
     async with open_app(store, settings=settings) as pilot:
