@@ -44,7 +44,7 @@ class AccountsScreen(TaleaScreen):
     BINDINGS = bindings_for("accounts")
     TITLE = "Accounts"
     HORIZONTAL_BREAKPOINTS = [(0, "-tiny"), (60, "-narrow"), (80, "-normal"), (110, "-wide")]  # noqa: RUF012
-    AUTO_FOCUS = "#tree"
+    AUTO_FOCUS = "#tree, #register"  # the register where it stands alone
 
     def __init__(self) -> None:
         super().__init__()
@@ -70,6 +70,8 @@ class AccountsScreen(TaleaScreen):
             self.tree_view.view, flat=bool(layout.get("flat")), hide_zero=bool(layout.get("hide_zero"))
         )
         self.query_one("#filter").display = False
+        if self.app.book is not None:  # else the chart tells how to begin
+            self._show_alone(bool(layout.get("register_alone")))
 
     @property
     def tree_view(self) -> AccountTree:
@@ -317,7 +319,7 @@ class AccountsScreen(TaleaScreen):
                 self.set_focus(self.register)
 
     def action_filter(self) -> None:
-        self.remove_class("-alone")  # what is filtered is to be seen
+        self._show_alone(False)  # what is filtered is to be seen
         self.filter_line.display = True
         self.set_focus(self.filter_line)
 
@@ -339,8 +341,13 @@ class AccountsScreen(TaleaScreen):
     def action_wide(self) -> None:
         """The register alone, or both panes again."""
         alone = not self.has_class("-alone")
-        self.set_class(alone, "-alone")
+        self._show_alone(alone)
         self.set_focus(self.register if alone else self.tree_view)
+
+    def _show_alone(self, alone: bool) -> None:
+        self.app.settings.layout["register_alone"] = alone
+        self.set_class(alone, "-alone")
+        self.query_one("#chart-pane").disabled = alone  # what is not to be seen takes no keys
 
     async def action_open_account(self) -> None:
         path = self.tree_view.path_under_cursor()

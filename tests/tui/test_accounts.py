@@ -9,13 +9,14 @@ from textual.widgets import Input
 
 from store import AccountCfg, AccountInfo, AccountKind, BalanceSnapshot, Direction
 from store import Amount as Money
+from talea_tui.settings import Settings
 from talea_tui.widgets.account_tree import AccountTree
 from talea_tui.widgets.chart import View, build_chart, shown_totals, visible_nodes
 from tests.support.build import BOOK, account, asset, definition, household, open_accounts, posted, transfer
 from tests.support.build import credit as credited
 from tests.support.build import debit as debited
 from tests.support.memory_store import MemoryStore
-from tests.tui.conftest import OpenApp, screen_text, settle, until
+from tests.tui.conftest import OpenApp, keys, screen_text, settle, until
 
 K = AccountKind
 
@@ -359,3 +360,31 @@ async def test_filtering_from_the_register_alone_shows_what_is_typed_and_what_it
         await settle(pilot)
         assert "expenses" in screen_text(pilot.app)
         assert pilot.app.screen.query_one("#filter", Input).region.height
+
+
+@pytest.mark.parametrize("size", [(60, 20), (120, 30)])
+async def test_the_register_alone_is_remembered_and_has_the_keys_until_both_panes_are_shown_again(
+    store, open_app: OpenApp, tmp_path, size
+):
+    path = tmp_path / "settings.json"
+    async with open_app(store, size=size, settings=Settings(path, screen="accounts")) as pilot:
+        await keys(pilot, "w")
+        await pilot.press("q")
+    again = MemoryStore()
+    await household(again)
+    async with open_app(again, size=size, settings=Settings.load(path)) as pilot:
+        register = pilot.app.screen.query_one("#register")
+        assert register.has_focus
+        assert register.size.width == size[0]
+        assert not tree_of(pilot).region
+        await keys(pilot, "escape")
+        assert tree_of(pilot).has_focus
+        await pilot.press("q")
+    assert not Settings.load(path).layout["register_alone"]
+
+
+async def test_an_empty_ledger_tells_how_to_begin_though_the_register_was_alone_elsewhere(open_app: OpenApp):
+    settings = Settings(layout={"register_alone": True})
+    async with open_app(MemoryStore(), settings=settings) as pilot:
+        await keys(pilot, "2")
+        assert "to open a first account" in screen_text(pilot.app)
