@@ -17,8 +17,9 @@ from ..formatting import format_count, format_micros
 from .keys import live_bindings
 from .shell import Shell
 
-KEPT = ("app.books", "app.help")
-"""What the footer shows however little room there is: how to come to all else."""
+FIRST = ("app.help", "app.books")
+FIRST_ON_ENTRIES = ("app.help", "table.open", "register.reverse", "app.post", "app.books")
+"""What the footer shows first where there is little room: how to come to all else, and on entries what acts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,10 +37,6 @@ class Hint:
     @property
     def width(self) -> int:
         return cell_len(self.written) + 1 + cell_len(self.label)
-
-    @property
-    def is_kept(self) -> bool:
-        return any(id in KEPT for id in self.keys)
 
     def spots(self, at: int) -> list[tuple[int, int, str]]:
         """Where it can be clicked when it begins at `at`: first and last cell, exclusive, and the key."""
@@ -94,6 +91,19 @@ class Footer(Widget):
         order = list(self._first_keys)
         return [*hints.values(), *sorted(late.values(), key=lambda hint: order.index([*hint.keys][-1]))]
 
+    def _fitting(self, room: int) -> list[Hint]:
+        """The hints for which there is room, in their order."""
+        hints, left = self._hints(), room + 1  # no gap follows the last
+        on_entries = any("register.reverse" in hint.keys for hint in hints)
+        ids = FIRST_ON_ENTRIES if on_entries else FIRST
+        ranks = [min((ids.index(id) for id in hint.keys if id in ids), default=len(ids)) for hint in hints]
+        fitting = set()
+        for place in sorted(range(len(hints)), key=ranks.__getitem__):
+            if hints[place].width + 2 <= left:
+                left -= hints[place].width + 2
+                fitting.add(place)
+        return [hint for place, hint in enumerate(hints) if place in fitting]
+
     def _log(self) -> str:
         app = self.shell
         info = app.books.get(app.book) if app.book is not None else None
@@ -113,16 +123,10 @@ class Footer(Widget):
         segments: list[Segment] = [Segment(" ", base)]
         at = 1
         self._spots = []
-        hints = self._hints()
-        needed = sum(hint.width + 2 for hint in hints)
+        needed = sum(hint.width + 2 for hint in self._hints())
         if needed + cell_len(log) > width:
-            log = log.partition(" · ")[0] + " " if log else ""
-        room = width - cell_len(log) - 2
-        kept = sum(hint.width + 2 for hint in hints if hint.is_kept)
-        for hint in hints:
-            kept -= hint.width + 2 if hint.is_kept else 0
-            if at + hint.width > room - kept:
-                continue
+            log = log.partition(" · ")[0].rstrip() + " " if log else ""
+        for hint in self._fitting(width - cell_len(log) - 2):
             self._spots += hint.spots(at)
             segments += [Segment(hint.written, key_style), Segment(f" {hint.label}", label_style)]
             segments.append(Segment("  ", base))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from pathlib import Path
 from typing import Any
 
@@ -109,6 +110,15 @@ async def test_every_screen_tells_that_numbers_lead_to_the_others(store, open_ap
         await keys(pilot, way)
         assert "1-8 screens" in footer(pilot)
         assert "? help" in footer(pilot)
+
+
+@pytest.mark.parametrize("size", [(60, 20), (80, 24), (100, 30)])
+async def test_on_a_register_what_acts_on_entries_comes_before_what_leads_away(
+    store, open_app: OpenApp, size
+):
+    async with open_app(store, size=size) as pilot:
+        await keys(pilot, "2", "enter")
+        assert re.match(r" enter open  r reverse .* p post .* \? help ", footer(pilot))
 
 
 async def test_a_hint_of_two_keys_can_be_clicked_at_either(store, open_app: OpenApp):
