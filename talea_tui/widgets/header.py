@@ -18,8 +18,9 @@ if TYPE_CHECKING:
     from rich.style import Style
 
 
+NAME = " talea  "
 NARROW = 72
-"""Below this width the clock gives way, and the seq of the instant shown."""
+"""Below this width the clock gives way."""
 
 
 class _HasCrumbs(Protocol):
@@ -52,15 +53,20 @@ class Header(Widget):
         if event.x < self._way_ends:
             self.shell.call_later(self.shell.run_action, "back")  # it may take this header away
 
-    def _state(self) -> tuple[str, str]:
-        """The state in words, and the component class it is drawn in."""
+    def _states(self) -> tuple[list[str], str]:
+        """The state in words, then in fewer and fewer of them, and the component class it is drawn in."""
+        if self.shell.instant is None or not self.shell.is_open:
+            state, drawn = self._present()
+            return [state], drawn
+        instant = f"AS OF {self.shell.instant.label}"
+        seq = getattr(self.screen, "past_seq", None)
+        at = f"{instant} · seq {format_count(seq)}" if seq is not None else instant
+        return [f"{at} · read only", at, instant], "header--past"
+
+    def _present(self) -> tuple[str, str]:
         app = self.shell
         if not app.is_open:
             return ("■ not open", "header--past") if app.could_not_open else ("◌ opening", "header--state")
-        if app.instant is not None:
-            seq = getattr(self.screen, "past_seq", None)
-            at = f" · seq {format_count(seq)}" if seq is not None and self.size.width >= NARROW else ""
-            return f"AS OF {app.instant.label}{at} · read only", "header--past"
         if app.is_followed:
             info = app.books.get(app.book or "")
             if info is not None and info.error is not None:
@@ -79,23 +85,28 @@ class Header(Widget):
         if y or not width:
             return Strip.blank(width, base)
         screen = cast(_HasCrumbs, self.screen)
-        state, state_class = self._state()
-        status = screen.status() if hasattr(screen, "status") else ""
-        clock = self.shell.now().astimezone(self.shell.zone).strftime("%H:%M")
-        right: list[tuple[str, Style]] = []
-        if status:
-            right.append((f" {printable(status)} ", self.get_component_rich_style("header--crumb")))
-        right.append((f" {printable(state)} ", self.get_component_rich_style(state_class)))
-        if width >= NARROW:
-            right.append((f" {clock} ", self.get_component_rich_style("header--crumb")))
-        right_width = sum(cell_len(text) for text, _ in right)
-
         crumbs = [printable(crumb) for crumb in screen.crumbs()] if hasattr(screen, "crumbs") else []
-        left: list[tuple[str, Style]] = [(" talea  ", self.get_component_rich_style("header--name"))]
-        left.extend((piece, style) for piece, style in self._crumb_pieces(crumbs, width - right_width - 9))
+        status = screen.status() if hasattr(screen, "status") else ""
+        beside = f" {printable(status)} " if status else ""
+        clock = ""
+        if width >= NARROW and self.shell.instant is None:  # a second time would be one too many
+            clock = self.shell.now().astimezone(self.shell.zone).strftime(" %H:%M ")
+        states, drawn = self._states()
+        room = width - cell_len(NAME) - 1 - cell_len(beside + clock)
+        way = cell_len(" › ".join(crumbs))
+        state = next((words for words in states if way + cell_len(words) + 2 <= room), states[-1])
+        state = f" {printable(state)} "
+        crumb_style = self.get_component_rich_style("header--crumb")
+        right = [
+            (beside, crumb_style),
+            (state, self.get_component_rich_style(drawn)),
+            (clock, crumb_style),
+        ]
+        left: list[tuple[str, Style]] = [(NAME, self.get_component_rich_style("header--name"))]
+        left.extend(self._crumb_pieces(crumbs, room - cell_len(state)))
         segments = [Segment(text, style) for text, style in left]
         left_strip = Strip(segments)
-        room = max(0, width - right_width)
+        room = max(0, width - cell_len(beside + state + clock))
         if left_strip.cell_length > room:
             left_strip = left_strip.crop(0, room)
         self._way_ends = left_strip.cell_length

@@ -126,14 +126,18 @@ async def test_the_seq_in_the_header_is_of_the_book_on_the_screen(store, open_ap
         assert "· seq" not in header(pilot)
 
 
-async def test_the_header_names_the_book_whatever_else_gives_way(store, open_app: OpenApp):
-    async with open_app(store) as pilot:
+@pytest.mark.parametrize("size", [(72, 24), (80, 24), (120, 30)])
+async def test_the_header_names_book_screen_and_instant_whatever_else_gives_way(
+    store, open_app: OpenApp, size
+):
+    async with open_app(store, size=size) as pilot:
         pilot.app.choose_book(BOOK)
         await pilot.press("6")
         await look_back(pilot, "40")
-        assert f"{BOOK} › Tri" in header(pilot)
-        assert "…" in header(pilot)
-        assert "· seq 40 · read only" in header(pilot)
+        assert pilot.app.instant is not None
+        assert f"{BOOK} › Trial balance" in header(pilot)
+        assert f"AS OF {pilot.app.instant.label}" in header(pilot)
+        assert ("read only" in header(pilot)) == (size[0] > 80)
 
 
 async def test_an_account_opened_later_is_neither_listed_nor_counted(store, open_app: OpenApp):
