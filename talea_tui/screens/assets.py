@@ -207,7 +207,8 @@ class RegisterAssetScreen(FormDialog):
         else:
             self.app.assets[id] = asset
             self.app.tell(f"Registered {printable(id, 40)} with {precision} decimals.")
-            self.dismiss(id)
+            if not self.is_closed:
+                self.dismiss(id)
 
 
 def _guess(id: str) -> dict[str, str]:

@@ -11,6 +11,7 @@ from textual.containers import Horizontal, Vertical
 from textual.content import Content
 from textual.widget import Widget
 from textual.widgets import Input, Label
+from textual.worker import Worker
 
 from ..formatting import printable
 from ..widgets.choice import Choice
@@ -42,6 +43,9 @@ class FormDialog(Dialog):
         self._names: dict[str, str] = {}
         """The fields in their order, and what stood in them at first."""
         self._touched = False
+        self._work: Worker[None] | None = None
+        self.is_closed = False
+        """Whether it was left, maybe while the store still works on what was submitted."""
 
     @property
     def question(self) -> str:
@@ -51,7 +55,7 @@ class FormDialog(Dialog):
         yield from ()
 
     async def submit(self) -> None:
-        """Do it and `dismiss`, or `refuse` at a field."""
+        """Do it and `dismiss`, or `refuse` at a field. Where it `is_closed` meanwhile, tell what came of it."""
 
     def about(self) -> str:
         """A line under the fields that follows from what is in them."""
@@ -87,7 +91,10 @@ class FormDialog(Dialog):
         return text_of(self.field(name))
 
     def refuse(self, name: str, sentence: str) -> None:
-        """Say a sentence at a field and go there."""
+        """Say a sentence at a field and go there; in a notice once there is no field any more."""
+        if self.is_closed or not self.is_attached:
+            self.app.refuse(sentence)
+            return
         self.forgive()
         problem = self.query_one(f"#form-{name}-problem", Label)
         problem.update(Hanging(Content(f"  ✗ {printable(sentence, 500)}")))
@@ -132,8 +139,14 @@ class FormDialog(Dialog):
             self._next(self.focused)
 
     def action_submit_form(self) -> None:
-        """In a worker: nothing waits for the store but it, and closing the form ends it."""
-        self.run_worker(self.submit(), group="submit", exclusive=True)
+        """In a worker that nothing waits for, and that goes on when the form is closed: the store has it by then."""
+        if self._work is not None:
+            self._work.cancel()
+        self._work = self.app.run_worker(self.submit(), group="submit")
+
+    def action_cancel(self) -> None:
+        self.is_closed = True
+        super().action_cancel()
 
     def clicked_beside(self) -> None:
         if not self._touched:

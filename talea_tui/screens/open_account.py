@@ -125,15 +125,17 @@ class OpenAccountScreen(FormDialog):
             self.refuse("path", "An account needs a name, such as Assets:Checking.")
             return
         asset = self.text("asset")
-        if asset not in self.app.assets and await self.app.store.asset(asset) is None:
+        known = self.app.assets.get(asset) or await self.app.store.asset(asset)
+        if self.is_closed:
+            return
+        if known is None:
             self._register(asset)
             return
         side = self.text("side")
         minimum: int | None = None
         if self.text("minimum"):
             try:
-                known = await self.app.store.asset(asset)
-                minimum = parse_amount(self.text("minimum"), known.precision if known is not None else 0)
+                minimum = parse_amount(self.text("minimum"), known.precision)
             except ParseError as refusal:
                 self.refuse("minimum", str(refusal))
                 return
@@ -151,6 +153,9 @@ class OpenAccountScreen(FormDialog):
         except (InvalidDefinition, StoreError) as refusal:
             self.refuse("path", str(refusal))
         else:
+            if self.is_closed:
+                self.app.tell(f"Opened {printable(account.path, 60)} in {printable(account.book, 40)}.")
+                return
             self.dismiss(account)
             if account.book != self.app.book:
                 self.app.choose_book(account.book)

@@ -19,6 +19,7 @@ from store import (
     Direction,
     Fiat,
     LogTaleaStore,
+    StoreIOError,
 )
 from store.protocol import Store
 from talea_tui.screens.assets import RegisterAssetScreen
@@ -193,18 +194,26 @@ class Held(MemoryStore):
         super().__init__()
         self.may_go_on = asyncio.Event()
         self.may_go_on.set()
+        self.refusal: StoreIOError | None = None
 
     async def register_asset(self, asset: AssetDef) -> None:
         await self.may_go_on.wait()
+        if self.refusal is not None:
+            raise self.refusal
         await super().register_asset(asset)
 
     async def open_account(self, definition: AccountDef, config: AccountCfg) -> None:
         await self.may_go_on.wait()
+        if self.refusal is not None:
+            raise self.refusal
         await super().open_account(definition, config)
 
 
 @pytest.mark.parametrize("way", [("8", "n"), ("2", "o")], ids=["an asset", "an account"])
-async def test_a_form_can_be_closed_while_the_store_works(open_app: OpenApp, way: tuple[str, ...]):
+@pytest.mark.parametrize("refusal", [None, StoreIOError("The disk is full.")])
+async def test_a_form_can_be_closed_while_the_store_works_and_what_came_of_it_is_told(
+    open_app: OpenApp, way: tuple[str, ...], refusal: StoreIOError | None
+):
     store = Held()
     await open_shop(store)
     async with open_app(store) as pilot:
@@ -218,6 +227,10 @@ async def test_a_form_can_be_closed_while_the_store_works(open_app: OpenApp, way
         await pilot.press("escape")
         below = pilot.app.screen
         assert below is not form
+        store.refusal = refusal
         store.may_go_on.set()
         await calm(pilot)
+        (told,) = pilot.app._notifications
+        assert told.severity == ("information" if refusal is None else "error")
+        assert ("NEW" if refusal is None else "The disk is full.") in told.message
         assert pilot.app.screen is below
