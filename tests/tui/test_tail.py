@@ -37,7 +37,7 @@ from talea_tui.screens.event import EventScreen
 from talea_tui.screens.tail import TailScreen
 from talea_tui.screens.tail_pane import TailPane
 from talea_tui.settings import Settings
-from talea_tui.widgets.event_view import ROWS_KEPT
+from talea_tui.widgets.fetched_rows import ROWS_KEPT
 from tests.support.build import asset, definition, household, transfer
 from tests.support.memory_store import MemoryStore
 from tests.tui.conftest import OpenApp, screen_text, settle
