@@ -19,8 +19,8 @@ from ..events.rules import MARKERS
 from ..events.text import BookEvent
 from ..formatting import fit_amount, printable
 from .columns import clip, fit
+from .virtual_table import MARKER, MARKER_ASIDE
 
-MARKER = "▌"
 FOUND = "•"
 _CELL_CHARACTERS = 400
 
@@ -92,6 +92,7 @@ class _Palette(NamedTuple):
     strong: Style
     accent: Style
     cursor: Style
+    marker: Segment
     head: Style
     thumb: Style
     tones: tuple[Style, ...]
@@ -101,12 +102,19 @@ def palette_of(widget: Widget) -> _Palette:
     """The styles of a widget that has `COMPONENTS`, as its focus is now."""
     base = widget.rich_style
     tone = partial(widget.get_component_rich_style, partial=True)
+    if widget.has_focus:
+        cursor = base + tone("table--cursor")
+        marker = Segment(MARKER, cursor)
+    else:
+        cursor = base + tone("table--cursor-blurred")
+        marker = Segment(MARKER_ASIDE, cursor + tone("table--dim"))
     return _Palette(
         base=base,
         dim=base + tone("table--dim"),
         strong=base + tone("table--strong"),
         accent=base + tone("table--accent"),
-        cursor=base + tone("table--cursor" if widget.has_focus else "table--cursor-blurred"),
+        cursor=cursor,
+        marker=marker,
         head=widget.get_component_rich_style("table--head"),
         thumb=widget.get_component_rich_style("events--thumb"),
         tones=tuple(base + tone(name) for name in _TONES),
@@ -144,8 +152,8 @@ class EventDrawing:
     def missing(self, said: str, *, is_cursor: bool) -> Strip:
         """An event that is not at hand."""
         style = self.palette.cursor if is_cursor else self.palette.dim
-        text = f"{MARKER if is_cursor else ' '} {said}"
-        return Strip([Segment(set_cell_size(text, self.width - 1), style)])
+        marker = self.palette.marker if is_cursor else Segment(" ", style)
+        return Strip([marker, Segment(set_cell_size(f" {said}", self.width - 2), style)])
 
     def row(
         self, event: BookEvent, line: EventLine, *, is_cursor: bool, found: bool, lit: int | None
@@ -154,11 +162,11 @@ class EventDrawing:
         width, columns, palette = self.width - 1, self.columns, self.palette
         base = palette.cursor if is_cursor else palette.base
         dim = palette.cursor if is_cursor else palette.dim
-        marker = MARKER if is_cursor else FOUND if found else MARKERS[lit] if lit is not None else " "
+        mark = FOUND if found else MARKERS[lit] if lit is not None else " "
         standing_out = palette.tones[lit] if lit is not None else None
         time = time_cell(event.sequenced, self.zone, self.today, columns.time)
         segments = [
-            Segment(marker, base if is_cursor else standing_out or palette.accent),
+            palette.marker if is_cursor else Segment(mark, standing_out or palette.accent),
             Segment(f"{line.seq.rjust(columns.seq)}  {fit(time, columns.time, 'left')}  ", dim),
         ]
         if columns.book:

@@ -104,6 +104,19 @@ async def test_each_tail_has_a_filter_and_a_place_of_its_own(open_app: OpenApp) 
         assert second.filter.text == "amount>0.39"
 
 
+async def test_only_in_the_tail_that_the_keys_go_to_is_the_cursor_marked_brightly(open_app: OpenApp) -> None:
+    def marks() -> list[str]:
+        return re.findall("^([▌│]) *39 ", text(pilot), re.MULTILINE)
+
+    async with open_app(await filled(), settings=on_tail()) as pilot:
+        await press(pilot, "up")
+        await second_tail(pilot)
+        await press(pilot, "up")
+        assert marks() == ["│", "▌"]
+        await press(pilot, "tab")
+        assert marks() == ["▌", "│"]
+
+
 async def test_a_tail_is_closed_and_the_keys_go_to_the_one_that_stays(open_app: OpenApp) -> None:
     async with open_app(await filled(), size=(160, 48), settings=on_tail()) as pilot:
         await second_tail(pilot)
