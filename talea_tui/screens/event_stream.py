@@ -322,11 +322,11 @@ class EventStream(Vertical):
         matched = self._matched
         if matched is None:
             return ""
-        text = f"{self._going}{format_count(matched.matches)} of {format_count(matched.scanned)}"
+        text = f"{format_count(matched.matches)} of {format_count(matched.scanned)} match"
         if matched.is_complete:
-            return f"{text} match"
+            return text + self._going
         share = matched.scanned * 100 // max(1, matched.total)
-        return f"{text} match · {share} % of {format_count(matched.total)}"
+        return f"{text} · {share} % of {format_count(matched.total)}{self._going}"
 
     @property
     def _going(self) -> str:
@@ -340,7 +340,7 @@ class EventStream(Vertical):
             where = format_time(pending, zone)
         else:
             where = format_datetime(pending, zone)
-        return f"going to {where} … "
+        return f" · going to {where}"
 
     @property
     def is_current(self) -> bool:

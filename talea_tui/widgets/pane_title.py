@@ -66,10 +66,10 @@ class PaneTitle(Widget):
         lit = bool(self.lit_by) and focused is not None and focused.id == self.lit_by
         quiet = self.get_component_rich_style("pane-title--left")
         left_style = self.get_component_rich_style("pane-title--lit") if lit else quiet
-        right = printable(self.right, 200)
+        marker = "▪ " if lit else "  "
+        right = clip(printable(self.right, 200), width - cell_len(marker) - 1)
         if right:
             right += " "
-        marker = "▪ " if lit else "  "
         room = max(0, width - cell_len(right) - cell_len(marker))
         left = clip(printable(self.left, 500), room - 1)
         begin = left.find(self.chosen)

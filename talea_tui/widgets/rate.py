@@ -13,6 +13,9 @@ from textual.widget import Widget
 from ..formatting import format_count, format_rate, printable, sparkline
 from .columns import clip
 
+_LEAST_NAME = 8
+"""Cells of a stream's name that its figures leave it."""
+
 
 @dataclass(frozen=True, slots=True)
 class StreamState:
@@ -81,17 +84,21 @@ class StreamBar(Widget):
         right = [Segment(f" {word} ", self.get_component_rich_style(word_class))]
         noun = "seq" if state.is_seq else "events"
         mark = "▸" if state.current else " "
-        what = f"{mark}{printable(state.what, 40)} "
+        rate, last = f"{format_rate(state.per_second)}  ", f"{noun} {format_count(state.last)}"
         room = width - sum(cell_len(segment.text) for segment in right)
+        spare = room - cell_len(f"{mark}   {rate}{last}")
+        name = clip(printable(state.what, 40), max(_LEAST_NAME, spare))
+        what = f"{mark}{name} "
         pieces = [(what, self.get_component_rich_style("stream--what"))]
         if state.trouble:
             said = clip(printable(state.trouble, 300), room - cell_len(what) - 2)
             pieces.append((f" {said} ", self.get_component_rich_style("stream--trouble")))
         if not (state.trouble and state.is_seq):  # of several books the others go on
-            bars = sparkline(state.counts, self.sparkline_cells)
+            cells = max(0, min(self.sparkline_cells, spare - cell_len(name)))
+            bars = sparkline(state.counts, cells)
             pieces.append((f" {bars} ", self.get_component_rich_style("stream--rate")))
-            pieces.append((f"{format_rate(state.per_second)}  ", base))
-        pieces.append((f"{noun} {format_count(state.last)}", base))
+            pieces.append((rate, base))
+        pieces.append((last, base))
         if state.age:
             pieces.append((f" · {state.age}", dim))
         if state.behind:

@@ -504,18 +504,37 @@ async def test_a_place_to_go_to_is_told_and_waited_for_whatever_happens_to_the_s
     store = await filled(20_000, Slow)
     async with open_app(store, size=(120, 24), settings=on_tail()) as pilot:
         await going_to(pilot, "12:00")
-        assert "going to 12:00:00 … 410 of 4,096 match" in text(pilot)
+        assert "410 of 4,096 match · 20 % of 20,000 · going to 12:00:00" in text(pilot)
         await press(pilot, "d", "7", "5")
         await pilot.resize_terminal(100, 30)
         await press(pilot, "vertical_line", "escape", "f1", "escape")
         panes = next(screen for screen in pilot.app.screen_stack if isinstance(screen, TailScreen)).panes
         panes[0].view.focus()
         await settle(pilot)
-        assert "going to 12:00:00 …" in text(pilot)
+        assert "going to 12:00:00" in text(pilot)
         store.may_go_on.set()
         await until(pilot, lambda: scanned(pilot))
         assert tail(pilot).view.current.sequenced.seq == 12_670
         assert "going to" not in text(pilot)
+
+
+async def test_figures_are_not_cut_while_a_filter_is_typed_and_what_is_cut_says_so(open_app: OpenApp) -> None:
+    store = await filled(20_000, Slow)
+    async with open_app(store, size=(72, 24), settings=on_tail()) as pilot:
+        await press(pilot, "home")
+        await type_filter(pilot, "account:*bank amount>0.01 -nothing")
+        await until(pilot, lambda: "match" in text(pilot))
+        line = next(line for line in text(pilot).split("\n") if " match " in line)
+        assert "410 of 4,096 match · 20 % of 20,000 · going" in line
+        assert line.endswith("…")
+
+
+async def test_a_long_name_leaves_room_for_the_figures_of_its_stream(open_app: OpenApp) -> None:
+    store, name = MemoryStore(), "the-household-of-the-tierenteyn-family"
+    await household(store, name)
+    async with open_app(store, size=(60, 20), settings=Settings(screen="tail", book=name)) as pilot:
+        await press(pilot, "up")
+        assert re.search(r"^ the-household-\S+ +▁* +0/s  seq 7 .*paused", text(pilot), re.MULTILINE)
 
 
 @pytest.mark.parametrize("move", ["up", "home", "f", "space"])
@@ -523,7 +542,7 @@ async def test_whoever_moves_goes_nowhere_else(open_app: OpenApp, move: str) -> 
     store = await filled(20_000, Slow)
     async with open_app(store, size=(120, 24), settings=on_tail()) as pilot:
         await going_to(pilot, "1995")
-        assert "going to seq 1,995 …" in text(pilot)
+        assert "going to seq 1,995" in text(pilot)
         await press(pilot, move)
         assert "going to" not in text(pilot)
 
@@ -532,7 +551,7 @@ async def test_who_drops_the_filter_on_the_way_is_there(open_app: OpenApp) -> No
     store = await filled(20_000, Slow)
     async with open_app(store, size=(120, 24), settings=on_tail()) as pilot:
         await going_to(pilot, "1995")
-        assert "going to seq 1,995 …" in text(pilot)
+        assert "going to seq 1,995" in text(pilot)
         await press(pilot, "escape")
         assert tail(pilot).view.current.sequenced.seq == 1_995
 
