@@ -622,12 +622,17 @@ DIALOG: tuple[Action, ...] = (
 FILTER: tuple[Action, ...] = (
     Action(
         "filter.leave",
-        ("down",),
+        ("enter", "down"),
         "To the list",
         "From the filter to what it found.",
         "screen.leave_filter",
+        footer=True,
         palette=False,
     ),
+)
+
+PROMPT: tuple[Action, ...] = (
+    Action("prompt.submit", ("enter",), "Go on", "Do what was typed.", "submit", footer=True, palette=False),
 )
 
 PALETTE: tuple[Action, ...] = (
@@ -683,6 +688,7 @@ REGISTRY: tuple[tuple[Action, ...], ...] = (
     REVERSE,
     DIALOG,
     FILTER,
+    PROMPT,
     PALETTE,
     OPENING,
     DEMO,

@@ -22,6 +22,7 @@ from ..widgets.merged_register import BRANCH_COLUMNS, MOST_ROWS, BranchSource, b
 from ..widgets.pane_title import PaneTitle
 from ..widgets.register import Register, span
 from ..widgets.row_detail import RowDetail
+from ..widgets.typed_line import TypedLine
 from ..widgets.virtual_table import VirtualTable
 from .ask import go_to_day
 from .base import TaleaScreen
@@ -29,14 +30,11 @@ from .base import TaleaScreen
 EMPTY = "This ledger is empty. Press {accounts.open_account} to open a first account in a first book."
 
 
-class FilterLine(Input):
-    """Where a filter is typed; up, down and enter go to the list it filters."""
+class FilterLine(TypedLine):
+    """Where a filter is typed; down and enter go to the list it filters."""
 
     BINDINGS = bindings_for("filter")
-
-    def __init__(self, *, id: str) -> None:
-        super().__init__(placeholder="filter accounts", id=id, compact=True)
-        self.cursor_blink = False
+    ESCAPES = "drop filter"
 
 
 class AccountsScreen(TaleaScreen):
@@ -57,7 +55,7 @@ class AccountsScreen(TaleaScreen):
         with Container(id="accounts"):
             with Vertical(id="chart-pane"):
                 yield PaneTitle("Accounts", id="chart-title", lit_by="tree")
-                yield FilterLine(id="filter")
+                yield FilterLine(id="filter", placeholder="filter accounts")
                 yield AccountTree(id="tree")
                 yield RowDetail(id="chart-detail")
             with Vertical(id="register-pane"):
@@ -287,11 +285,6 @@ class AccountsScreen(TaleaScreen):
         if not self.filter_line.value and self.focused not in (None, self.filter_line):
             self.filter_line.display = False
 
-    @on(Input.Submitted, "#filter")
-    def leave_filter(self) -> None:
-        self.filter_line.display = bool(self.filter_line.value)
-        self.set_focus(self.tree_view)
-
     def go_back(self) -> bool:
         """From the register to the tree; then the filter goes."""
         if self.has_class("-alone"):
@@ -324,7 +317,8 @@ class AccountsScreen(TaleaScreen):
         self.set_focus(self.filter_line)
 
     def action_leave_filter(self) -> None:
-        self.leave_filter()
+        self.filter_line.display = bool(self.filter_line.value)
+        self.set_focus(self.tree_view)
 
     def action_toggle_flat(self) -> None:
         view = self.tree_view.view

@@ -349,7 +349,7 @@ class EventView(Widget, can_focus=True):
             self._widths.fit(self._lines.values(), width, show_books=self.show_books),
             palette_of(self),
             app.zone,
-            app.now().astimezone(app.zone).date(),
+            app.today,
         )
         self._thumb = self._scroll_thumb()
         return super().render_lines(crop)

@@ -16,6 +16,7 @@ from ..actions import every_action, key_name
 from ..formatting import format_count, format_micros
 from .keys import live_bindings
 from .shell import Shell
+from .typed_line import TypedLine
 
 FIRST = ("app.help", "app.books")
 FIRST_ON_ENTRIES = ("app.help", "table.open", "register.reverse", "app.post", "app.books")
@@ -74,9 +75,11 @@ class Footer(Widget):
         """What can be done here; the application's come last, in the registry's order."""
         hints: dict[str, Hint] = {}
         late: dict[str, Hint] = {}
+        escape = {"app.escape": self._first_keys["app.escape"][0]}
         if self.shell.instant is not None:
-            hints["app.escape"] = Hint("back to now", {"app.escape": self._first_keys["app.escape"][0]})
-        in_field = isinstance(self.screen.focused, Input)  # which hands enter on to its form
+            hints["app.escape"] = Hint("back to now", escape)
+        focused = self.screen.focused
+        in_field = isinstance(focused, Input)  # which hands enter on to its form
         for binding in live_bindings(self.screen):
             if not binding.show:
                 continue
@@ -88,6 +91,8 @@ class Footer(Widget):
             key = first_keys[0] if in_field and first_keys == ("enter",) else binding.key
             if name not in hint.keys or (key in first_keys and hint.keys[name] not in first_keys):
                 hint.keys[name] = key
+        if isinstance(focused, TypedLine):
+            hints.setdefault("app.escape", Hint(focused.ESCAPES, escape))
         order = list(self._first_keys)
         return [*hints.values(), *sorted(late.values(), key=lambda hint: order.index([*hint.keys][-1]))]
 

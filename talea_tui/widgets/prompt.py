@@ -11,7 +11,9 @@ from textual.content import Content
 from textual.message import Message
 from textual.widgets import Input, Static
 
+from .keys import bindings_for
 from .pane_title import PaneTitle
+from .typed_line import TypedLine
 
 Question: TypeAlias = Literal["filter", "search", "go to", "highlight", "book"]
 
@@ -23,6 +25,10 @@ _HINTS = {
     "book": "a part of its name, or all; nothing to leave it",
     "go to": "a seq, 2026-09-30, 14:02, -2h, start, end",
 }
+
+
+class PromptLine(TypedLine):
+    BINDINGS = bindings_for("prompt")
 
 
 class Prompt(Horizontal):
@@ -55,14 +61,12 @@ class Prompt(Horizontal):
 
     def compose(self) -> ComposeResult:
         yield Static(id="prompt-sign", markup=False)
-        line = Input(id="prompt-line", compact=True, select_on_focus=False)
-        line.cursor_blink = False
-        yield line
+        yield PromptLine(id="prompt-line", select_on_focus=False)
         yield PaneTitle(id="prompt-info")
 
     @property
-    def line(self) -> Input:
-        return self.query_one("#prompt-line", Input)
+    def line(self) -> PromptLine:
+        return self.query_one("#prompt-line", PromptLine)
 
     def ask(self, question: Question, text: str = "") -> None:
         """Begin to type; `text` is what the line starts with."""

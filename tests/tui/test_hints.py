@@ -13,6 +13,7 @@ from textual.pilot import Pilot
 from store import AccountId, AccountKind, LogTaleaStore
 from store.protocol import Store
 from talea_tui.config import Config
+from talea_tui.widgets.account_tree import AccountTree
 from tests.support.build import open_accounts, transfer
 from tests.support.forms import open_shop
 from tests.support.memory_store import MemoryStore
@@ -46,6 +47,31 @@ async def test_an_empty_posting_form_names_the_keys_that_were_chosen(open_app: O
     async with open_app(MemoryStore(), config=chosen) as pilot:
         await keys(pilot, "p")
         assert "press 0, then b to begin one" in screen_text(pilot.app)
+
+
+@pytest.mark.parametrize("size", [(60, 20), (80, 24)])
+async def test_the_footer_tells_how_to_leave_a_line_that_is_typed_into(open_app: OpenApp, store, size):
+    async with open_app(store, size=size) as pilot:
+        await keys(pilot, "2", "slash", *"cash")
+        assert footer(pilot).startswith(" enter to the list  esc drop filter  ")
+        await keys(pilot, "enter")
+        assert "to the list" not in footer(pilot)
+        assert isinstance(pilot.app.focused, AccountTree)
+        await keys(pilot, "5")
+        for question in ("slash", "s", "g", "h", "o"):
+            await keys(pilot, question)
+            assert footer(pilot).startswith(" enter go on  esc cancel  ")
+            await keys(pilot, "escape")
+            assert "esc cancel" not in footer(pilot)
+
+
+async def test_in_the_past_the_footer_tells_that_escape_leads_to_now_also_while_a_filter_is_typed(
+    open_app: OpenApp, store
+):
+    async with open_app(store) as pilot:
+        await keys(pilot, "at", *"1", "enter", "2", "slash")
+        assert "esc back to now" in footer(pilot)
+        assert "drop filter" not in footer(pilot)
 
 
 class Stuck(MemoryStore):
