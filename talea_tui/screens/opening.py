@@ -25,7 +25,7 @@ class OpeningScreen(TaleaScreen):
     def compose_body(self) -> ComposeResult:
         with Vertical(id="opening"):
             yield Static("Opening the ledger …", id="opening-what", markup=False)
-            yield ProgressBar(total=None, show_eta=False, id="opening-bar")
+            yield ProgressBar(total=1, show_eta=False, id="opening-bar")
 
     def on_mount(self) -> None:
         self.query_one("#opening-bar").display = False

@@ -206,6 +206,14 @@ async def test_no_task_outlives_the_application(store, open_app: OpenApp):
     assert {task for task in asyncio.all_tasks() - before if not task.done()} == set()
 
 
+async def test_an_application_that_is_left_alone_is_woken_by_its_clocks_only(store, open_app: OpenApp):
+    async with open_app(store) as pilot:
+        screens = [screen for stack in pilot.app._screen_stacks.values() for screen in stack]
+        pumps = [pilot.app, *(node for screen in screens for node in screen.walk_children(with_self=True))]
+        timers = [timer for pump in pumps for timer in pump._timers if timer._active.is_set()]
+        assert [timer for timer in timers if timer._interval < 0.5] == []
+
+
 # Moving
 
 
