@@ -1,6 +1,6 @@
 """Hypothesis profiles: `ci` is small and repeatable, `deep` searches; HYPOTHESIS_PROFILE chooses.
 
-And how many tests run side by side.
+And how many tests run side by side, which of them begin, and for what the pilot waits.
 """
 
 from __future__ import annotations
@@ -8,7 +8,10 @@ from __future__ import annotations
 import os
 from datetime import timedelta
 
+import pytest
 from hypothesis import HealthCheck, settings
+
+from tests.support import rest
 
 settings.register_profile(
     "ci",
@@ -36,3 +39,20 @@ def pytest_xdist_auto_num_workers() -> int:
     """What `-n auto` means."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     return _WORKERS_PER_CORE * cores
+
+
+rest.install()
+
+_LONGEST = (
+    "tests/house/test_screenshots.py",
+    "tests/store/test_failing_files.py",
+    "tests/cli/test_demo.py",
+    "tests/tui/test_shell_fuzz.py",
+    "tests/store/test_damage.py",
+    "tests/tui/test_tail.py",
+)
+"""They begin, so that at the end no worker is left alone with one of them."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    items.sort(key=lambda item: not item.nodeid.startswith(_LONGEST))
