@@ -13,7 +13,7 @@ from weakref import WeakSet
 
 import textual.app
 import textual.pilot
-from textual._wait import wait_for_idle
+from textual._wait import SLEEP_GRANULARITY, wait_for_idle
 from textual.css.model import RuleSet
 from textual.css.stylesheet import Stylesheet
 from textual.message_pump import MessagePump
@@ -44,8 +44,14 @@ _run_in_thread = asyncio.BaseEventLoop.run_in_executor
 
 
 async def _wait_for_idle(*args: float) -> None:
-    if not await _nothing_to_do():
-        await wait_for_idle(*args)
+    for _ in range(3):
+        wait = await _until_next()
+        if wait is None:
+            return
+        if not 0 < wait < SLEEP_GRANULARITY:
+            break
+        await asyncio.sleep(wait)  # a screen that is to be drawn
+    await wait_for_idle(*args)
 
 
 async def _wait_for_screen(pilot: Pilot[Any], timeout: float = 30.0) -> bool:
@@ -63,19 +69,27 @@ def _waits_for_message(pump: MessagePump) -> bool:
     return queue.empty() and bool(queue.ready_event._waiters)  # type: ignore[attr-defined]
 
 
-async def _nothing_to_do() -> bool:
-    """Whether the loop has come to where nothing can happen soon unless from outside the process."""
+async def _until_next() -> float | None:
+    """In how many seconds the next timer is due; none if nothing can happen soon unless from outside the process.
+
+    Zero while the process or one of its threads has something to do.
+    """
     loop: Any = asyncio.get_running_loop()
     for _ in range(100):
         await asyncio.sleep(0)
         if not loop._ready:
             break
     else:
-        return False
+        return 0
     if any(offload.busy for offload in tuple(_offloads)) or any(not call.done() for call in tuple(_calls)):
-        return False
-    soon = loop.time() + SOON_SECONDS
-    return all(handle.when() > soon or handle.cancelled() or _is_paused(handle) for handle in loop._scheduled)
+        return 0
+    now = loop.time()
+    due = [
+        handle.when() - now
+        for handle in loop._scheduled
+        if handle.when() <= now + SOON_SECONDS and not handle.cancelled() and not _is_paused(handle)
+    ]
+    return max(0.001, min(due)) if due else None
 
 
 def _is_paused(handle: Any) -> bool:
