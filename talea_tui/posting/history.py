@@ -73,6 +73,6 @@ class BookHistory:
                     account = event.event.definition.id
                     if account.path not in self.accounts:
                         await self._learn_account(store, account)
-            self.usage.observe_all(events)
+            self.usage.observe_all(reversed(events))
             self._unread.pop()
             await asyncio.sleep(0)

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, tzinfo
 from heapq import nsmallest
+from uuid import UUID
 
 from store import Direction, Sequenced, Transaction, TransactionPosted
 
@@ -48,43 +49,65 @@ class DescriptionUse:
     last_seq: int
     last_day: date
     rows: tuple[TemplateRow, ...]
+    txid: UUID
+    earlier: DescriptionUse | None = None
+    """The use before it, which counts again if this one is reversed."""
 
 
 class UsageIndex:
-    """Events may be observed in any order, each once; memory is bounded by `descriptions_max`. Days are `zone`'s."""
+    """Events may be observed in any order, each once, though what was reversed is best seen after its reversal.
+
+    Memory is bounded by `descriptions_max`. Days are `zone`'s.
+    """
 
     def __init__(self, zone: tzinfo = UTC, *, descriptions_max: int = DESCRIPTIONS_MAX) -> None:
         self._zone = zone
         self._descriptions_max = descriptions_max
         self._accounts: dict[str, AccountUse] = {}
         self._descriptions: dict[str, DescriptionUse] = {}
+        self._reversed: set[str] = set()
 
     def observe_all(self, events: Iterable[Sequenced]) -> None:
+        """The events of a page, from the newest to the oldest."""
         for event in events:
             if isinstance(event.event, TransactionPosted):
                 self.observe(event.seq, event.event.transaction)
 
     def observe(self, seq: int, transaction: Transaction) -> None:
         for posting in transaction.postings:
-            use = self._accounts.setdefault(posting.account.path, AccountUse())
-            use.count += 1
-            if seq >= use.last_seq:
-                use.last_seq, use.last_side = seq, posting.direction
-        text = words_of(transaction)
-        if any(ref.kind == REVERSES for ref in transaction.external_refs) or not text:
+            account = self._accounts.setdefault(posting.account.path, AccountUse())
+            account.count += 1
+            if seq >= account.last_seq:
+                account.last_seq, account.last_side = seq, posting.direction
+        if str(transaction.id) in self._reversed:
             return
+        reverses = [ref.value for ref in transaction.external_refs if ref.kind == REVERSES]
+        text = words_of(transaction)
+        if reverses or not text:
+            self._reversed.update(reverses)
+            return
+        use = DescriptionUse(
+            text=text,
+            count=1,
+            last_seq=seq,
+            last_day=occurred_day(transaction.occurred_at, self._zone),
+            rows=tuple(
+                TemplateRow(p.account.path, p.direction, p.amount.minor, p.amount.asset)
+                for p in transaction.postings[:TEMPLATE_ROWS_MAX]
+            ),
+            txid=transaction.id,
+        )
         key = text.casefold()
         known = self._descriptions.get(key)
         if known is not None and known.last_seq > seq:
             known.count += 1
+            if known.earlier is None or known.earlier.last_seq < seq:
+                known.earlier = use
             return
-        rows = tuple(
-            TemplateRow(p.account.path, p.direction, p.amount.minor, p.amount.asset)
-            for p in transaction.postings[:TEMPLATE_ROWS_MAX]
-        )
-        count = known.count + 1 if known else 1
-        day = occurred_day(transaction.occurred_at, self._zone)
-        self._descriptions[key] = DescriptionUse(text, count, seq, day, rows)
+        if known is not None:
+            use.count, use.earlier = known.count + 1, self._in_force(known)
+            known.earlier = None
+        self._descriptions[key] = use
         if len(self._descriptions) > self._descriptions_max:
             self._forget_oldest()
 
@@ -100,8 +123,13 @@ class UsageIndex:
         return self._accounts.get(path)
 
     def description(self, text: str) -> DescriptionUse | None:
-        """The last use of exactly this description, whatever its case."""
-        return self._descriptions.get(text.strip().casefold())
+        """The last use of exactly this description, whatever its case, that was not reversed."""
+        return self._in_force(self._descriptions.get(text.strip().casefold()))
+
+    def _in_force(self, use: DescriptionUse | None) -> DescriptionUse | None:
+        while use is not None and str(use.txid) in self._reversed:
+            use = use.earlier
+        return use
 
     def complete_description(self, typed: str, limit: int = 8) -> list[DescriptionUse]:
         """Descriptions that hold every typed word, best first: words' beginnings, then the latest use.
@@ -111,8 +139,8 @@ class UsageIndex:
         words = typed.casefold().split()
         whole = " ".join(words)
         found = []
-        for key, use in self._descriptions.items():
-            if all(word in key for word in words):
+        for key, last in self._descriptions.items():
+            if all(word in key for word in words) and (use := self._in_force(last)) is not None:
                 starts = sum(_begins_a_word(key, word) for word in words)
                 rank = (-key.startswith(whole), -starts, -use.last_seq)
                 found.append((rank, key, use))

@@ -123,7 +123,7 @@ class AccountTree(VirtualTable):
                 self.as_shown(node, minor), shell.precision(asset_id), wrong_side=side if wrong else None
             )
             more = f" +{len(totals) - 1}" if len(totals) > 1 else ""
-            asset = Cell(printable(asset_id, 40) + more, "dim", asset_id)
+            asset = Cell(printable(asset_id, 40) + more, "dim", asset_id + more)
         is_heading = node.depth == 0 and node.children and not flat
         tone = "strong" if is_heading else "" if node.info is not None else "dim"
         row = [Cell(label, tone, node.path), Cell("" if told_above else kind, "dim", kind), balance, asset]

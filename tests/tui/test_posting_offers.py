@@ -123,6 +123,28 @@ def test_a_description_remembers_its_last_use_in_whatever_order_history_is_read(
     assert (use.text, use.count, use.rows[0].minor) == ("Rent", 2, 900)
 
 
+@pytest.mark.parametrize("newest_first", [True, False], ids=["from history", "as it is posted"])
+def test_what_was_reversed_is_not_offered_again_but_the_use_before_it(newest_first: bool) -> None:
+    usage = UsageIndex()
+    mistake = paid("Rent", "Expenses:Food", minor=950)
+    once = paid("Once")
+    posted = [
+        (1, paid("Rent", minor=800)),
+        (2, paid("Rent", minor=900)),
+        (3, mistake),
+        (4, reversal_of(StoredTransaction(transaction=mistake, seq=3, at=WHEN), SUNDAY)),
+        (5, once),
+        (6, reversal_of(StoredTransaction(transaction=once, seq=5, at=WHEN), SUNDAY)),
+    ]
+    for seq, transaction in reversed(posted) if newest_first else posted:
+        usage.observe(seq, transaction)
+    use = usage.description("rent")
+    assert use is not None
+    assert (use.rows[0].path, use.rows[0].minor) == ("Expenses:Rent", 900)
+    assert [use.last_seq for use in usage.complete_description("")] == [2]
+    assert usage.description("once") is None
+
+
 def test_an_account_remembers_its_latest_side_in_whatever_order_history_is_read() -> None:
     usage = UsageIndex()
     for seq, to in ((5, "Expenses:Rent"), (9, "Assets:Savings"), (7, "Assets:Checking")):
