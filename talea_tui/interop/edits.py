@@ -1,11 +1,14 @@
 """Which transactions of a journal look like new versions of what a book has from it. Pure.
 
 One that was imported from this file and is not in it any more is *gone*. A new one is taken for its version
-when it differs from it in nothing, as where the same was corrected in the book, or in only one of these:
+when it differs from it in only one of these:
 
 - accounts and amounts;
 - code and description;
 - the date, where the nearest is taken.
+
+It is so too when it differs in nothing, as where the same was corrected in the book, or came through an
+export: whatever file that was, as with equal keys.
 
 Each gone one has one version at most, and what is still in the file has none, so that new transactions like
 earlier ones are as ordinary as they should be. An imported one came from this file if that has its file's
@@ -74,7 +77,10 @@ def find_edits(
     """`journal` and `earlier` are by key; `replaced` has a version in the book already."""
     new = {key: traits for key, traits in journal.items() if key not in earlier}
     gone = [one for key, one in earlier.items() if key not in journal and one.txid not in replaced]
+    versions = _paired(gone, new, Traits.all)
     still = Counter(one.file for key, one in earlier.items() if key in journal)
+    still += Counter(one.file for one in versions.values())
+    gone = _without(versions, gone)
     came = still + Counter(one.file for one in gone)
     begins = min((traits.date for traits in journal.values()), default=date.max)
 
@@ -84,14 +90,17 @@ def find_edits(
         return most or (named and one.traits.date >= begins)
 
     gone = [one for one in gone if from_this(one)]
-    versions: dict[str, Imported] = {}
-    for trait in (Traits.all, Traits.but_postings, Traits.but_text, Traits.but_date):
+    for trait in (Traits.but_postings, Traits.but_text, Traits.but_date):
         rest = {key: traits for key, traits in new.items() if key not in versions}
         found = _paired(gone, rest, trait)
         versions |= found
-        paired = {one.txid for one in found.values()}
-        gone = [one for one in gone if one.txid not in paired]
+        gone = _without(found, gone)
     return Edits(versions, gone)
+
+
+def _without(versions: Mapping[str, Imported], gone: Iterable[Imported]) -> list[Imported]:
+    paired = {one.txid for one in versions.values()}
+    return [one for one in gone if one.txid not in paired]
 
 
 def _paired(

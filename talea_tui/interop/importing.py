@@ -116,7 +116,8 @@ async def import_journal(
     registered = {asset.id: asset for asset in await store.assets()}
     assets = asset_definitions(journal, rules, registered)
     named = {one.idempotency_key for _, one in earlier.wanted.values()}
-    keyed = _keys(_map(journal, rules, assets, earlier, report), earlier, named)
+    mapped = _map(journal, rules, assets, earlier, report, by_path=bool(wanted))
+    keyed = _keys(mapped, earlier, named)
     file = f"{journal.path.parent.name}/{journal.path.name}"
     versions, gone = _find_edits(keyed, earlier, named, file)
     report.gone = [_told(one) for one in gone if one.txid not in earlier.undone]
@@ -185,11 +186,17 @@ def _find_edits(
 
 
 def _map(
-    journal: Journal, rules: Rules, assets: dict[str, AssetDef], earlier: Earlier, report: ImportReport
+    journal: Journal,
+    rules: Rules,
+    assets: dict[str, AssetDef],
+    earlier: Earlier,
+    report: ImportReport,
+    *,
+    by_path: bool,
 ) -> list[Mapped]:
     names = {posting.account for transaction in journal.transactions for posting in transaction.postings}
     opened = {path: definition.asset for path, definition in earlier.accounts.items()}
-    paths = Paths(opened, earlier.origins, names, by_path=bool(earlier.wanted))
+    paths = Paths(opened, earlier.origins, names, by_path=by_path)
     mapped = []
     for transaction in journal.transactions:
         one = map_transaction(transaction, assets, rules, paths)

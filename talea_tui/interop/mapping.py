@@ -201,7 +201,6 @@ class Paths:
         self._owners: dict[str, Holding] = {
             path: (origins.get(path, path), asset) for path, asset in opened.items()
         }
-        self._idle = self._owners.keys() - origins.keys()
         self._reserved = frozenset(reserved)
         self._paths: dict[Holding, str] = {}
         for path, owner in self._owners.items():
@@ -225,15 +224,15 @@ class Paths:
             return known_path
         path, number = f"{account}:{asset}", 2
         while path in self._reserved or path in self._owners:
-            # Left by an import that was killed before it posted there: it is this holding's own.
-            if path not in self._reserved and path in self._idle and self._owners[path][1] == asset:
+            # It is this holding's own where it came through an export, which calls it by its path, and where
+            # it was left by an import that was killed before it posted there.
+            if path not in self._reserved and self._owners[path] == (path, asset):
                 break
             path, number = f"{account}:{asset}:{number}", number + 1
         return self._take(path, account, asset)
 
     def _take(self, path: str, account: str, asset: str) -> str:
         self._owners[path] = (account, asset)
-        self._idle.discard(path)
         self._paths[(account, asset)] = path
         return path
 

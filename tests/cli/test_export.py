@@ -230,6 +230,54 @@ async def test_in_another_book_an_export_keeps_its_ids_and_is_exported_just_so(
     assert (await import_file(store, copied, "b")).posted == 0
 
 
+FOREIGN = """2024-01-02 pay
+  assets:recv  100.00 EUR
+  income:fees
+
+2024-02-03 foreign pay
+  assets:recv  200.00 USD @ 0.92 EUR
+  income:fees
+
+"""
+
+
+@needs_hledger
+@pytest.mark.parametrize("export_first", [True, False])
+async def test_an_export_and_what_was_exported_are_taken_for_one_in_another_book(
+    store: MemoryStore, tmp_path: Path, export_first: bool
+) -> None:
+    path = tmp_path / "fees.journal"
+    path.write_text(FOREIGN)
+    await import_file(store, path, "b")
+    files = [await exported(store, "b", tmp_path / "out.journal"), path]
+    first, second = files if export_first else files[::-1]
+    await import_file(store, first, "copy")
+    path.write_text(FOREIGN + FOREIGN.replace("2024", "2025"))
+    report = await import_file(store, second, "copy")
+    assert (report.already, report.held, report.gone, report.new_accounts) == (2, [], [], [])
+    for book in ("b", "copy"):
+        await import_file(store, path, book)
+    balances = [
+        {info.definition.id.path: info.balance.amount.minor for info in await store.accounts(book)}
+        for book in ("b", "copy")
+    ]
+    assert balances[0] == balances[1]
+    assert balances[0]["equity:conversion:USD"] == 40_000
+
+
+@needs_hledger
+async def test_an_export_of_many_files_and_one_of_these_are_taken_for_one_in_another_book(
+    store: MemoryStore, tmp_path: Path
+) -> None:
+    paths = [tmp_path / f"{year}.journal" for year in range(2022, 2026)]
+    for path in paths:
+        path.write_text(FOREIGN.replace("2024", path.stem))
+        await import_file(store, path, "b")
+    await import_file(store, await exported(store, "b", tmp_path / "out.journal"), "copy")
+    report = await import_file(store, paths[0], "copy")
+    assert (report.posted, report.already, report.held, report.gone) == (0, 2, [], [])
+
+
 @needs_hledger
 async def test_names_and_memos_that_hledger_would_trip_over_lose_no_money(
     store: MemoryStore, tmp_path: Path
