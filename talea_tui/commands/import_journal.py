@@ -19,6 +19,8 @@ from .opening import opened, refuse_damaged
 from .refusals import Refused
 from .terminal import ProgressLine, some
 
+_FILES_TOLD = 3
+
 
 def run(arguments: argparse.Namespace) -> int:
     if arguments.program == "json" or (arguments.program is None and arguments.file.suffix == ".jsonl"):
@@ -73,6 +75,13 @@ def _summary(report: ImportReport, arguments: argparse.Namespace, how: str) -> l
         f"  {plural(report.posted, 'transaction')} posted, {report.already:,} "
         f"{'was' if report.already == 1 else 'were'} there already",
     ]
+    if report.elsewhere:
+        files = [*list(report.elsewhere)[:_FILES_TOLD], *["…"] * (len(report.elsewhere) > _FILES_TOLD)]
+        other = "another file" if len(files) == 1 else "other files"
+        lines.append(
+            f"  of these, {report.elsewhere.total():,} came from {other} ({printable(', '.join(files))}): "
+            "equal entries of two files are taken for one"
+        )
     for asset in report.new_assets:
         kind = "fiat" if isinstance(asset.asset_class, Fiat) else "crypto"
         kind = "commodity" if isinstance(asset.asset_class, Commodity) else kind

@@ -11,6 +11,7 @@ anything is defined, and only what will be posted to is defined.
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, time
@@ -72,13 +73,15 @@ class ImportReport:
     """What became of a journal.
 
     `edited` differ from what the book has in what the key leaves out, `held` look like new versions of what it
-    has, `gone` came from this file and are not in it any more. `rounded` amounts leave a difference in
+    has, `gone` came from this file and are not in it any more. `elsewhere` counts, by file, those of `already` that
+    came from other files and are taken for the same because they are equal. `rounded` amounts leave a difference in
     `rounded_apart` transactions.
     """
 
     book: str
     posted: int = 0
     already: int = 0
+    elsewhere: Counter[str] = field(default_factory=Counter)
     edited: list[str] = field(default_factory=list)
     held: list[str] = field(default_factory=list)
     gone: list[str] = field(default_factory=list)
@@ -121,7 +124,7 @@ async def import_journal(
     file = f"{journal.path.parent.name}/{journal.path.name}"
     versions, gone = _find_edits(keyed, earlier, named, file)
     report.gone = [_told(one) for one in gone if one.txid not in earlier.undone]
-    new = _to_post(keyed, earlier, versions, report, post_edited)
+    new = _to_post(keyed, earlier, versions, report, post_edited, file)
     _count(report, new.values(), rules, assets)
     used = {entry.asset for one in new.values() for entry in one.entries}
     report.new_assets = [asset for id_, asset in assets.items() if id_ in used and id_ not in registered]
@@ -216,6 +219,7 @@ def _to_post(
     versions: Mapping[str, Imported],
     report: ImportReport,
     post_edited: bool,
+    file: str,
 ) -> dict[str, Mapped]:
     """Without what the book has, just so, and without other `versions` of it unless `post_edited`; tells of both
     in the report.
@@ -226,14 +230,14 @@ def _to_post(
         before, version = earlier.imported.get(key), versions.get(key)
         undone = version is not None and version.txid in earlier.undone
         if version is not None and version.traits == _traits(one) and not undone:
-            report.already += 1
+            _note_already(report, one, version, file)
             continue
         if version is not None and not post_edited:
             since = ", reversed since" if undone else ""
             report.held.append(f"{one.source.place}, in the book {_told(version)}{since}")
             continue
         if before is not None and before.metadata == one.metadata:
-            report.already += 1
+            _note_already(report, one, before, file)
         elif any(abs(entry.minor) >= AMOUNT_LIMIT for entry in one.entries):
             report.refused.append(f"{one.source.place}: an amount reaches 2**127 minor units of its asset.")
             continue
@@ -244,6 +248,13 @@ def _to_post(
                 moved[(detail["account"], entry.asset, entry.path)] = None
     report.moved = list(moved)
     return new
+
+
+def _note_already(report: ImportReport, one: Mapped, before: Imported, file: str) -> None:
+    report.already += 1
+    known_by_id = before.txid == one.source.txid
+    if before.file is not None and before.file != file and not known_by_id:
+        report.elsewhere[before.file] += 1
 
 
 def _count(

@@ -285,6 +285,25 @@ async def test_the_file_is_noted_but_not_in_what_is_entered_by_hand_or_exported(
 
 
 @needs_hledger
+def test_the_command_tells_which_entries_are_taken_for_equal_ones_of_another_file(tmp_path: Path) -> None:
+    first, second = tmp_path / "a.journal", tmp_path / "b.journal"
+    first.write_text(ONE)
+    second.write_text(ONE + TWO)
+    words = ("--book", "b", "--dir", tmp_path / "ledger")
+    talea("import", first, *words)
+    told = (
+        f"of these, 1 came from another file ({tmp_path.name}/a.journal): "
+        "equal entries of two files are taken for one\n"
+    )
+    again = [talea("import", path, *words) for path in (first, second, second)]
+    assert [told in done.stdout for done in again] == [False, True, True]
+    assert [done.returncode for done in again] == [0, 0, 0]
+    export = tmp_path / "out.journal"
+    export.write_text(talea("export", *words).stdout)
+    assert "taken for one" not in talea("import", export, *words).stdout
+
+
+@needs_hledger
 def test_the_command_tells_held_back_and_gone_ones_and_exits_1_for_the_held_back(tmp_path: Path) -> None:
     path = tmp_path / "a.journal"
     words = ["import", path, "--book", "b", "--dir", tmp_path / "ledger"]
