@@ -86,6 +86,8 @@ def _summary(report: ImportReport, arguments: argparse.Namespace, how: str) -> l
         kind = "fiat" if isinstance(asset.asset_class, Fiat) else "crypto"
         kind = "commodity" if isinstance(asset.asset_class, Commodity) else kind
         lines.append(f"  asset {printable(asset.id)}: {kind}, {plural(asset.precision, 'decimal')}")
+        if asset.id in report.needing:
+            lines.append(f"    for ever, needed by {printable(report.needing[asset.id])}")
     if report.new_accounts:
         kinds = [definition.kind.value for definition in report.new_accounts]
         counted = ", ".join(f"{kinds.count(kind)} {kind}" for kind in dict.fromkeys(kinds))

@@ -33,6 +33,7 @@ from store import (
     Committed,
     Direction,
     ExternalRef,
+    Fiat,
     IdempotencyConflict,
     Posting,
     Store,
@@ -43,6 +44,7 @@ from store import (
 )
 
 from ..posting.correction import CORRECTS
+from .currencies import known
 from .earlier import Earlier, Progress, amounts_of, imported, read_earlier
 from .edits import Imported, Traits, find_edits
 from .exported import notes, recognise
@@ -56,6 +58,7 @@ from .mapping import (
     Rules,
     asset_definitions,
     bare_description,
+    first_needing,
     kind_of,
     map_transaction,
     refuse_idle_rules,
@@ -74,7 +77,8 @@ class ImportReport:
 
     `edited` differ from what the book has in what the key leaves out, `held` look like new versions of what it
     has, `gone` came from this file and are not in it any more. `elsewhere` counts, by file, those of `already` that
-    came from other files and are taken for the same because they are equal. `rounded` amounts leave a difference in
+    came from other files and are taken for the same because they are equal. `needing`: by asset, the transaction
+    that gives a new currency more decimals than are usual. `rounded` amounts leave a difference in
     `rounded_apart` transactions.
     """
 
@@ -87,6 +91,7 @@ class ImportReport:
     gone: list[str] = field(default_factory=list)
     refused: list[str] = field(default_factory=list)
     new_assets: list[AssetDef] = field(default_factory=list)
+    needing: dict[str, str] = field(default_factory=dict)
     new_accounts: list[AccountDef] = field(default_factory=list)
     moved: list[tuple[str, str, str]] = field(default_factory=list)
     unknown_kinds: list[str] = field(default_factory=list)
@@ -128,6 +133,10 @@ async def import_journal(
     _count(report, new.values(), rules, assets)
     used = {entry.asset for one in new.values() for entry in one.entries}
     report.new_assets = [asset for id_, asset in assets.items() if id_ in used and id_ not in registered]
+    for asset in report.new_assets:
+        if isinstance(asset.asset_class, Fiat) and asset.precision > known(asset.id).precision:
+            needing = first_needing(journal, rules, asset)
+            report.needing |= {asset.id: needing} if needing is not None else {}
     report.kept_kinds = _kept_kinds(rules, keyed.values(), earlier)
     report.new_accounts = _new_accounts(journal, rules, new.values(), earlier, book, report)
     _check_names(new.values(), report)

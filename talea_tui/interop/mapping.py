@@ -135,6 +135,16 @@ def asset_definitions(
     return definitions
 
 
+def first_needing(journal: Journal, rules: Rules, asset: AssetDef) -> str | None:
+    """Where the first transaction is that has an amount of all the decimals of `asset`."""
+    for transaction in journal.transactions:
+        for posting in transaction.postings:
+            places = posting.quantity.shortest().places
+            if rules.asset(posting.commodity) == asset.id and places == asset.precision:
+                return transaction.place
+    return None
+
+
 def refuse_idle_rules(journal: Journal, rules: Rules) -> None:
     """Raises JournalError for a rule that nothing in the journal meets: what it was meant for would stay as it is."""
     postings = [posting for transaction in journal.transactions for posting in transaction.postings]

@@ -94,6 +94,24 @@ async def test_an_amount_of_more_decimals_than_an_asset_can_have_is_refused_or_r
 
 
 @needs_hledger
+def test_more_decimals_than_a_currency_usually_has_are_told_with_the_transaction_that_needs_them(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "a.journal"
+    path.write_text(
+        "2024-01-01 bread\n  expenses:food  2.00 EUR\n  assets:cash\n\n"
+        "2024-01-02 fuel\n  expenses:car  50.0055 EUR\n  assets:cash\n\n"
+        "2024-01-03 trip\n  expenses:car  3.50 USD\n  assets:cash\n"
+    )
+    done = talea("import", path, "--book", "b", "--dir", tmp_path / "ledger")
+    assert (
+        "  asset EUR: fiat, 4 decimals\n    for ever, needed by 2024-01-02 fuel (a.journal:5)\n"
+        "  asset USD: fiat, 2 decimals\n"
+    ) in done.stdout
+    assert done.stdout.count("for ever") == 1
+
+
+@needs_hledger
 def test_a_difference_of_rounding_is_told_where_there_is_one_and_something_was_posted(tmp_path: Path) -> None:
     words = ["import", "--round", "--book", "b", "--dir", tmp_path / "ledger"]
     assert talea("import", *words[2:], journal(tmp_path, GOOD)).returncode == 0
