@@ -130,18 +130,19 @@ async def test_one_knows_a_transaction_by_the_same_words_wherever_it_is_met(
         metadata=metadata,
         external_refs=(ExternalRef(kind="invoice", value="17"),),
     )
-    await store.commit(bought)
+    await store.commit(bought)  # what its words are known by once the other one is taken back
+    await store.commit(replace(bought, id=UUID(int=14), idempotency_key="again"))
     async with open_app(store) as pilot:
-        await pilot.app.open_transaction(BOOK, 13)
+        await pilot.app.open_transaction(BOOK, 14)
         await calm(pilot)
         assert shown in screen_text(pilot.app)
-        await pilot.app.start_reversal(await stored(store, 13), correct=True)
+        await pilot.app.start_reversal(await stored(store, 14), correct=True)
         await calm(pilot)
-        assert f"Correct seq 13 · 2026-11-21 · {shown}" in screen_text(pilot.app)
+        assert f"Correct seq 14 · 2026-11-21 · {shown}" in screen_text(pilot.app)
         await keys(pilot, "enter")
         assert isinstance(pilot.app.screen, PostScreen)
         assert pilot.app.screen.draft.description == words
-        undone = await stored(store, 14)
+        undone = await stored(store, 15)
         assert undone.transaction.metadata == {"description": f"Reversal of {shown}"}
         used = pilot.app.screen.history.usage.description(words)
         assert (used.last_seq if used is not None else None) == (13 if words else None)
