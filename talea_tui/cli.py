@@ -368,10 +368,11 @@ def _add_import_arguments(parser: argparse.ArgumentParser) -> None:
         type=_precision,
         action="append",
         default=[],
-        help="at least so many decimals for a new asset; default: what the journal shows and what is usual",
+        help="at least so many decimals for a new asset, with --round just so many; "
+        "default: what the journal shows and what is usual",
     )
     parser.add_argument(
-        "--round", action="store_true", help="round amounts where a registered asset has too few decimals"
+        "--round", action="store_true", help="round amounts where an asset has too few decimals"
     )
     parser.add_argument(
         "--post-edited",

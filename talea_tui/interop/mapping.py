@@ -72,7 +72,8 @@ _NAMED_KINDS = {
 class Rules:
     """What the user said: ids for commodities, kinds for account prefixes, least decimals for assets.
 
-    `round`: amounts are rounded where a registered asset has too few decimals.
+    `round`: amounts are rounded where a registered asset has too few decimals, and to just the decimals asked
+    for where the asset is new.
     """
 
     assets: Mapping[str, str]
@@ -129,6 +130,8 @@ def asset_definitions(
             continue
         usual = known(asset)
         precision = min(max(places, shown[asset], wanted, usual.precision), PRECISION_MAX)
+        if rules.round and asset in rules.precisions:
+            precision = wanted
         definitions[asset] = AssetDef(
             id=asset, asset_class=usual.asset_class, precision=precision, name=usual.name
         )

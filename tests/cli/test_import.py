@@ -267,6 +267,18 @@ async def test_an_asset_with_too_few_decimals_is_refused_by_name_or_rounded_when
 
 
 @needs_hledger
+async def test_a_new_asset_gets_just_the_decimals_that_were_asked_for_when_amounts_may_be_rounded(
+    store: MemoryStore, tmp_path: Path
+) -> None:
+    finer = journal(tmp_path, "2024-01-02 y\n  a  1.505 EUR\n  b  -1.505 EUR\n")
+    report = await import_file(
+        store, finer, "b", Rules(assets={}, kinds={}, precisions={"EUR": 2}, round=True)
+    )
+    assert (report.posted, report.rounded) == (1, 2)
+    assert [asset.precision for asset in await store.assets()] == [2]
+
+
+@needs_hledger
 async def test_commodities_can_be_mapped_to_other_assets(store: MemoryStore, tmp_path: Path) -> None:
     path = journal(
         tmp_path,
