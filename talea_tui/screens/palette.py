@@ -1,11 +1,12 @@
-"""The palette: every action, book and account, found by typing a part of its name."""
+"""The palette: every action and book, and the accounts of all books, found by typing a part of a name."""
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, TypeAlias
+from typing import Any, ClassVar, TypeAlias
 
 from textual import on
 from textual.app import ComposeResult
@@ -13,17 +14,19 @@ from textual.containers import Vertical
 from textual.screen import Screen
 from textual.widgets import Input
 
-from store import AccountId, AccountInfo, StoreError
+from store import AccountInfo, StoreError
 
 from ..actions import SCOPE_NAMES, action_called, actions_of, key_name
 from ..formatting import format_amount, printable
 from ..widgets.chart import shown_sign
 from ..widgets.keys import bindings_for, refused_actions
+from ..widgets.shell import Shell
 from ..widgets.virtual_table import Cell, Column, Row, VirtualTable
 from .base import Dialog, KeyLine
 from .help import live_actions
 
 Run: TypeAlias = Callable[[], Awaitable[object]]
+AnyOffer: TypeAlias = "Offer | AccountOffer"
 
 COLUMNS = (
     Column("name", "", min_width=16, max_width=300, flex=9, want=40),
@@ -31,6 +34,10 @@ COLUMNS = (
     Column("keys", "", align="right", min_width=6, max_width=14),
 )
 MATCHES_SHOWN = 500
+RANKED_MAX = 4000
+"""Of so many fitting offers the best are looked for: more fit only while one has typed next to nothing."""
+_AT_ONCE = 1000
+"""How many accounts are taken in before the loop is looked after again."""
 HOMES = {
     "books": "books",
     "accounts": "accounts",
@@ -58,15 +65,39 @@ class Offer:
     """Whether it only leads to the screen that can."""
 
 
-def rank(offer: Offer, words: list[str]) -> tuple[int, bool, int, int] | None:
-    """How well an offer fits: the smaller the better, None for not at all. Every word must occur."""
-    text = offer.text
-    if not all(word in text for word in words):
-        return None
-    first = words[0] if words else ""
+@dataclass(slots=True, eq=False)
+class AccountOffer:
+    """An account to go to. There may be very many, so what is told of one is made up once it is shown."""
+
+    name: str
+    text: str
+    info: AccountInfo
+    app: Shell
+    keys: ClassVar[str] = ""
+    elsewhere: ClassVar[bool] = False
+
+    @property
+    def what(self) -> str:
+        definition = self.info.definition
+        minor = self.info.balance.amount.minor * shown_sign(self.info, natural=self.app.natural_signs)
+        amount = format_amount(minor, self.app.precision(definition.asset))
+        return f"{definition.kind.value}, {amount} {printable(definition.asset, 20)}"
+
+    async def run(self) -> None:
+        await self.app.go("accounts", account=self.info.definition.id)
+
+
+def fitting(words: Sequence[str], offers: Sequence[AnyOffer]) -> list[AnyOffer]:
+    """Those in whose text every word occurs, the best first."""
+    for word in words:
+        offers = [offer for offer in offers if word in offer.text]
+    return sorted(offers[:RANKED_MAX], key=partial(_rank, words[0]))
+
+
+def _rank(word: str, offer: AnyOffer) -> tuple[int, bool, int, int]:
     name = offer.name.casefold()
-    named = 0 if name.startswith(first) else 1 if first in name else 2
-    return named, offer.elsewhere, text.find(first), len(text)
+    named = 0 if name.startswith(word) else 1 if word in name else 2
+    return named, offer.elsewhere, offer.text.find(word), len(offer.text)
 
 
 class Palette(Dialog):
@@ -76,7 +107,12 @@ class Palette(Dialog):
         super().__init__()
         self.over = screen
         self.offers: list[Offer] = []
-        self.found: list[Offer] = []
+        self.elsewhere: list[Offer] = []
+        self.accounts: list[AccountOffer] = []
+        """Of the book that is shown."""
+        self.others: list[AccountOffer] = []
+        """Of all other books."""
+        self.found: list[AnyOffer] = []
 
     def compose(self) -> ComposeResult:
         with Vertical(classes="dialog -large"):
@@ -112,7 +148,7 @@ class Palette(Dialog):
                 if action.palette and action.id not in known:
                     does = f"on {there.label}, {key_name(self.app.keys_of(action)[0])}: {action.help}"
                     text = f"{action.label} {does}".casefold()
-                    self.offers.append(
+                    self.elsewhere.append(
                         Offer(action.label, does, key, partial(self.app.go, mode), text, elsewhere=True)
                     )
 
@@ -130,49 +166,47 @@ class Palette(Dialog):
             self.offers.append(
                 Offer(book, "book", "", partial(self._go_book, book), f"{book} book".casefold())
             )
-        if app.book is not None:
-            try:
-                infos = await app.accounts(app.book)
-            except StoreError:
-                infos = []
-            for info in infos:
-                account = info.definition.id
-                what = f"{info.definition.kind.value}, {self._balance(info)}"
-                run = partial(self._go_account, account)
-                text = (
-                    f"{account.path} {info.definition.kind.value} {info.definition.asset} account".casefold()
-                )
-                self.offers.append(Offer(account.path, what, "", run, text))
         self._add_elsewhere()
+        if app.book is not None:
+            await self._add_accounts(app.book, self.accounts, "")
         self._search(self.query_one(Input).value)
+        for book in app.books:
+            if book != app.book:
+                await self._add_accounts(book, self.others, f"{book} › ")
+        if self.others:
+            # they stand below what had been found, so the cursor stays where it is
+            self._search(self.query_one(Input).value, cursor=None)
 
-    def _balance(self, info: AccountInfo) -> str:
-        minor = info.balance.amount.minor * shown_sign(info, natural=self.app.natural_signs)
-        asset = info.definition.asset
-        return f"{format_amount(minor, self.app.precision(asset))} {printable(asset, 20)}"
+    async def _add_accounts(self, book: str, offers: list[AccountOffer], before: str) -> None:
+        try:
+            infos = await self.app.accounts(book)
+        except StoreError:
+            return
+        for place, info in enumerate(infos, 1):
+            definition = info.definition
+            name = before + definition.id.path
+            text = f"{name} {definition.kind.value} {definition.asset} account of {book}".casefold()
+            offers.append(AccountOffer(name, text, info, self.app))
+            if place % _AT_ONCE == 0:
+                await asyncio.sleep(0)
 
     async def _go_book(self, book: str) -> None:
         await self.app.go("accounts", book=book)
-
-    async def _go_account(self, account: AccountId) -> None:
-        await self.app.go("accounts", account=account)
 
     @on(Input.Changed)
     def search(self, event: Input.Changed) -> None:
         self._search(event.value)
 
-    def _search(self, typed: str) -> None:
+    def _search(self, typed: str, cursor: int | None = 0) -> None:
         words = typed.casefold().split()
+        found: list[AnyOffer]
         if words:
-            ranked = [
-                (fit, place)
-                for place, offer in enumerate(self.offers)
-                if (fit := rank(offer, words)) is not None
-            ]
-            ranked.sort()
-            self.found = [self.offers[place] for _, place in ranked[:MATCHES_SHOWN]]
+            found = fitting(words, [*self.offers, *self.elsewhere, *self.accounts])
+            if len(found) < MATCHES_SHOWN:
+                found += fitting(words, self.others)
         else:
-            self.found = self.offers[:MATCHES_SHOWN]
+            found = [*self.offers, *self.accounts, *self.elsewhere, *self.others]
+        self.found = found[:MATCHES_SHOWN]
         rows: list[Row] = [
             [
                 Cell(printable(offer.name, 300)),
@@ -182,7 +216,7 @@ class Palette(Dialog):
             for offer in self.found
         ]
         table = self.query_one(VirtualTable)
-        table.set_rows(rows, cursor=0)
+        table.set_rows(rows, cursor=cursor)
 
     @on(Input.Submitted)
     async def run_first(self) -> None:

@@ -360,6 +360,33 @@ async def test_the_palette_tells_the_balances_of_accounts(store, open_app: OpenA
         assert "expense, 12.34 " in screen_text(pilot.app)
 
 
+async def test_the_palette_leads_to_an_account_of_another_book(open_app: OpenApp):
+    store = MemoryStore()
+    await household(store)
+    await household(store, "studio")
+    async with open_app(store, size=(100, 40), settings=Settings(screen="books", book=BOOK)) as pilot:
+        await keys(pilot, "colon", *"food")
+        assert [offer.name for offer in pilot.app.screen.found] == ["expenses:food", "studio › expenses:food"]
+        assert (
+            "expense, 0.00 EUR" in screen_text(pilot.app).split("studio › expenses:food")[1].splitlines()[0]
+        )
+        await keys(pilot, *" studio", "enter")
+        assert (pilot.app.current_mode, pilot.app.book) == ("accounts", "studio")
+        assert pilot.app.screen.query_one("#tree").path_under_cursor() == "expenses:food"
+
+
+async def test_the_palette_tells_what_is_here_before_the_accounts_of_other_books(open_app: OpenApp):
+    store = MemoryStore()
+    await household(store)
+    await household(store, "a")
+    async with open_app(store, size=(100, 40), settings=Settings(screen="books", book=BOOK)) as pilot:
+        await keys(pilot, "colon", "a")
+        names = [offer.name for offer in pilot.app.screen.found]
+        beyond = [name.startswith("a › ") for name in names]
+        assert any(beyond)
+        assert beyond == sorted(beyond)
+
+
 async def test_an_action_from_the_palette_reaches_the_pane_under_it(store, open_app: OpenApp):
     async with open_app(store, size=(100, 40)) as pilot:
         await pilot.press("2", "colon", *"flat", "enter")
