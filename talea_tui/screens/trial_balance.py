@@ -81,7 +81,6 @@ class TrialBalanceScreen(TaleaScreen):
         self.turnover: list[TrialBalanceRow] | None = None
         self.targets: list[AccountId | None] = []
         self._book: str | None = None
-        self._latest: date | None = None
         self._dated: DatedTurnover | None = None
         self._figures_for: Period | None = None
         self._fold_due = False
@@ -116,7 +115,7 @@ class TrialBalanceScreen(TaleaScreen):
         moved = book != self._book
         self._book = book
         if moved:
-            self._latest = self._dated = self._figures_for = None
+            self._dated = self._figures_for = None
         if self.period != ALL and book is not None:
             self._fold_soon()
             return
@@ -233,8 +232,6 @@ class TrialBalanceScreen(TaleaScreen):
 
     async def _latest_day(self) -> date:
         """A day that a first period should hold: the latest of the last postings that is not still to come."""
-        if self._dated is not None and self._latest is not None:
-            return self._latest
         today = self._today()
         book = self._book
         if book is None:
@@ -246,8 +243,7 @@ class TrialBalanceScreen(TaleaScreen):
             for event in events
             if event.seq <= last and isinstance(event.event, TransactionPosted)
         ]
-        self._latest = max((day for day in days if day <= today), default=min(days, default=today))
-        return self._latest
+        return max((day for day in days if day <= today), default=min(days, default=today))
 
     def _today(self) -> date:
         instant = self.app.instant
@@ -268,7 +264,8 @@ class TrialBalanceScreen(TaleaScreen):
             return
         period = self.period.step(by)
         if period == self.period:
-            self.app.tell("There is no period that way: + is a shorter one, - a longer one.")
+            lengths = "{trial_balance.shorter} is a shorter one, {trial_balance.longer} a longer one."
+            self.app.tell(self.app.with_keys(f"There is no period that way: {lengths}"))
         await self._choose(period)
 
     def action_choose_period(self) -> None:

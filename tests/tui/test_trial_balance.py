@@ -11,6 +11,7 @@ import pytest
 
 from store import LogTaleaStore
 from store.protocol import Store
+from talea_tui.config import Config
 from talea_tui.screens.trial_balance import TrialBalanceScreen
 from talea_tui.settings import Settings
 from talea_tui.widgets.pane_title import PaneTitle
@@ -221,6 +222,27 @@ async def test_the_first_period_is_the_year_of_the_last_entries(store, open_app:
         await period_keys(pilot, "6", "plus")
         assert "2026" in screen_text(pilot.app).splitlines()[0]
         assert any(row[0] == "Assets:Checking" for row in shown_rows(pilot))
+
+
+async def test_the_first_period_is_found_anew_for_another_instant(store, open_app: OpenApp):
+    await open_years(store)
+    last = (await store.book(BOOK)).last_seq
+    async with open_app(store, size=(120, 40)) as pilot:
+        await period_keys(pilot, "6", "plus")
+        assert "2026" in screen_text(pilot.app).splitlines()[0]
+        await period_keys(pilot, "minus")
+        pilot.app.show_instant(Instant("then", datetime(2025, 6, 15, tzinfo=UTC), last, BOOK))
+        await period_keys(pilot, "plus")
+        assert "2025" in screen_text(pilot.app).splitlines()[0].rpartition("›")[2]
+
+
+async def test_that_there_is_no_other_period_is_told_with_the_keys_one_has(store, open_app: OpenApp):
+    config = Config(keys={"trial_balance.shorter": ("s",)})
+    async with open_app(store, config=config) as pilot:
+        await period_keys(pilot, "6", "d", *"since", "space", *"2025")
+        await period_keys(pilot, "enter", "full_stop")
+        (told,) = pilot.app._notifications
+        assert told.message == "There is no period that way: s is a shorter one, - a longer one."
 
 
 async def test_a_period_shows_what_is_posted_meanwhile_and_what_stood_at_the_instant(
