@@ -52,6 +52,7 @@ NO_COLOR = NoColor()
 """One for all: what was drawn is kept by the filter that it went through."""
 
 TWICE_SECONDS = 2.0
+PASSING_SECONDS, DONE_SECONDS = 4, 6
 
 
 def _screen_class(where: str) -> Callable[..., Screen[Any]]:
@@ -141,13 +142,17 @@ class TaleaApp(LedgerApp):
         return bool(self.settings.layout.get("natural_signs", False))
 
     def tell(self, text: str) -> None:
-        self.notify(printable(text, 500), markup=False, timeout=4)
+        self.notify(printable(text, 500), markup=False, timeout=PASSING_SECONDS)
+
+    def tell_done(self, text: str) -> None:
+        self.notify(printable(text, 500), markup=False, timeout=DONE_SECONDS)
 
     def on_notify(self, event: Notify) -> None:
-        """What is told in passing takes the place of what was told before it, and so does the same refusal again."""
+        """What is told takes the place of what was told in passing before it, and so does the same refusal again."""
         new = event.notification
         for old in list(self._notifications):
-            if old.severity == new.severity == "information" or old.message == new.message:
+            was_passing = old.severity == "information" and old.timeout == PASSING_SECONDS
+            if (was_passing and new.severity == "information") or old.message == new.message:
                 self._unnotify(old, refresh=False)
 
     def refuse(self, why: str | StoreError) -> None:

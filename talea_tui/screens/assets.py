@@ -206,7 +206,7 @@ class RegisterAssetScreen(FormDialog):
             self.refuse("id", str(refusal))
         else:
             self.app.assets[id] = asset
-            self.app.tell(f"Registered {printable(id, 40)} with {precision} decimals.")
+            self.app.tell_done(f"Registered {printable(id, 40)} with {precision} decimals.")
             if not self.is_closed:
                 self.dismiss(id)
 

@@ -30,7 +30,8 @@ A screen is one file with one subclass of `TaleaScreen`::
   and nothing of it is known, it is covered by the reason and is neither refreshed nor sent its actions.
 - *Known without asking*: `self.app.assets[id]`, `self.app.precision(asset)`, `self.app.books[name]`.
 - *Writing*: `if not self.app.may_write(): return` says why not (as of, writer stopped) and is False then.
-- *Telling*: `self.app.tell(text)`, `self.app.refuse(text or StoreError)`: plain text, never markup. User
+- *Telling*: `self.app.tell(text)` in passing, `self.app.tell_done(text)` what was done and must not be missed,
+  `self.app.refuse(text or StoreError)`: plain text, never markup. User
   text in labels and titles goes through `formatting.printable` and `Text`/`Content` or `markup=False`.
   Keys in what is told come from `self.app.with_keys("Press {app.post} to post.")`: a user may have others.
 - *Moving*: `await self.app.go("post", like=stored)` calls `arrive(like=stored)` of that mode's first

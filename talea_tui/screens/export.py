@@ -72,10 +72,10 @@ def _write_behind(
             app.refuse(f"Nothing was exported to {path}: {error}")
         except asyncio.CancelledError:
             if work.cancelled:
-                app.tell(f"Cancelled: nothing was exported to {path}")
+                app.tell_done(f"Cancelled: nothing was exported to {path}")
             raise
         else:
-            app.tell(f"Exported {plural(written, what)} to {path}")
+            app.tell_done(f"Exported {plural(written, what)} to {path}")
 
     app.under_way.begin(f"exporting {printable(path.name, 40)}", count, write)
 

@@ -154,7 +154,7 @@ class OpenAccountScreen(FormDialog):
             self.refuse("path", str(refusal))
         else:
             if self.is_closed:
-                self.app.tell(f"Opened {printable(account.path, 60)} in {printable(account.book, 40)}.")
+                self.app.tell_done(f"Opened {printable(account.path, 60)} in {printable(account.book, 40)}.")
                 return
             self.dismiss(account)
             if account.book != self.app.book:

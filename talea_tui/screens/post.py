@@ -485,10 +485,10 @@ class PostScreen(TaleaScreen):
             self.receipt = receipt
             await self._begin_anew()
             if not self.draft.blank:  # the bar speaks of the entry that waited
-                self.app.tell(receipt)
+                self.app.tell_done(receipt)
         else:
             self._show()
-            self.app.tell(f"{draft.book}: {receipt}")
+            self.app.tell_done(f"{draft.book}: {receipt}")
             await stack.save_behind()
 
     async def _begin_anew(self) -> None:
@@ -522,7 +522,7 @@ class PostScreen(TaleaScreen):
         thrown = self.draft
         self.stack.drop(thrown)
         await self._begin_anew()
-        self.app.tell(f"The entry was thrown away; {await what_stays(self.app.store, thrown)}.")
+        self.app.tell_done(f"The entry was thrown away; {await what_stays(self.app.store, thrown)}.")
 
     # Arriving with something
 

@@ -222,7 +222,7 @@ class ReverseScreen(Dialog):
             self.posting = False
         else:
             before = " before" if committed.deduplicated else ""
-            self.app.tell(f"Seq {self.stored.seq:,} was reversed{before} by seq {committed.seq:,}.")
+            self.app.tell_done(f"Seq {self.stored.seq:,} was reversed{before} by seq {committed.seq:,}.")
             if self.correct:
                 self._open_form(standing)
             else:

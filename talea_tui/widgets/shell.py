@@ -193,6 +193,10 @@ class Shell(App[int]):
         """Say something in passing. The text is data, never markup."""
         raise NotImplementedError
 
+    def tell_done(self, text: str) -> None:
+        """Say what was done, or that it was not: it stays its time, whatever is told in passing meanwhile."""
+        raise NotImplementedError
+
     def refuse(self, why: str | StoreError) -> None:
         """Say what was refused and why. The text is data, never markup."""
         raise NotImplementedError

@@ -250,3 +250,15 @@ async def test_what_is_told_in_passing_gives_way_to_what_is_told_next_and_errors
         assert len(told) == 2
         assert told[0] == "The disk is full."
         assert told[1].startswith("Copied event")
+
+
+async def test_what_was_done_is_told_for_its_time_whatever_is_told_in_passing(store, open_app: OpenApp):
+    async with open_app(store, size=(120, 30)) as pilot:
+        book = pilot.app.book
+        last = (await store.book(book)).last_seq
+        await pilot.app.open_transaction(book, last)
+        await keys(pilot, "r", "enter", "C", "C")
+        told = [notice.message for notice in pilot.app._notifications]
+        assert len(told) == 2
+        assert told[0] == f"Seq {last} was reversed by seq {last + 1}."
+        assert told[1].startswith("Copied")
