@@ -14,9 +14,9 @@ import os
 import re
 import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from . import __version__
 from .paths import DIRECTORY_VARIABLE, NoPath, typed_path
@@ -33,25 +33,8 @@ PIPE_CLOSED = 141
 NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 SHELLS = ("bash", "zsh", "fish")
-KINDS = ("asset", "liability", "income", "expense", "equity", "clearing")
 
 DEMO_HELP = "a throw-away ledger: four books, a year of history, live traffic"
-
-COMMANDS = {
-    "import": (
-        "import_journal",
-        "post a journal of hledger or ledger, or an export, to a book; repeated, only what is new",
-    ),
-    "export": ("export", "print a book as an hledger journal or as JSON lines"),
-    "verify": ("verify", "re-read the whole log of a ledger not in use and compare it with the ledger"),
-    "backup": ("backup", "copy the ledger, in use or not, to a new directory"),
-    "tail": ("tail", "print a book's events, with --follow as they come"),
-    "stats": ("stats", "print figures about every book"),
-    "paths": ("paths", "print where ledger, configuration and state are"),
-    "keys": ("keys", "print every action of the application with its keys"),
-    "completion": ("completion", "print a script that completes these commands in bash, zsh or fish"),
-}
-"""Plain commands: the module of `talea_tui.commands` that runs each, and its line of help."""
 
 
 class _Parser(argparse.ArgumentParser):
@@ -100,13 +83,12 @@ def _run_plain(command: str, words: list[str]) -> int:
     from .commands import refusals
 
     arguments = command_parser(command).parse_args(_with_times_joined(words))
-    module_name, _ = COMMANDS[command]
     if command == "completion":
         arguments.parsers = {"demo": demo_parser()} | {name: command_parser(name) for name in COMMANDS}
     with refusals.as_sentences() as refused:
         if getattr(arguments, "dir", command) is None and command != "paths":
             arguments.dir = _config().ledger_directory()
-        module = importlib.import_module(f".commands.{module_name}", __package__)
+        module = importlib.import_module(f".commands.{COMMANDS[command].module}", __package__)
         _heed_interrupts()
         code: int = module.run(arguments)
         return code
@@ -239,8 +221,8 @@ def _refuse(sentence: str, code: int = REFUSED) -> int:
 
 
 def _application_parser() -> argparse.ArgumentParser:
-    width = max(len(command) for command in COMMANDS)
-    lines = {"demo": DEMO_HELP} | {command: line for command, (_, line) in COMMANDS.items()}
+    width = max(map(len, COMMANDS))
+    lines = {"demo": DEMO_HELP} | {name: command.help for name, command in COMMANDS.items()}
     commands = "\n".join(f"  {command:{width}}  {line}" for command, line in lines.items())
     parser = _Parser(
         prog="talea-tui",
@@ -289,53 +271,23 @@ def demo_parser() -> argparse.ArgumentParser:
     return parser
 
 
-def command_parser(command: str) -> argparse.ArgumentParser:
+def command_parser(name: str) -> argparse.ArgumentParser:
     """The options of a plain command."""
-    parser = _Parser(prog=f"talea-tui {command}", description=_sentence(COMMANDS[command][1]))
-    if command not in ("keys", "completion"):
+    command = COMMANDS[name]
+    parser = _Parser(prog=f"talea-tui {name}", description=_sentence(command.help))
+    if command.of_ledger:
         parser.add_argument(
             "--dir",
             metavar="DIR",
             type=_path,
             help=f"the ledger; default: ${DIRECTORY_VARIABLE}, else the configured one (see paths)",
         )
-    if command == "import":
-        _add_import_arguments(parser)
-    elif command == "export":
-        parser.add_argument("--book", metavar="NAME", required=True)
-        parser.add_argument("--format", choices=("hledger", "json"), default="hledger")
-    elif command == "verify":
-        parser.add_argument("--book", metavar="NAME", help="only this book")
-        parser.add_argument(
-            "--against",
-            metavar="SEQ:DIGEST",
-            type=_head,
-            help="a head of that or the only book, noted earlier: prove that history up to there is unchanged",
-        )
-    elif command == "backup":
-        parser.add_argument("target", metavar="TARGET", type=_path, help="a directory, new or empty")
-    elif command == "tail":
-        parser.add_argument("--book", metavar="NAME", required=True)
-        parser.add_argument(
-            "--from", dest="start", metavar="SEQ|TIME", help="where to begin; default: the last ten events"
-        )
-        parser.add_argument("--follow", action="store_true", help="go on with what is posted, until ctrl-c")
-        parser.add_argument(
-            "--filter", metavar="TEXT", default="", help="as in the app: text, account:, kind:, amount>"
-        )
-        _add_json(parser)
-    elif command in ("stats", "paths"):
-        _add_json(parser)
-    elif command == "keys":
-        parser.add_argument(
-            "--ids", action="store_true", help="print the ids that the configuration remaps by"
-        )
-    elif command == "completion":
-        parser.add_argument("shell", metavar="SHELL", choices=SHELLS, help=", ".join(SHELLS))
+    command.add_arguments(parser)
     return parser
 
 
 def _add_import_arguments(parser: argparse.ArgumentParser) -> None:
+    kinds = ", ".join(_kinds())
     parser.add_argument(
         "file", metavar="FILE", type=_path, help="an hledger or ledger journal, or a .jsonl export"
     )
@@ -360,7 +312,7 @@ def _add_import_arguments(parser: argparse.ArgumentParser) -> None:
         type=_kind,
         action="append",
         default=[],
-        help=f"the kind of an account and those below it, as in 'Budget=equity'; one of {', '.join(KINDS)}",
+        help=f"the kind of an account and those below it, as in 'Budget=equity'; one of {kinds}",
     )
     parser.add_argument(
         "--precision",
@@ -384,8 +336,91 @@ def _add_import_arguments(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def _add_export_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--book", metavar="NAME", required=True)
+    parser.add_argument("--format", choices=("hledger", "json"), default="hledger")
+
+
+def _add_verify_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--book", metavar="NAME", help="only this book")
+    parser.add_argument(
+        "--against",
+        metavar="SEQ:DIGEST",
+        type=_head,
+        help="a head of that or the only book, noted earlier: prove that history up to there is unchanged",
+    )
+
+
+def _add_backup_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("target", metavar="TARGET", type=_path, help="a directory, new or empty")
+
+
+def _add_tail_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--book", metavar="NAME", required=True)
+    parser.add_argument(
+        "--from", dest="start", metavar="SEQ|TIME", help="where to begin; default: the last ten events"
+    )
+    parser.add_argument("--follow", action="store_true", help="go on with what is posted, until ctrl-c")
+    parser.add_argument(
+        "--filter", metavar="TEXT", default="", help="as in the app: text, account:, kind:, amount>"
+    )
+    _add_json(parser)
+
+
+def _add_keys_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--ids", action="store_true", help="print the ids that the configuration remaps by")
+
+
+def _add_completion_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("shell", metavar="SHELL", choices=SHELLS, help=", ".join(SHELLS))
+
+
 def _add_json(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help="print JSON")
+
+
+class _Command(NamedTuple):
+    """A plain command: the module of `talea_tui.commands` that runs it, its line of help and its arguments."""
+
+    module: str
+    help: str
+    add_arguments: Callable[[argparse.ArgumentParser], None]
+    of_ledger: bool = True
+    """Whether it is about one ledger, which `--dir` names."""
+
+
+COMMANDS = {
+    "import": _Command(
+        "import_journal",
+        "post a journal of hledger or ledger, or an export, to a book; repeated, only what is new",
+        _add_import_arguments,
+    ),
+    "export": _Command(
+        "export", "print a book as an hledger journal or as JSON lines", _add_export_arguments
+    ),
+    "verify": _Command(
+        "verify",
+        "re-read the whole log of a ledger not in use and compare it with the ledger",
+        _add_verify_arguments,
+    ),
+    "backup": _Command("backup", "copy the ledger, in use or not, to a new directory", _add_backup_arguments),
+    "tail": _Command("tail", "print a book's events, with --follow as they come", _add_tail_arguments),
+    "stats": _Command("stats", "print figures about every book", _add_json),
+    "paths": _Command("paths", "print where ledger, configuration and state are", _add_json),
+    "keys": _Command(
+        "keys",
+        "print every action of the application with its keys",
+        _add_keys_arguments,
+        of_ledger=False,
+    ),
+    "completion": _Command(
+        "completion",
+        "print a script that completes these commands in bash, zsh or fish",
+        _add_completion_arguments,
+        of_ledger=False,
+    ),
+}
+"""Plain commands, in the order in which help tells them."""
 
 
 def _sentence(text: str) -> str:
@@ -406,10 +441,16 @@ def _assignment(text: str) -> tuple[str, str]:
     return name, value
 
 
+def _kinds() -> list[str]:
+    from store import AccountKind
+
+    return [kind.value for kind in AccountKind]
+
+
 def _kind(text: str) -> tuple[str, str]:
     prefix, kind = _assignment(text)
-    if kind not in KINDS:
-        raise argparse.ArgumentTypeError(f"{kind!r} is no kind of account; choose from {', '.join(KINDS)}")
+    if kind not in _kinds():
+        raise argparse.ArgumentTypeError(f"{kind!r} is no kind of account; choose from {', '.join(_kinds())}")
     return prefix, kind
 
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import importlib
 import json
 import os
+import pkgutil
 import signal
 import subprocess
 import sys
@@ -14,6 +16,7 @@ from pathlib import Path
 import pytest
 
 from store import LogTaleaStore
+from talea_tui import commands
 from talea_tui.cli import COMMANDS
 from tests.support.build import BOOK
 from tests.support.ledgers import opened, pay, written
@@ -47,6 +50,12 @@ def test_every_command_has_help(command: str) -> None:
     done = talea(*command.split(), "--help")
     assert done.returncode == 0
     assert done.stdout.startswith("usage: talea-tui")
+
+
+def test_the_table_of_commands_names_every_module_that_runs_one() -> None:
+    modules = {found.name for found in pkgutil.iter_modules(commands.__path__)}
+    runs = {name for name in modules if hasattr(importlib.import_module(f"talea_tui.commands.{name}"), "run")}
+    assert sorted(command.module for command in COMMANDS.values()) == sorted(runs)
 
 
 def test_help_is_printed_whatever_the_locale_can_say() -> None:
