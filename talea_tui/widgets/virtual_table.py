@@ -508,7 +508,7 @@ class VirtualTable(ScrollView, can_focus=True):
             self._drawn[row] = cells
         failed = self._failed.get(row // PAGE_ROWS)
         if cells is None:
-            text = failed if failed and row % PAGE_ROWS == 0 else "·"
+            text = failed if failed and row in (row // PAGE_ROWS * PAGE_ROWS, self.scroll_top) else "·"
             segments.append(Segment(set_cell_size(text, max(0, width - 1)), base + self._tone("dim")))
             return Strip(segments).adjust_cell_length(width, base)
         layout = [(0, max(1, width - 2))] if self._is_heading(cells) else self.column_layout()

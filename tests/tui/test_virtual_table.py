@@ -201,6 +201,17 @@ async def test_a_page_that_cannot_be_read_says_why_and_the_rest_can_be_read():
         assert any("row 700" in line for line in app.lines())
 
 
+async def test_why_rows_cannot_be_read_is_told_wherever_one_is_among_them():
+    app, numbers = OneTable(), Numbers()
+    numbers.fail = True
+    async with app.run_test(size=(90, 20)) as pilot:
+        app.table.set_source(numbers, PAGE_ROWS, cursor=PAGE_ROWS - 1)
+        await rest(pilot)
+        assert app.table.scroll_top > 0
+        assert "a bad frame" in app.lines()[1]
+        assert sum("·" in line for line in app.lines()) == app.table.visible_rows - 1
+
+
 @pytest.mark.parametrize("fail", [False, True])
 async def test_what_comes_late_of_other_rows_is_neither_shown_nor_told(fail: bool):
     app, left, there = OneTable(), Numbers(), Numbers()
