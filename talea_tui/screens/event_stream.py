@@ -239,6 +239,8 @@ class EventStream(Vertical):
             self._matched = self._pending = None
             self.workers.cancel_group(self, "scan")
             row = await _row_of(feed, anchor) if anchor is not None else None
+            if feed is not self._feed or self._matched is not None:
+                return  # another book or filter was chosen meanwhile
             await self.view.show(feed, at=row, since=since)
         else:
             matched = self._matched = MatchedFeed(feed, self.filter)

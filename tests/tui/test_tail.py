@@ -460,6 +460,24 @@ async def test_a_place_that_is_still_being_read_is_given_up_for_another_book(ope
         assert shown(pilot) == list(range(1, 8))
 
 
+async def test_a_filter_that_is_typed_while_one_is_being_dropped_holds(open_app: OpenApp) -> None:
+    store = cast(Gated, await filled(2_000, Gated))
+    async with open_app(store, settings=on_tail()) as pilot:
+        await press(pilot, "a")
+        await type_filter(pilot, "account:*bank")
+        await until(pilot, lambda: scanned(pilot))
+        await press(pilot, "enter", "up", "up")
+        store.gate.clear()
+        store.asked.clear()
+        await pilot.press("escape")
+        await store.asked.wait()
+        await pilot.press("slash", *"salary")
+        store.gate.set()
+        await until(pilot, lambda: scanned(pilot))
+        assert tail(pilot).filter.text == "salary"
+        assert tail(pilot).view.source is tail(pilot)._matched
+
+
 async def test_what_may_be_typed_and_what_is_wrong_with_it_are_shown_whole(open_app: OpenApp) -> None:
     async with open_app(await filled(20), settings=on_tail(), size=(80, 24)) as pilot:
         await press(pilot, "vertical_line")
