@@ -110,6 +110,7 @@ class AccountsScreen(TaleaScreen):
         if fresh:
             self._shown_book = book
             self.filter_line.value = ""
+            self.filter_line.display = self.filter_line.has_focus
             tree.view = replace(tree.view, wanted="", folded=self._folded_at_first(chart.nodes))
         tree.natural = self.app.natural_signs
         tree.show(book, chart)

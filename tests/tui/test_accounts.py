@@ -332,6 +332,16 @@ async def test_a_large_chart_opens_folded_and_its_rows_are_made_as_they_are_seen
         assert tree_of(pilot).count > 2_000
 
 
+async def test_a_filter_of_one_book_leaves_no_line_over_another(store, open_app: OpenApp):
+    await household(store, "savings")
+    async with open_app(store) as pilot:
+        await keys(pilot, "2", "slash", *"food", "enter")
+        assert pilot.app.screen.query_one("#filter", Input).region.height
+        pilot.app.choose_book("savings")
+        await settle(pilot)
+        assert not pilot.app.screen.query_one("#filter", Input).region.height
+
+
 async def test_a_filter_leads_to_the_first_account_that_meets_it(store, open_app: OpenApp):
     async with open_app(store) as pilot:
         await pilot.press("2", "home", "slash", *"food")
