@@ -165,7 +165,7 @@ class FollowedBook:
             name = snapshot_name(snapshot_file.last_seq)
             try:
                 snapshot = await load_snapshot(self._files, self._offload, self._directory, name, self.name)
-                segments = await self._offload.run(self._segments_of, snapshot)
+                segments, last = await self._offload.run(self._segments_of, snapshot)
             except (OSError, Unusable) as e:
                 logger.info("Book %r: %s; the log is read instead", self.name, e)
                 continue
@@ -173,14 +173,18 @@ class FollowedBook:
                 await self._learn_assets()
             for segment in segments:
                 self.log.replace_last(segment)
-            self.state, self._segment = snapshot.state, segments[-1]
+            self.state, self._segment, self._last = snapshot.state, segments[-1], last
             self._durable = self.state.last_seq
             self.news.fire()
             return
 
-    def _segments_of(self, snapshot: Snapshot) -> list[Segment]:
-        """The segments that a snapshot speaks of, as far as it does. Blocks; raises OSError, Unusable."""
+    def _segments_of(self, snapshot: Snapshot) -> tuple[list[Segment], tuple[int, bytes]]:
+        """The segments that a snapshot speaks of, as far as it does, and offset and payload of its last event.
+
+        Blocks; raises OSError, Unusable.
+        """
         segments: list[Segment] = []
+        offset, payload = snapshot.state.offset_of(snapshot.state.last_seq) + FRAME_HEAD_BYTES, b""
         for base_seq, size, checksum in snapshot.segments:
             name = segment_name(base_seq)
             fd = self._files.open(self._directory / name)
@@ -188,6 +192,7 @@ class FollowedBook:
                 header, _ = self._header_in(read_all(self._files, fd, 4096, 0), base_seq)
                 if base_seq == snapshot.segments[-1][0]:
                     fits = checksum_of(self._files, fd, 0, size) == checksum  # it may have grown since
+                    payload = read_all(self._files, fd, size - offset, offset)
                 else:
                     fits = self._files.size(fd) == size
                 if header is None or not fits:
@@ -195,7 +200,7 @@ class FollowedBook:
             finally:
                 self._files.close(fd)
             segments.append(Segment(base_seq, size, header.salt))
-        return segments
+        return segments, (offset, payload)
 
     def _shortfall(self) -> CorruptLog:
         segment, seq = self._segment, self.state.last_seq + 1

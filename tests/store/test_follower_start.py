@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -165,3 +166,29 @@ async def test_a_key_that_is_in_a_run_and_not_yet_shown_is_not_found(tmp_path: P
     async with await FollowedLedger.open(copy) as followed:
         assert await followed.by_key(BOOK, "key 54") is None
         assert await followed.by_key(BOOK, "key 0") is not None
+
+
+@pytest.mark.parametrize("paid", [0, 4])
+async def test_an_earlier_state_in_the_place_of_a_snapshot_that_was_begun_from_is_told(
+    tmp_path: Path, paid: int
+) -> None:
+    directory, copy = tmp_path / "ledger", tmp_path / "copy"
+    async with opened(directory) as store:
+        await household(store)
+        await store.backup(copy)
+        await pay(store, 2)
+        await store.snapshot_now(BOOK)
+    async with opened(copy) as store:
+        await pay(store, paid, start=5)
+    async with await FollowedLedger.open(directory) as ledger:
+        shutil.rmtree(directory / "books" / BOOK)
+        async with asyncio.timeout(30):
+            while ledger.trouble is None:  # noqa: ASYNC110 - it polls
+                await asyncio.sleep(0.01)
+        shutil.copytree(copy / "books" / BOOK, directory / "books" / BOOK)
+        async with asyncio.timeout(10):
+            while (told := await ledger.book(BOOK)) is not None and told.error is None:  # noqa: ASYNC110 - it polls
+                await asyncio.sleep(0.01)
+        assert told is not None
+        assert "is not the one that was followed" in str(told.error)
+        assert told.last_seq == 9
