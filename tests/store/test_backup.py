@@ -131,6 +131,16 @@ async def test_a_target_among_the_books_is_refused(tmp_path: Path) -> None:
         assert tree(directory) == before
 
 
+async def test_a_target_among_the_books_is_refused_whatever_link_leads_there(tmp_path: Path) -> None:
+    directory = await written(tmp_path / "ledger", 1)
+    (tmp_path / "link").symlink_to(directory)
+    async with opened(tmp_path / "link") as store:
+        before = tree(directory)
+        with pytest.raises(StoreIOError, match="among the books"):
+            await store.backup(directory / "books" / "copy")
+        assert tree(directory) == before
+
+
 async def test_a_target_that_is_a_file_is_refused_with_a_sentence(tmp_path: Path) -> None:
     (tmp_path / "copy").write_text("mine")
     async with opened(await written(tmp_path / "ledger", 1)) as store:
