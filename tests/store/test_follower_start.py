@@ -192,3 +192,18 @@ async def test_an_earlier_state_in_the_place_of_a_snapshot_that_was_begun_from_i
         assert told is not None
         assert "is not the one that was followed" in str(told.error)
         assert told.last_seq == 9
+
+
+async def test_a_watermark_met_half_overwritten_ends_no_following(tmp_path: Path) -> None:
+    directory = await grown(tmp_path)
+    note = book_directory(directory, BOOK) / "index-watermark"
+    noted = note.read_bytes()
+    async with opened(directory, **OPTIONS) as store, await FollowedLedger.open(directory) as followed:
+        book = followed._books[BOOK]
+        note.write_bytes(noted[:4] + b"\xff" * 8)
+        await book.advance()
+        note.write_bytes(noted)
+        await book.advance()
+        assert await observe(followed, [BOOK]) == await observe(store, [BOOK])
+        assert (told := await followed.book(BOOK)) is not None
+        assert told.error is None
