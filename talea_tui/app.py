@@ -348,18 +348,16 @@ class TaleaApp(LedgerApp):
         self.exit(0)
 
     def action_interrupt(self) -> None:
-        """Copy a selection; a second time within two seconds leaves, whatever is going on."""
+        """Copy a selection, first what the mouse selected; twice within two seconds leaves, whatever is going on."""
         now = time.monotonic()
         if now - self._interrupted_at < TWICE_SECONDS:
             self.exit(0)
             return
         self._interrupted_at = now
         focused = self.focused
-        selected = (
-            focused.selected_text
-            if isinstance(focused, Input | TextArea)
-            else self.screen.get_selected_text()
-        )
+        selected = self.screen.get_selected_text()
+        if not selected and isinstance(focused, Input | TextArea):
+            selected = focused.selected_text
         if selected:
             self.copy_to_clipboard(selected)
         self.tell("Press ctrl+c again to leave, or ctrl+q.")

@@ -16,7 +16,7 @@ from textual.worker import Worker
 from ..formatting import printable
 from ..widgets.choice import Choice
 from ..widgets.entry_field import EntryField
-from ..widgets.hanging import Hanging
+from ..widgets.hanging import ProblemLabel
 from ..widgets.keys import bindings_for
 from .base import Dialog, KeyLine
 
@@ -70,9 +70,7 @@ class FormDialog(Dialog):
                 with Horizontal(classes="form--line"):
                     yield Label(label, classes="form--name")
                     yield widget
-                problem = Label("", id=f"form-{name}-problem", classes="form--problem", markup=False)
-                problem.display = False
-                yield problem
+                yield ProblemLabel(id=f"form-{name}-problem", classes="form--problem")
             yield Label("", id="form-about", classes="form--aside", markup=False)
             yield KeyLine(
                 ("enter", "next", "next_field"),
@@ -96,9 +94,7 @@ class FormDialog(Dialog):
             self.app.refuse(sentence)
             return
         self.forgive()
-        problem = self.query_one(f"#form-{name}-problem", Label)
-        problem.update(Hanging(Content(f"  ✗ {printable(sentence, 500)}")))
-        problem.display = True
+        self.query_one(f"#form-{name}-problem", ProblemLabel).show(sentence)
         self.set_focus(self.field(name))
 
     def forgive(self) -> None:

@@ -13,6 +13,7 @@ from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.content import Content
 from textual.geometry import Region
 from textual.message import Message
+from textual.selection import Selection
 from textual.widget import Widget
 from textual.widgets import Label
 
@@ -43,7 +44,7 @@ from ..posting.draft import Draft
 from .chart import shown_sign
 from .entry_field import EntryField
 from .entry_row import EntryRow
-from .hanging import Hanging
+from .hanging import Hanging, ProblemLabel
 from .offers import OFFERS_MAX
 from .pane_title import PaneTitle
 from .shell import Shell
@@ -149,6 +150,9 @@ class PostBar(Widget, can_focus=True):
     def render(self) -> Hanging:
         return Hanging(*(Content.styled(text, style) for text, style in self._lines))
 
+    def get_selection(self, selection: Selection) -> tuple[str, str]:
+        return self.render().selected(selection, self.content_size.width)
+
     def check_consume_key(self, key: str, character: str | None) -> bool:
         """The letters and digits that one goes on typing are no keys of the application."""
         shell = cast(Shell, self.app)
@@ -186,9 +190,7 @@ class EntryForm(Vertical):
         with Horizontal(classes="post--line"):
             yield Label("comment", classes="post--name")
             yield EntryField(name="comment", id="post-comment")
-        problem = Label("", id="post-problem", classes="entry--problem", markup=False)
-        problem.display = False
-        yield problem
+        yield ProblemLabel(id="post-problem", classes="entry--problem")
         with Horizontal(id="post-head", classes="post--line"):
             yield Label("account", classes="entry--account")
             yield Label("debit ", classes="entry--amount")
@@ -317,9 +319,7 @@ class EntryForm(Vertical):
         last_used = f"  last used {format_days_ago(view.last_used, view.today)}" if view.last_used else ""
         self.query_one("#post-use", Label).update(Content(last_used))
         problem = view.problem_at(DATE) or view.problem_at(DESCRIPTION)
-        label = self.query_one("#post-problem", Label)
-        label.update(Hanging(Content(f"  ✗ {printable(problem, 500)}")))
-        label.display = bool(problem)
+        self.query_one("#post-problem", ProblemLabel).show(problem)
 
     def _show_row(self, shown: EntryRow, number: int, view: EntryView) -> None:
         reading = view.assessment.rows[number]
@@ -334,4 +334,4 @@ class EntryForm(Vertical):
             balance = f"{text} {asset}"
         shown.show_balance(balance, warning=reading.below_minimum)
         sentences = (view.problem_at(Field(name, number)) for name in ("account", "debit", "credit"))
-        shown.show_problem(next(filter(None, sentences), ""))
+        shown.problem.show(next(filter(None, sentences), ""))

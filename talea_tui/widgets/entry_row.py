@@ -12,7 +12,7 @@ from textual.widgets import Label
 
 from ..formatting import ELLIPSIS, align_point, fit_amount, printable
 from .entry_field import EntryField, RowField
-from .hanging import Hanging
+from .hanging import ProblemLabel
 
 
 class AccountField(RowField):
@@ -79,8 +79,7 @@ class EntryRow(Vertical):
         self.debit = MoneyField(name="debit", row=number, classes="entry--amount")
         self.credit = MoneyField(name="credit", row=number, classes="entry--amount")
         self.balance = Label("", classes="entry--balance", markup=False)
-        self.problem = Label("", classes="entry--problem", markup=False)
-        self.problem.display = False
+        self.problem = ProblemLabel(classes="entry--problem")
 
     def compose(self) -> ComposeResult:
         with Horizontal():
@@ -92,11 +91,6 @@ class EntryRow(Vertical):
 
     def field(self, name: str) -> EntryField:
         return {"account": self.account, "debit": self.debit, "credit": self.credit}[name]
-
-    def show_problem(self, sentence: str) -> None:
-        """Under the row; an empty sentence takes it away."""
-        self.problem.update(Hanging(Content(f"  ✗ {printable(sentence, 500)}")))
-        self.problem.display = bool(sentence)
 
     def show_balance(self, text: str, *, warning: bool) -> None:
         self.balance.update(Content(text))

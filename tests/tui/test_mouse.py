@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from textual.geometry import Offset
 from textual.pilot import Pilot
 from textual.widgets import Input
 
@@ -12,6 +13,7 @@ from talea_tui.screens.base import Dialog
 from talea_tui.screens.help import HelpScreen
 from talea_tui.screens.open_account import OpenAccountScreen
 from talea_tui.screens.transaction import TransactionScreen
+from talea_tui.widgets.entry_form import EntryForm
 from talea_tui.widgets.event_view import EventView
 from talea_tui.widgets.header import Header
 from talea_tui.widgets.prompt import Prompt
@@ -34,6 +36,13 @@ async def click_on(pilot: Pilot[int], words: str) -> None:
     lines = screen_text(pilot.app).splitlines()
     y = next(number for number, line in enumerate(lines) if words in line)
     await pilot.click(offset=(lines[y].index(words) + 1, y))
+    await settle(pilot)
+
+
+async def drag(pilot: Pilot[int], begin: Offset, end: Offset) -> None:
+    await pilot.mouse_down(offset=begin)
+    await pilot.hover(offset=end)
+    await pilot.mouse_up(offset=end)
     await settle(pilot)
 
 
@@ -155,3 +164,21 @@ async def test_a_dialog_says_too_that_the_terminal_is_too_small(store, open_app:
         await settle(pilot)
         assert pilot.app.screen.query_one(Input).value == "2"
         assert BOOK in screen_text(pilot.app)
+
+
+@pytest.mark.parametrize("size", [(60, 20), (80, 24)])
+async def test_what_is_wrong_with_an_entry_is_selected_with_the_mouse_and_copied_as_it_reads(
+    store, open_app: OpenApp, size
+):
+    async with open_app(store, size=size) as pilot:
+        await keys(pilot, "2", "p")
+        await keys(pilot, "tab", "tab", *"expenses:food", "tab", *"5x", "enter")
+        label = pilot.app.screen.query_one(EntryForm).rows[0].problem
+        shown = label.content_region
+        assert shown.height > 1
+        lines = screen_text(pilot.app).splitlines()[shown.y : shown.bottom]
+        sentence = " ".join(line[shown.x :].strip() for line in lines).removeprefix("✗ ")
+        begin, end = shown.offset, shown.bottom_right
+        await drag(pilot, Offset(begin.x + 4, begin.y), Offset(end.x - 1, end.y - 1))
+        await keys(pilot, "ctrl+c")
+        assert pilot.app.clipboard == sentence
