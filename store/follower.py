@@ -178,13 +178,13 @@ class FollowedBook:
             self.news.fire()
             return
 
-    def _segments_of(self, snapshot: Snapshot) -> tuple[list[Segment], tuple[int, bytes]]:
-        """The segments that a snapshot speaks of, as far as it does, and offset and payload of its last event.
+    def _segments_of(self, snapshot: Snapshot) -> tuple[list[Segment], tuple[int, bytes] | None]:
+        """The segments that a snapshot speaks of, as far as it does, and `_last` of them.
 
         Blocks; raises OSError, Unusable.
         """
         segments: list[Segment] = []
-        offset, payload = snapshot.state.offset_of(snapshot.state.last_seq) + FRAME_HEAD_BYTES, b""
+        last_seq, last = snapshot.state.last_seq, None
         for base_seq, size, checksum in snapshot.segments:
             name = segment_name(base_seq)
             fd = self._files.open(self._directory / name)
@@ -192,7 +192,9 @@ class FollowedBook:
                 header, _ = self._header_in(read_all(self._files, fd, 4096, 0), base_seq)
                 if base_seq == snapshot.segments[-1][0]:
                     fits = checksum_of(self._files, fd, 0, size) == checksum  # it may have grown since
-                    payload = read_all(self._files, fd, size - offset, offset)
+                    if base_seq <= last_seq:  # else it is a header alone
+                        offset = snapshot.state.offset_of(last_seq) + FRAME_HEAD_BYTES
+                        last = offset, read_all(self._files, fd, size - offset, offset)
                 else:
                     fits = self._files.size(fd) == size
                 if header is None or not fits:
@@ -200,7 +202,7 @@ class FollowedBook:
             finally:
                 self._files.close(fd)
             segments.append(Segment(base_seq, size, header.salt))
-        return segments, (offset, payload)
+        return segments, last
 
     def _shortfall(self) -> CorruptLog:
         segment, seq = self._segment, self.state.last_seq + 1

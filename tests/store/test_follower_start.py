@@ -11,6 +11,9 @@ from typing import Any
 import pytest
 
 from store import CorruptLog, FollowedLedger, Store, TransactionPosted
+from store.codec import encode_segment_header
+from store.frames import frame
+from store.segments import segment_name
 from tests.support.build import BOOK, household, txid
 from tests.support.disk import book_directory, cut, flip, segments
 from tests.support.ledgers import opened, pay
@@ -207,3 +210,24 @@ async def test_a_watermark_met_half_overwritten_ends_no_following(tmp_path: Path
         assert await observe(followed, [BOOK]) == await observe(store, [BOOK])
         assert (told := await followed.book(BOOK)) is not None
         assert told.error is None
+
+
+async def test_a_snapshot_taken_while_the_last_segment_is_a_header_alone_is_begun_from(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO", logger="store")
+    directory = tmp_path / "ledger"
+    async with opened(directory, snapshot_every=0) as store:
+        await household(store)
+        last_seq = (await store.book(BOOK)).last_seq
+    segment = book_directory(directory, BOOK) / segment_name(last_seq + 1)
+    segment.write_bytes(frame(encode_segment_header(BOOK, last_seq + 1, b"new salt")))
+    async with opened(directory, snapshot_every=0) as store:
+        await store.snapshot_now(BOOK)
+        async with await FollowedLedger.open(directory) as followed:
+            await pay(store, 2)
+            async with asyncio.timeout(10):
+                while (await followed.book(BOOK)).last_seq < last_seq + 2:  # noqa: ASYNC110 - it polls
+                    await asyncio.sleep(0.01)
+            assert await observe(followed, [BOOK]) == await observe(store, [BOOK])
+    assert "the log is read instead" not in caplog.text
