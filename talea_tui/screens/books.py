@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from datetime import timedelta
 from itertools import pairwise
 
@@ -66,7 +67,7 @@ class BooksScreen(TaleaScreen):
         self._feed: EventFeed | None = None
 
     def compose_body(self) -> ComposeResult:
-        empty = self.app.with_keys(EMPTY)
+        empty = self._how_to_begin()
         yield VirtualTable(COLUMNS, id="books", empty=empty, follow=False, reading_width=READING_WIDTH)
         yield Static(id="books-why", markup=False)
         with Vertical(id="books-newest"):
@@ -83,7 +84,7 @@ class BooksScreen(TaleaScreen):
             infos = [await self._as_it_was(info) for info in infos]
         here = self.infos[self.table.cursor].name if self.table.cursor >= 0 else self.app.book
         self.infos = infos
-        self.table.export_name, self.table.empty = "books", self.app.empty_text(EMPTY)
+        self.table.export_name, self.table.empty = "books", self._how_to_begin()
         self._show(here)
         await self._show_newest(changed)
         newer = [info for info in self.infos if self.activity.get(info.name, (0, []))[0] != info.last_seq]
@@ -91,6 +92,14 @@ class BooksScreen(TaleaScreen):
             self.activity[info.name] = info.last_seq, await self._activity(info)
             if place == len(newer) or place % BOOKS_AT_A_TIME == 0:
                 self._show()
+
+    def _how_to_begin(self) -> str:
+        """What to do in an empty ledger; the command names it, or it would go to the one that is opened by default."""
+        place = printable(self.app.place)
+        plain = place.removeprefix("~")
+        where = place if shlex.quote(plain) == plain else shlex.quote(place)
+        option = f" --dir {where}" if place else ""
+        return self.app.empty_text(EMPTY).replace("--book NAME", f"--book NAME{option}")
 
     def _show(self, here: str | None = None) -> None:
         """Show the books; the cursor goes to, or stays on, the one named."""

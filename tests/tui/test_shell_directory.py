@@ -56,6 +56,17 @@ async def test_a_directory_that_is_not_there_becomes_an_empty_ledger(tmp_path: P
         await until(pilot, lambda: "Press n to begin a book" in screen_text(app))
 
 
+@pytest.mark.parametrize(("name", "told"), [("books", "{}/books"), ("my books", "'{}/my books'")])
+async def test_an_empty_ledger_tells_the_command_that_imports_into_it_and_no_other(
+    tmp_path: Path, name, told
+):
+    app = TaleaApp(tmp_path / name)
+    async with app.run_test(size=(160, 24)) as pilot:
+        await until(pilot, lambda: "Press n to begin a book" in screen_text(app))
+        command = f"talea-tui import FILE --book NAME --dir {told.format(tmp_path)}"
+        assert "".join(command.split()) in "".join(screen_text(app).split())
+
+
 async def test_a_locked_ledger_names_who_has_it_and_opens_when_it_is_free(directory: Path):
     holder = await LogTaleaStore.open(directory)
     app = TaleaApp(directory)
