@@ -50,6 +50,8 @@ class _Parser(argparse.ArgumentParser):
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line and return the exit code; SystemExit for wrong usage, --help and --version."""
     words = list(sys.argv[1:] if argv is None else argv)
+    if words[:1] == ["help"]:  # who asks for it so wants no ledger of that name
+        words = [*words[1:2], "--help"]
     _replace_closed_streams()
     _speak_utf8()
     try:
@@ -96,12 +98,21 @@ def _run_plain(command: str, words: list[str]) -> int:
 
 
 def _run_application(words: list[str]) -> int:
-    arguments = _application_parser().parse_args(words)
-    meant = _nearest_command(words[-1]) if arguments.dir is not None else None
+    parser = _application_parser()
+    arguments, unknown = parser.parse_known_args(words)
+    word = next((word for word in words if not word.startswith("-")), "")
+    meant = _nearest_command(word)
     if meant is not None:
         return _refuse(
-            f"there is no command {words[-1]!r}; the nearest is {meant!r}. A ledger there is ./{words[-1]}.",
+            f"there is no command {word!r}; the nearest is {meant!r}. A ledger there is ./{word}.",
             WRONG_USAGE,
+        )
+    if unknown:
+        parser.error(f"unrecognized arguments: {' '.join(unknown)}")
+    if arguments.dir is not None and arguments.dir.is_file():
+        return _refuse(
+            f"{arguments.dir} is a file, and a ledger is a directory; "
+            f"a journal is brought into one with: talea-tui import {arguments.dir} --book NAME"
         )
     if not _has_terminal():
         return _refuse("the application needs a terminal; for pipes use import, export, tail or stats.")
@@ -142,7 +153,9 @@ def _run_demo(words: list[str]) -> int:
     except ModuleNotFoundError as error:
         if error.name is None or error.name.partition(".")[0] not in ("textual_serve", "aiohttp"):
             raise
-        return _refuse("--serve needs textual-serve; install it with: pip install 'talea-tui[serve]'")
+        return _refuse(
+            f"--serve needs textual-serve; install it with: {sys.executable} -m pip install textual-serve"
+        )
 
 
 def _replace_closed_streams() -> None:

@@ -413,6 +413,20 @@ def test_a_misspelt_command_is_wrong_usage_and_no_new_ledger(tmp_path: Path) -> 
     assert "./verfy" in done.stderr
     assert "terminal" in refused(talea("./verfy"))
     assert "terminal" in refused(talea("household"))
+    done = talea("impot", tmp_path / "year.journal", "--book", "mine")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "the nearest is 'import'" in done.stderr
+
+
+def test_help_is_no_ledger(tmp_path: Path) -> None:
+    assert talea("help").stdout == talea("--help").stdout
+    assert talea("help", "import").stdout == talea("import", "--help").stdout
+
+
+def test_a_journal_in_place_of_the_ledger_is_refused_with_the_command_that_imports_it(tmp_path: Path) -> None:
+    journal = tmp_path / "year.journal"
+    journal.write_text("")
+    assert f"talea-tui import {journal} --book NAME" in refused(talea(journal))
 
 
 def test_a_file_in_place_of_the_ledger_is_called_a_file(tmp_path: Path) -> None:
