@@ -12,6 +12,7 @@ import gc
 import importlib
 import os
 import re
+import shlex
 import signal
 import sys
 from collections.abc import Callable, Sequence
@@ -112,7 +113,7 @@ def _run_application(words: list[str]) -> int:
     if arguments.dir is not None and arguments.dir.is_file():
         return _refuse(
             f"{arguments.dir} is a file, and a ledger is a directory; "
-            f"a journal is brought into one with: talea-tui import {arguments.dir} --book NAME"
+            f"a journal is brought into one with: talea-tui import {shlex.quote(str(arguments.dir))} --book NAME"
         )
     if not _has_terminal():
         return _refuse("the application needs a terminal; for pipes use import, export, tail or stats.")
