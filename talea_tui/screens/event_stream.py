@@ -7,7 +7,7 @@ from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import NamedTuple, TypeAlias
 
-from textual import events, getters, on
+from textual import events, getters, on, work
 from textual.containers import Vertical
 from textual.message import Message
 
@@ -184,7 +184,7 @@ class EventStream(Vertical):
             await self.view.show_again(left.feed, left.spot)
         else:
             await self.view.show_again(matched, left.spot)
-            self.run_worker(self._scan(matched), group="scan", exclusive=True)
+            self._scan(matched)
             await self._catch_up(matched)
             await self._repaint()
         self.place_changed()
@@ -246,9 +246,10 @@ class EventStream(Vertical):
             matched = self._matched = MatchedFeed(feed, self.filter)
             self._pending = anchor
             await self.view.show(matched, since=since)
-            self.run_worker(self._scan(matched), group="scan", exclusive=True)
+            self._scan(matched)
         self.place_changed()
 
+    @work(group="scan", exclusive=True)
     async def _scan(self, matched: MatchedFeed) -> None:
         """Test history from the newest backwards; matches appear as they are found."""
         loop = asyncio.get_running_loop()
