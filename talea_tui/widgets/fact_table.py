@@ -9,7 +9,8 @@ from textual import events
 
 from ..formatting import printable
 from .columns import wrapped
-from .virtual_table import GAP, Cell, Column, Row, RowsAtHand, RowSource, VirtualTable, value_of
+from .row_pages import RowsAtHand, RowSource
+from .virtual_table import GAP, Cell, Column, Row, VirtualTable, value_of
 
 
 class FactTable(VirtualTable):

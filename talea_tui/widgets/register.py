@@ -31,8 +31,9 @@ from ..formatting import (
 )
 from .chart import shown_sign
 from .keys import bindings_for
+from .row_pages import RowSource
 from .shell import Instant, Shell
-from .virtual_table import Cell, Column, RowSource, VirtualTable, value_of
+from .virtual_table import Cell, Column, VirtualTable, value_of
 
 PROBED_ROWS, NEAR_ROWS = 9, 48
 """Rows of one look while searching for a day, and how far around its end is looked for that very day."""

@@ -1,8 +1,8 @@
 """A table over any number of rows: only what is visible is fetched and drawn.
 
-Give it rows at hand (`set_rows`) or a source that is asked for pages (`set_source`); tell it of growth
-with `grow(count)`, of other changes with `reload(count)`. Rows are lists of `Cell` or str, never markup; a row
-of one cell is a heading across the columns.
+Give it rows at hand (`set_rows`) or a source that is asked for pages (`set_source`), and tell it of growth
+with `grow(count)`. Rows are lists of `Cell` or str, never markup; a row of one cell is a heading across the
+columns.
 What arrives below moves neither cursor nor scroll, unless the cursor stands on the last row: then it follows.
 
     table = VirtualTable([Column("date", "date", min_width=10), Column("amount", "amount", align="right")])
@@ -14,10 +14,9 @@ What arrives below moves neither cursor nor scroll, unless the cursor stands on 
 from __future__ import annotations
 
 import asyncio
-from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from datetime import date
-from typing import ClassVar, Protocol, cast
+from typing import ClassVar, cast
 
 from rich.cells import cell_len, set_cell_size
 from rich.segment import Segment
@@ -28,11 +27,10 @@ from textual.message import Message
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
-from store import StoreClosed, StoreError
-
 from ..formatting import fit_amount, printable
 from .columns import GAP, READING_WIDTH, Cell, Column, Row, fit, fit_path, lay_out, value_of, wrapped
 from .keys import bindings_for
+from .row_pages import RowPages, RowsAtHand, RowSource
 from .shell import Shell
 
 __all__ = [
@@ -41,14 +39,10 @@ __all__ = [
     "Cell",
     "Column",
     "Row",
-    "RowSource",
-    "RowsAtHand",
     "VirtualTable",
     "value_of",
 ]
 
-PAGE_ROWS = 64
-PAGES_KEPT = 64
 MARKER, MARKER_ASIDE = "▌", "│"
 """At the row under the cursor, where the keys go and where they do not."""
 
@@ -57,22 +51,6 @@ _MARGINS = 3
 
 _CELL_CHARACTERS = 1_000
 _ROWS_MEASURED = 300
-
-
-class RowSource(Protocol):
-    """Where rows come from, by row number from 0."""
-
-    async def fetch(self, start: int, limit: int) -> Sequence[Row]: ...
-
-
-class RowsAtHand:
-    """A source over rows that are in memory."""
-
-    def __init__(self, rows: Sequence[Row]) -> None:
-        self.rows = rows
-
-    async def fetch(self, start: int, limit: int) -> Sequence[Row]:
-        return self.rows[start : start + limit]
 
 
 class VirtualTable(ScrollView, can_focus=True):
@@ -168,20 +146,15 @@ class VirtualTable(ScrollView, can_focus=True):
         self._opens = opens
         self._reading_width = reading_width
         self._offered_to_open = False
-        self.count = 0
         self.cursor = -1
         self.column = self._copied_column
         self._marked = False
         """Whether `column` was chosen, and is to be seen as such."""
         self.export_name = "talea"
-        self._source: RowSource = RowsAtHand([])
-        self._pages: OrderedDict[int, Sequence[Row]] = OrderedDict()
-        self._stale: set[int] = set()
-        self._failed: dict[int, str] = {}
+        self._pages = RowPages(RowsAtHand([]), 0)
         self._seen_widths = [cell_len(column.title) for column in self.columns]
         self._layout: list[tuple[int, int]] = []
         self._layout_for: tuple[object, ...] = ()
-        self._generation = 0
         self._fetching = False
         self._drawn: dict[int, Row] = {}
         self._base, self._width = Style.null(), 0
@@ -191,13 +164,8 @@ class VirtualTable(ScrollView, can_focus=True):
 
     def set_source(self, source: RowSource, count: int, *, cursor: int | None = None) -> None:
         """Show other rows; the cursor starts at `cursor`, default the first row."""
-        self._source = source
-        self._generation += 1
-        self._pages.clear()
-        self._stale.clear()
-        self._failed.clear()
+        self._pages = RowPages(source, count)
         self._seen_widths = [cell_len(column.title) for column in self.columns]
-        self.count = count
         self._resize_content()
         if cursor is None:
             cursor = 0
@@ -209,12 +177,7 @@ class VirtualTable(ScrollView, can_focus=True):
     def set_rows(self, rows: Sequence[Row], *, cursor: int | None = None) -> None:
         """Show rows that are at hand; without `cursor`, cursor and scroll stay as far as the rows reach."""
         top, layout, count = self.scroll_top, self.column_layout(), self.count
-        self._source = RowsAtHand(rows)
-        self._generation += 1
-        self._pages.clear()
-        self._stale.clear()
-        self._failed.clear()
-        self.count = len(rows)
+        self._pages = RowPages(RowsAtHand(rows), len(rows))
         self._seen_widths = [cell_len(column.title) for column in self.columns]
         for row in rows[:_ROWS_MEASURED]:
             self._measure(row)
@@ -239,10 +202,7 @@ class VirtualTable(ScrollView, can_focus=True):
         if count == self.count:
             return
         following = self.follow and self.cursor == self.count - 1
-        last_page = self.count // PAGE_ROWS
-        self._stale.update(page for page in self._pages if page >= last_page)
-        self._failed.clear()
-        self.count = count
+        self._pages.grow(count)
         self._resize_content()
         if following or self.cursor < 0 or self.cursor >= count:
             self.move_to(count - 1)
@@ -254,9 +214,8 @@ class VirtualTable(ScrollView, can_focus=True):
         self.columns = list(columns)
         self.column = ids.index(marked) if self._marked else self._copied_column
         self._seen_widths = [cell_len(column.title) for column in self.columns]
-        for page in self._pages.values():
-            for row in page:
-                self._measure(row)
+        for row in self._pages.at_hand():
+            self._measure(row)
         self.refresh()
 
     @property
@@ -265,16 +224,17 @@ class VirtualTable(ScrollView, can_focus=True):
 
     def row_at(self, row: int) -> Row | None:
         """A row if it has been fetched."""
-        if isinstance(self._source, RowsAtHand):
-            return self._source.rows[row] if 0 <= row < len(self._source.rows) else None
-        page = self._pages.get(row // PAGE_ROWS)
-        at = row % PAGE_ROWS
-        return page[at] if page is not None and row >= 0 and at < len(page) else None
+        return self._pages.row_at(row)
 
     @property
     def source(self) -> RowSource:
         """What is shown now, whatever will be later."""
-        return self._source
+        return self._pages.source
+
+    @property
+    def count(self) -> int:
+        """How many rows there are."""
+        return self._pages.count
 
     async def row_on(self, day: date) -> int | None:
         """The row to go to for a day, where rows have days; else None."""
@@ -339,59 +299,29 @@ class VirtualTable(ScrollView, can_focus=True):
 
     def _need(self, first: int, last: int) -> None:
         """See to it that rows first..last are fetched; a newer wish replaces an older one."""
-        if self._missing_page(first, last) is None:
+        if self._pages.missing(first, last) is None:
             return
         self._wish = (first, last)
         if not self._fetching and self.is_mounted:
             self._fetching = True
             self.run_worker(self._fetch_wishes(), group="rows")
 
-    def _missing_page(self, first: int, last: int) -> int | None:
-        for page in range(first // PAGE_ROWS, last // PAGE_ROWS + 1):
-            if page in self._failed:
-                continue
-            if page not in self._pages or page in self._stale:
-                return page
-        return None
-
     async def _fetch_wishes(self) -> None:
         try:
             while self._wish is not None:
-                page = self._missing_page(*self._wish)
+                pages = self._pages
+                page = pages.missing(*self._wish)
                 if page is None:
                     self._wish = None
                     return
-                await self._fetch_page(page)
+                rows = await pages.fetch(page)
+                if pages is self._pages:
+                    for row in rows:
+                        self._measure(row)
+                    self.refresh()
                 await asyncio.sleep(0)
         finally:
             self._fetching = False
-
-    async def _fetch_page(self, page: int) -> None:
-        source, known = self._source, (self._generation, self.count)
-        start = page * PAGE_ROWS
-        self._stale.discard(page)
-        try:
-            rows = await source.fetch(start, max(0, min(PAGE_ROWS, self.count - start)))
-        except StoreClosed:
-            self._failed[page] = ""
-            return
-        except StoreError as error:
-            if source is self._source:
-                self._failed[page] = printable(str(error), 300)
-                self.refresh()
-            return
-        if source is not self._source:
-            return
-        if known != (self._generation, self.count):
-            self._stale.add(page)
-        self._pages[page] = rows
-        self._pages.move_to_end(page)
-        while len(self._pages) > PAGES_KEPT:
-            dropped, _ = self._pages.popitem(last=False)
-            self._stale.discard(dropped)
-        for row in rows:
-            self._measure(row)
-        self.refresh()
 
     # Drawing
 
@@ -506,9 +436,8 @@ class VirtualTable(ScrollView, can_focus=True):
         cells = self.row_at(row)
         if cells is not None:
             self._drawn[row] = cells
-        failed = self._failed.get(row // PAGE_ROWS)
         if cells is None:
-            text = failed if failed and row in (row // PAGE_ROWS * PAGE_ROWS, self.scroll_top) else "·"
+            text = self._pages.why_missing(row, self.scroll_top) or "·"
             segments.append(Segment(set_cell_size(text, max(0, width - 1)), base + self._tone("dim")))
             return Strip(segments).adjust_cell_length(width, base)
         layout = [(0, max(1, width - 2))] if self._is_heading(cells) else self.column_layout()

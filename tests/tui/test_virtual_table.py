@@ -9,7 +9,8 @@ import pytest
 from textual.app import App, ComposeResult
 
 from store import CorruptLog
-from talea_tui.widgets.virtual_table import PAGE_ROWS, Cell, Column, Row, VirtualTable
+from talea_tui.widgets.row_pages import PAGE_ROWS
+from talea_tui.widgets.virtual_table import Cell, Column, Row, VirtualTable
 
 MANY = 10_000_000
 COLUMNS = (
