@@ -123,19 +123,20 @@ def parse_period(text: str, today: date) -> Period:
     word = " ".join(text.lower().split())
     if word in ("", "all"):
         return ALL
-    for opening in ("since ", "from "):
-        if word.startswith(opening) and not _BETWEEN.search(word):
-            return Period(_single(text, word.removeprefix(opening), today).begin, None)
-    word = word.removeprefix("from ")
-    if between := _BETWEEN.search(word):
-        return _joined(text, word[: between.start()], word[between.end() :], today)
+    rest = word.removeprefix("since ").removeprefix("from ")
+    if between := _BETWEEN.search(rest):
+        return _joined(text, rest[: between.start()], rest[between.end() :], today)
+    if rest != word:
+        return Period(_single(text, rest, today).begin, None)
     try:
         return _single(text, word, today)
     except ParseError:
         for space in re.finditer(" ", word):
+            parts = word[: space.start()], word[space.end() :]
+            if len({part.isdigit() and len(part) <= 2 for part in parts}) == 2:
+                continue  # `mar 5` means one day, not March until the 5th of this month
             try:
-                first = _single(text, word[: space.start()], today)
-                last = _single(text, word[space.end() :], today)
+                first, last = (_single(text, part, today) for part in parts)
             except ParseError:
                 continue
             return _spanned(text, first, last)
@@ -165,7 +166,9 @@ def _single(text: str, word: str, today: date) -> Period:
             return period_of("year", date(int(word), 1, 1))
         if found := re.fullmatch(r"(?:([0-9]{4})[-/ ]?)?q([1-4])", word):
             return _latest("quarter", found[1], int(found[2]) * 3 - 2, today)
-        if found := re.fullmatch(r"([0-9]{4})[-/.]([0-9]{1,2})", word):
+        if found := re.fullmatch(r"q([1-4])[-/ ]?([0-9]{4})", word):
+            return _latest("quarter", found[2], int(found[1]) * 3 - 2, today)
+        if found := re.fullmatch(r"([0-9]{4})[-/. ]([0-9]{1,2})", word):
             return period_of("month", date(int(found[1]), int(found[2]), 1))
         if (found := re.fullmatch(r"([a-z]{3,9})(?: ([0-9]{4}))?", word)) and (month := _month(found[1])):
             return _latest("month", found[2], month, today)
