@@ -250,9 +250,9 @@ def parse_as_of(text: str, now: datetime, tz: tzinfo = UTC) -> datetime | int:
     """An instant to look back to: a date, a time, both, or a seq (`seq 812,331`, `812331`, `#812331`).
 
     What is written counts to its end: `2026-09-30` is that day's last microsecond, `14:02` that minute's, so
-    what a screen shows at `14:02:11` is there as of `14:02:11`. A time alone is the latest such time before
-    `now`. Dates are as in `parse_date`, but a bare number is a seq. Times are in `tz` unless they end in `Z`
-    or `+02:00`. The answer's zone is UTC.
+    what a screen shows at `14:02:11` is there as of `14:02:11`; where clocks are set back and show it twice,
+    the later one counts. A time alone is the latest such time before `now`. Dates are as in `parse_date`, but
+    a bare number is a seq. Times are in `tz` unless they end in `Z` or `+02:00`. The answer's zone is UTC.
     """
     word = " ".join(text.strip().split())
     seq = re.fullmatch(r"(?:(seq|#)\s*)?([0-9][0-9,_']*)", word, re.IGNORECASE)
@@ -271,7 +271,7 @@ def parse_as_of(text: str, now: datetime, tz: tzinfo = UTC) -> datetime | int:
     local_now = now.astimezone(tz)
     match = _TIME.search(word)
     if match is None:
-        return _end(parse_date(word, local_now.date()), time.max, timedelta(microseconds=1), tz)
+        return max(_moments(parse_date(word, local_now.date()), time.max, tz))
     before = word[: match.start()]
     if before and before[-1] not in "Tt ":
         raise ParseError(f"{_quoted(text)} is no date and time: type 2026-09-30 14:02.")
@@ -281,17 +281,19 @@ def parse_as_of(text: str, now: datetime, tz: tzinfo = UTC) -> datetime | int:
     zone = _zone(text, match[5]) or tz
     clock = _clock_time(text, match)
     if before:
-        return _end(parse_date(before, local_now.date()), clock, _unit(match), zone)
-    today = now.astimezone(zone).date()
-    if datetime.combine(today, clock, zone) > now:
-        today -= timedelta(days=1)
-    return _end(today, clock, _unit(match), zone)
+        moments = _moments(parse_date(before, local_now.date()), clock, zone)
+    else:
+        today = now.astimezone(zone).date()
+        days = (today - timedelta(days=1), today)
+        moments = [moment for day in days for moment in _moments(day, clock, zone) if moment <= now]
+    return max(moments) + (_unit(match) - timedelta(microseconds=1))
 
 
-def _end(day: date, clock: time, unit: timedelta, zone: tzinfo) -> datetime:
+def _moments(day: date, clock: time, zone: tzinfo) -> list[datetime]:
+    """When clocks in `zone` show this, in UTC: two moments where they are set back, else twice the same."""
+    shown = datetime.combine(day, clock, zone)
     try:
-        moment = datetime.combine(day, clock, zone) + (unit - timedelta(microseconds=1))
-        return moment.astimezone(UTC)
+        return [shown.replace(fold=fold).astimezone(UTC) for fold in (0, 1)]
     except OverflowError:
         raise ParseError("That instant is outside the calendar.") from None
 

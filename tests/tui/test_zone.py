@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, date, datetime, timedelta
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -34,6 +35,19 @@ def test_what_happened_late_counts_to_the_day_it_was_here() -> None:
 def test_a_day_of_the_other_season_ends_at_its_own_midnight() -> None:
     asked = parse_as_of("2026-06-30", LATE_IN_DECEMBER, machine_zone())
     assert asked == datetime(2026, 6, 30, 21, 59, 59, 999_999, tzinfo=UTC)
+
+
+def test_a_time_that_clocks_show_twice_counts_to_its_end_the_second_time() -> None:
+    later = datetime(2026, 10, 25, 1, 40, 59, 999_999, tzinfo=UTC)
+    assert parse_as_of("2026-10-25 02:40", LATE_IN_DECEMBER, machine_zone()) == later
+    assert parse_as_of("02:40", datetime(2026, 10, 25, 1, 45, tzinfo=UTC), machine_zone()) == later
+    first_hour = datetime(2026, 10, 25, 0, 45, tzinfo=UTC)
+    assert parse_as_of("02:40", first_hour, machine_zone()) == later - timedelta(hours=1)
+
+
+def test_a_day_whose_last_hour_comes_twice_ends_with_the_second_one() -> None:
+    asked = parse_as_of("2026-10-24", LATE_IN_DECEMBER, ZoneInfo("Asia/Beirut"))
+    assert asked == datetime(2026, 10, 24, 21, 59, 59, 999_999, tzinfo=UTC)
 
 
 @pytest.mark.parametrize("named", ["CET-1CEST,M3.5.0,M10.5.0/3", "Nowhere/At all", "/nowhere"])
