@@ -290,7 +290,7 @@ def parse_as_of(text: str, now: datetime, tz: tzinfo = UTC) -> datetime | int:
 
 
 def _moments(day: date, clock: time, zone: tzinfo) -> list[datetime]:
-    """When clocks in `zone` show this, in UTC: two moments where they are set back, else twice the same."""
+    """When clocks in `zone` show this, in UTC: two moments where they are set back or on, else twice the same."""
     shown = datetime.combine(day, clock, zone)
     try:
         return [shown.replace(fold=fold).astimezone(UTC) for fold in (0, 1)]

@@ -146,7 +146,12 @@ async def test_an_export_that_goes_back_into_its_own_book_posts_nothing(
 ) -> None:
     await import_file(store, DATA / "everything.journal", "b")
     for number, metadata in enumerate(
-        ({}, {"description": "by  hand; twice", "comment": "txid: mine", "n": 1})
+        (
+            {},
+            {"description": "by  hand; twice", "comment": "txid: mine", "n": 1},
+            {"description": "* starred"},
+            {"description": "! urgent"},
+        )
     ):
         await store.commit(
             Transaction(
@@ -170,7 +175,7 @@ async def test_an_export_that_goes_back_into_its_own_book_posts_nothing(
     before = await store.book("b")
     out = await exported(store, "b", tmp_path / "out.journal")
     report = await import_file(store, out, "b", program=program)
-    assert (report.posted, report.already, report.new_accounts) == (0, 13, [])
+    assert (report.posted, report.already, report.new_accounts) == (0, 15, [])
     assert report.edited == report.held == report.gone == report.refused == []
     assert await store.book("b") == before
 
