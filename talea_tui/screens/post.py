@@ -127,7 +127,7 @@ class PostScreen(TaleaScreen):
         book = self.book
         if book is not None and (changed is None or book in changed or SYSTEM_BOOK in changed):
             self.history.fresh.clear()
-            await self._learn_accounts()
+            await self.history.learn_accounts(self.app.store, self._named)
             self.run_worker(self._learn_usage(self.history), group="usage")
         self._show()
 
@@ -151,15 +151,15 @@ class PostScreen(TaleaScreen):
         return {row.account.strip() for row in self.draft.rows}
 
     async def _learn_accounts(self) -> None:
-        await self.history.learn_accounts(self.app.store, self._named)
+        """What the accounts of the entry hold; where that cannot be read the form goes on without it."""
+        try:
+            await self.history.learn_accounts(self.app.store, self._named)
+        except StoreError as error:
+            logger.warning("The accounts of a book cannot be read: %s", error)
 
     async def _learn_balances(self) -> None:
-        try:
-            await self._learn_accounts()
-        except StoreError as error:
-            logger.warning("The balances of a book cannot be read: %s", error)
-        else:
-            self._show()
+        await self._learn_accounts()
+        self._show()
 
     async def _learn_usage(self, history: BookHistory) -> None:
         try:

@@ -473,6 +473,24 @@ async def test_posting_is_closed_when_the_books_writer_has_stopped(store, settin
         assert form_of(pilot).stack.waiting == 1
 
 
+async def test_an_entry_that_waits_comes_back_though_the_balances_of_its_accounts_cannot_be_read(
+    store, settings, open_app: OpenApp, monkeypatch
+):
+    async def unread(*_args):
+        raise StoreIOError("The disk is gone.")
+
+    async with open_app(store, settings=settings) as pilot:
+        await keys(pilot, "p", "b", "u", "b", "tab", "enter", "enter")
+        key = form_of(pilot).draft.key
+        await keys(pilot, "ctrl+n")
+        assert form_of(pilot).draft.key != key
+        monkeypatch.setattr(store, "account", unread)
+        await keys(pilot, "ctrl+n")
+        assert form_of(pilot).draft.key == key
+        await keys(pilot, "ctrl+s")
+        assert await last_seq(store) == 13
+
+
 async def test_an_entry_changed_after_it_was_posted_unseen_can_become_a_new_one(
     store, settings, open_app: OpenApp, monkeypatch
 ):
