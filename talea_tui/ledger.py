@@ -280,6 +280,8 @@ class LedgerApp(Shell):
                     waiting = asyncio.ensure_future(anext(changes, None))
             except StoreClosed:
                 return
+            except StoreError as error:
+                self.refuse(error)
             finally:
                 waiting.cancel()
                 await asyncio.wait([waiting])
